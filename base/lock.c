@@ -1,0 +1,375 @@
+/*
+ * lock.c: ranks, spin locks, mutexes and the big lock.
+ *
+ * A thread keeps the ranks it holds as a bit set, td_ranks.  Interrupt
+ * handlers use the set of the thread they interrupt: what they take is ranked
+ * above whatever a thread can hold with interrupts on, and they leave the set
+ * as they found it.
+ *
+ * After a panic nobody waits for a lock: the CPU that panics walks through,
+ * the others stop where they would wait.
+ */
+#include <base/lock.h>
+
+#include <port/machdep.h>
+#include <base/cpu.h>
+#include <base/thread.h>
+
+#include "base_impl.h"
+
+static struct mutex big_lock = MUTEX_INITIALIZER(RANK_BIG);
+
+#define RANKBIT(r) ((uint64_t)1 << (r))
+
+/*
+ * Ranks.
+ */
+
+/* Panic unless the caller may take a lock of rank r. */
+static void
+rank_check(const struct thread *td, u_int r)
+{
+	KASSERT(r > RANK_NONE && r < RANK_MAX);
+	if (__predict_false((td->td_ranks >> r) != 0) &&
+	    !atomic_load_explicit(&panicking, memory_order_relaxed))
+		panic("lock order: rank %u wanted, held %#lx", r,
+		    (u_long)td->td_ranks);
+}
+
+void
+lock_rank_hold(u_int r)
+{
+	struct thread *td = curthread();
+
+	rank_check(td, r);
+	td->td_ranks |= RANKBIT(r);
+}
+
+void
+lock_rank_note(u_int r)
+{
+	struct thread *td = curthread();
+
+	KASSERT((td->td_ranks & RANKBIT(r)) == 0);
+	td->td_ranks |= RANKBIT(r);
+}
+
+void
+lock_rank_drop(u_int r)
+{
+	struct thread *td = curthread();
+
+	KASSERT((td->td_ranks & RANKBIT(r)) != 0);
+	td->td_ranks &= ~RANKBIT(r);
+}
+
+void
+lock_rank_enter(enum lock_rank rank)
+{
+	KASSERT(curthread()->td_nopreempt > 0);
+	lock_rank_hold(rank);
+}
+
+void
+lock_rank_exit(enum lock_rank rank)
+{
+	lock_rank_drop(rank);
+}
+
+bool
+lock_none_above(enum lock_rank r)
+{
+	return curthread()->td_ranks >> r == 0;
+}
+
+bool
+lock_none(void)
+{
+	return curthread()->td_ranks == 0;
+}
+
+/*
+ * Spin locks.
+ */
+
+void
+spin_init(struct spin *l, enum lock_rank rank)
+{
+	KASSERT(rank >= RANK_SPIN && rank < RANK_MAX);
+	atomic_init(&l->sp_owner, 0);
+	l->sp_rank = rank;
+	l->sp_intr = false;
+}
+
+/* Take l if it is free.  Preemption disabled. */
+static bool
+spin_acquire(struct spin *l)
+{
+	uint32_t free = 0;
+
+	return atomic_compare_exchange_strong_explicit(&l->sp_owner, &free,
+	    curcpu()->cpu_id + 1, memory_order_acquire, memory_order_relaxed);
+}
+
+/*
+ * Another CPU holds l.  True: this CPU is the one that panics, and takes the
+ * lock away from its holder.
+ */
+static bool
+spin_wait(struct spin *l)
+{
+	while (atomic_load_explicit(&l->sp_owner, memory_order_relaxed) != 0) {
+		if (atomic_load_explicit(&panicking, memory_order_relaxed)) {
+			if (!panic_mine())
+				panic_stop();
+			atomic_store_explicit(&l->sp_owner,
+			    curcpu()->cpu_id + 1, memory_order_relaxed);
+			return true;
+		}
+		md_cpu_relax();
+	}
+	return false;
+}
+
+void
+spin_enter(struct spin *l)
+{
+	bool intr = false;
+
+	preempt_disable();
+	if (l->sp_rank >= RANK_INTR)
+		intr = md_intr_disable();
+	KASSERT(!spin_held(l));
+	lock_rank_hold(l->sp_rank);
+	while (!spin_acquire(l))
+		if (spin_wait(l))
+			break;
+	l->sp_intr = intr;
+}
+
+bool
+spin_try(struct spin *l)
+{
+	bool intr = false;
+
+	preempt_disable();
+	if (l->sp_rank >= RANK_INTR)
+		intr = md_intr_disable();
+	if (!spin_acquire(l)) {
+		if (l->sp_rank >= RANK_INTR)
+			md_intr_restore(intr);
+		preempt_enable();
+		return false;
+	}
+	l->sp_intr = intr;
+	lock_rank_note(l->sp_rank);
+	return true;
+}
+
+void
+spin_exit(struct spin *l)
+{
+	bool intr = l->sp_intr;
+
+	KASSERT(spin_held(l));
+	lock_rank_drop(l->sp_rank);
+	atomic_store_explicit(&l->sp_owner, 0, memory_order_release);
+	if (l->sp_rank >= RANK_INTR)
+		md_intr_restore(intr);
+	preempt_enable();
+}
+
+void
+spin_pass(struct spin *outer, struct spin *inner)
+{
+	KASSERT(spin_held(outer) && spin_held(inner));
+	KASSERT(outer->sp_rank < inner->sp_rank);
+	if (outer->sp_rank >= RANK_INTR) {
+		inner->sp_intr = outer->sp_intr;
+		outer->sp_intr = false;
+	}
+	spin_exit(outer);
+}
+
+bool
+spin_held(const struct spin *l)
+{
+	return atomic_load_explicit(&l->sp_owner, memory_order_relaxed) ==
+	       curcpu()->cpu_id + 1;
+}
+
+/*
+ * Mutexes.  mx_owner is the owner and MX_WAITERS, which says that somebody
+ * may be on the sleep queue; it can stand alone.  Whoever is woken competes
+ * with the rest.
+ */
+#define MX_WAITERS ((uintptr_t)1)
+#define MX_SPINS   200
+
+/* Nobody else sleeps on an address inside the word. */
+static const void *
+mutex_chan(const struct mutex *m)
+{
+	return (const char *)&m->mx_owner + 1;
+}
+
+void
+mutex_init(struct mutex *m, enum lock_rank rank)
+{
+	KASSERT(rank < RANK_SPIN);
+	atomic_init(&m->mx_owner, 0);
+	m->mx_rank = rank;
+}
+
+/* Take m if nobody owns it. */
+static bool
+mutex_acquire(struct mutex *m, struct thread *td)
+{
+	uintptr_t old;
+
+	old = atomic_load_explicit(&m->mx_owner, memory_order_relaxed);
+	do {
+		if ((old & ~MX_WAITERS) != 0)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(&m->mx_owner, &old,
+	    old | (uintptr_t)td, memory_order_acquire, memory_order_relaxed));
+	return true;
+}
+
+/* Sleep until m may be free. */
+static void
+mutex_wait(struct mutex *m)
+{
+	struct spin *bucket;
+	uintptr_t old;
+
+	bucket = sleepq_enter(mutex_chan(m));
+	old = atomic_load_explicit(&m->mx_owner, memory_order_relaxed);
+	do {
+		if ((old & ~MX_WAITERS) == 0) {
+			spin_exit(bucket);
+			return;
+		}
+	} while (!atomic_compare_exchange_weak_explicit(&m->mx_owner, &old,
+	    old | MX_WAITERS, memory_order_relaxed, memory_order_relaxed));
+	sleepq_block(bucket, mutex_chan(m), "mutex");
+}
+
+void
+mutex_enter(struct mutex *m)
+{
+	struct thread *td = curthread();
+	u_int spins;
+
+	KASSERT(td->td_nopreempt == 0);
+	KASSERT(!mutex_held(m));
+	lock_rank_hold(m->mx_rank);
+	for (spins = 0; !mutex_acquire(m, td); spins++) {
+		if (atomic_load_explicit(&panicking, memory_order_relaxed)) {
+			if (!panic_mine())
+				panic_stop();
+			atomic_store_explicit(&m->mx_owner, (uintptr_t)td,
+			    memory_order_relaxed);
+			break;
+		}
+		if (ncpu > 1 && spins < MX_SPINS)
+			md_cpu_relax();
+		else
+			mutex_wait(m);
+	}
+	KASSERT(mutex_held(m));
+}
+
+bool
+mutex_try(struct mutex *m)
+{
+	struct thread *td = curthread();
+
+	if (!mutex_acquire(m, td))
+		return false;
+	lock_rank_note(m->mx_rank);
+	return true;
+}
+
+void
+mutex_exit(struct mutex *m)
+{
+	struct thread *td = curthread(), *next;
+	uintptr_t old = (uintptr_t)td;
+	struct spin *bucket;
+
+	KASSERT(mutex_held(m));
+	lock_rank_drop(m->mx_rank);
+	if (atomic_compare_exchange_strong_explicit(&m->mx_owner, &old, 0,
+		memory_order_release, memory_order_relaxed))
+		return;
+	bucket = sleepq_enter(mutex_chan(m));
+	next = sleepq_take(mutex_chan(m));
+	atomic_store_explicit(&m->mx_owner,
+	    sleepq_any(mutex_chan(m)) ? MX_WAITERS : 0, memory_order_release);
+	if (next != NULL)
+		sched_woken(next);
+	spin_exit(bucket);
+}
+
+bool
+mutex_held(const struct mutex *m)
+{
+	return (atomic_load_explicit(&m->mx_owner, memory_order_relaxed) &
+		   ~MX_WAITERS) == (uintptr_t)curthread();
+}
+
+/*
+ * The big lock.
+ */
+
+void
+big_enter(void)
+{
+	struct thread *td = curthread();
+
+	if (td->td_bigdepth == 0)
+		mutex_enter(&big_lock);
+	KASSERT(mutex_held(&big_lock));
+	td->td_bigdepth++;
+	KASSERT(td->td_bigdepth != 0);
+}
+
+void
+big_exit(void)
+{
+	struct thread *td = curthread();
+
+	KASSERT(td->td_bigdepth > 0);
+	if (--td->td_bigdepth == 0)
+		mutex_exit(&big_lock);
+}
+
+bool
+big_held(void)
+{
+	return curthread()->td_bigdepth > 0;
+}
+
+u_int
+big_release_all(void)
+{
+	struct thread *td = curthread();
+	u_int depth = td->td_bigdepth;
+
+	if (depth > 0) {
+		td->td_bigdepth = 0;
+		mutex_exit(&big_lock);
+	}
+	return depth;
+}
+
+void
+big_reacquire(u_int depth)
+{
+	if (depth > 0) {
+		KASSERT(!big_held());
+		mutex_enter(&big_lock);
+		curthread()->td_bigdepth = depth;
+	}
+}

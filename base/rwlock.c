@@ -1,0 +1,306 @@
+/*
+ * rwlock.c: sleeping read/write locks.
+ *
+ * rw_word holds either the writer's thread and RW_WRITE, or the number of
+ * readers in units of RW_READER, and two flags: RW_WAITERS, somebody is on
+ * the sleep queues; RW_WANTED, among them a writer, so that no new reader is
+ * let in.  Readers and writers wait on two channels of one bucket, whose lock
+ * guards the flags together with the queues.
+ *
+ * The lock is handed over: whoever is woken owns it already.
+ */
+#include <base/lock.h>
+
+#include <port/machdep.h>
+#include <base/cpu.h>
+#include <base/thread.h>
+
+#include "base_impl.h"
+
+#define RW_WAITERS ((uintptr_t)1)
+#define RW_WRITE   ((uintptr_t)2)
+#define RW_WANTED  ((uintptr_t)4)
+#define RW_FLAGS   ((uintptr_t)7)
+#define RW_READER  ((uintptr_t)8)
+#define RW_SPINS   100
+
+_Static_assert(_Alignof(struct thread) >= RW_READER,
+    "the flags fit below the address of a thread");
+
+/* Addresses inside the word, of which nobody else makes a channel. */
+static const void *
+reader_chan(const struct rwlock *rw)
+{
+	return (const char *)&rw->rw_word + 1;
+}
+
+static const void *
+writer_chan(const struct rwlock *rw)
+{
+	return (const char *)&rw->rw_word + 2;
+}
+
+void
+rw_init(struct rwlock *rw, enum lock_rank rank)
+{
+	KASSERT(rank < RANK_SPIN);
+	atomic_init(&rw->rw_word, 0);
+	rw->rw_rank = rank;
+	rw->rw_nested = false;
+}
+
+/* One more reader, unless a writer owns or wants the lock. */
+static bool
+reader_acquire(struct rwlock *rw)
+{
+	uintptr_t old;
+
+	old = atomic_load_explicit(&rw->rw_word, memory_order_relaxed);
+	do {
+		if ((old & (RW_WRITE | RW_WANTED)) != 0)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(&rw->rw_word, &old,
+	    old + RW_READER, memory_order_acquire, memory_order_relaxed));
+	return true;
+}
+
+/* Own the lock, if it has neither owner nor reader nor heirs. */
+static bool
+writer_acquire(struct rwlock *rw, struct thread *td)
+{
+	uintptr_t old = 0;
+
+	return atomic_compare_exchange_strong_explicit(&rw->rw_word, &old,
+	    (uintptr_t)td | RW_WRITE, memory_order_acquire,
+	    memory_order_relaxed);
+}
+
+/*
+ * Sleep until the lock is handed over; the flags tell the present owner to.
+ * False: it became free meanwhile, try again.
+ */
+static bool
+wait_handover(struct rwlock *rw, uintptr_t blockers, uintptr_t flags,
+    const void *chan)
+{
+	struct spin *bucket;
+	uintptr_t old;
+
+	bucket = sleepq_enter(chan);
+	old = atomic_load_explicit(&rw->rw_word, memory_order_relaxed);
+	do {
+		if ((old & blockers) == 0) {
+			spin_exit(bucket);
+			return false;
+		}
+	} while (!atomic_compare_exchange_weak_explicit(&rw->rw_word, &old,
+	    old | flags, memory_order_relaxed, memory_order_relaxed));
+	sleepq_block(bucket, chan, "rwlock");
+	atomic_thread_fence(memory_order_acquire);
+	return true;
+}
+
+/* After a panic locks are no waited for: see lock.c. */
+static bool
+walk_through(struct rwlock *rw, uintptr_t word)
+{
+	if (__predict_true(
+		!atomic_load_explicit(&panicking, memory_order_relaxed)))
+		return false;
+	if (!panic_mine())
+		panic_stop();
+	atomic_store_explicit(&rw->rw_word, word, memory_order_relaxed);
+	return true;
+}
+
+void
+rw_read_enter(struct rwlock *rw)
+{
+	u_int spins = 0;
+
+	KASSERT(curthread()->td_nopreempt == 0);
+	lock_rank_hold(rw->rw_rank);
+	while (!reader_acquire(rw)) {
+		if (walk_through(rw, RW_READER))
+			return;
+		if (ncpu > 1 && spins++ < RW_SPINS)
+			md_cpu_relax();
+		else if (wait_handover(rw, RW_WRITE | RW_WANTED, RW_WAITERS,
+			     reader_chan(rw)))
+			break;
+	}
+	KASSERT(!rw_write_held(rw));
+}
+
+static void
+write_enter(struct rwlock *rw, bool nested)
+{
+	struct thread *td = curthread();
+	u_int spins = 0;
+
+	KASSERT(td->td_nopreempt == 0);
+	KASSERT(!rw_write_held(rw));
+	lock_rank_hold(rw->rw_rank + nested);
+	while (!writer_acquire(rw, td)) {
+		if (walk_through(rw, (uintptr_t)td | RW_WRITE))
+			break;
+		if (ncpu > 1 && spins++ < RW_SPINS)
+			md_cpu_relax();
+		else if (wait_handover(rw, ~(uintptr_t)0,
+			     RW_WAITERS | RW_WANTED, writer_chan(rw)))
+			break;
+	}
+	KASSERT(rw_write_held(rw));
+	rw->rw_nested = nested;
+}
+
+void
+rw_write_enter(struct rwlock *rw)
+{
+	write_enter(rw, false);
+}
+
+void
+rw_write_enter_nested(struct rwlock *rw)
+{
+	write_enter(rw, true);
+}
+
+bool
+rw_read_try(struct rwlock *rw)
+{
+	if (!reader_acquire(rw))
+		return false;
+	lock_rank_note(rw->rw_rank);
+	return true;
+}
+
+bool
+rw_write_try(struct rwlock *rw)
+{
+	if (!writer_acquire(rw, curthread()))
+		return false;
+	lock_rank_note(rw->rw_rank);
+	rw->rw_nested = false;
+	return true;
+}
+
+/*
+ * Hand a lock that has waiters to its heirs: to one writer, or to all readers
+ * that wait; kept is the share that the caller keeps.  Bucket locked, so that
+ * nobody changes the word but readers that leave, and there are none.
+ */
+static void
+hand_over(struct rwlock *rw, bool writer_first, uintptr_t kept)
+{
+	struct thread *td = NULL;
+	struct threadq heirs;
+	uintptr_t word = kept;
+
+	TAILQ_INIT(&heirs);
+	if (kept == 0 && (writer_first || !sleepq_any(reader_chan(rw))))
+		td = sleepq_take(writer_chan(rw));
+	if (td != NULL) {
+		word = (uintptr_t)td | RW_WRITE;
+		TAILQ_INSERT_TAIL(&heirs, td, td_link);
+	} else {
+		while ((td = sleepq_take(reader_chan(rw))) != NULL) {
+			word += RW_READER;
+			TAILQ_INSERT_TAIL(&heirs, td, td_link);
+		}
+	}
+	if (sleepq_any(writer_chan(rw)))
+		word |= RW_WAITERS | RW_WANTED;
+	else if (sleepq_any(reader_chan(rw)))
+		word |= RW_WAITERS;
+	atomic_store_explicit(&rw->rw_word, word, memory_order_release);
+	while ((td = TAILQ_FIRST(&heirs)) != NULL) {
+		TAILQ_REMOVE(&heirs, td, td_link);
+		sched_woken(td);
+	}
+}
+
+static void
+write_exit(struct rwlock *rw)
+{
+	uintptr_t old = (uintptr_t)curthread() | RW_WRITE;
+	struct spin *bucket;
+
+	lock_rank_drop(rw->rw_rank + rw->rw_nested);
+	if (atomic_compare_exchange_strong_explicit(&rw->rw_word, &old, 0,
+		memory_order_release, memory_order_relaxed))
+		return;
+	bucket = sleepq_enter(reader_chan(rw));
+	hand_over(rw, false, 0);
+	spin_exit(bucket);
+}
+
+/* The last reader of a lock that is waited for hands it over. */
+static void
+read_exit(struct rwlock *rw)
+{
+	struct spin *bucket;
+	uintptr_t old;
+
+	lock_rank_drop(rw->rw_rank);
+	old = atomic_load_explicit(&rw->rw_word, memory_order_relaxed);
+	for (;;) {
+		KASSERT(old >= RW_READER && (old & RW_WRITE) == 0);
+		if (old < 2 * RW_READER && (old & RW_WAITERS) != 0)
+			break;
+		if (atomic_compare_exchange_weak_explicit(&rw->rw_word, &old,
+			old - RW_READER, memory_order_release,
+			memory_order_relaxed))
+			return;
+	}
+	bucket = sleepq_enter(reader_chan(rw));
+	old = atomic_fetch_sub_explicit(&rw->rw_word, RW_READER,
+	    memory_order_acq_rel);
+	if (old < 2 * RW_READER)
+		hand_over(rw, true, 0);
+	spin_exit(bucket);
+}
+
+void
+rw_exit(struct rwlock *rw)
+{
+	if (rw_write_held(rw))
+		write_exit(rw);
+	else
+		read_exit(rw);
+}
+
+void
+rw_downgrade(struct rwlock *rw)
+{
+	uintptr_t old = (uintptr_t)curthread() | RW_WRITE;
+	struct spin *bucket;
+
+	KASSERT(rw_write_held(rw));
+	KASSERT(!rw->rw_nested);
+	if (atomic_compare_exchange_strong_explicit(&rw->rw_word, &old,
+		RW_READER, memory_order_release, memory_order_relaxed))
+		return;
+	bucket = sleepq_enter(reader_chan(rw));
+	hand_over(rw, false, RW_READER);
+	spin_exit(bucket);
+}
+
+bool
+rw_write_held(const struct rwlock *rw)
+{
+	uintptr_t word;
+
+	word = atomic_load_explicit(&rw->rw_word, memory_order_relaxed);
+	return (word & RW_WRITE) != 0 &&
+	       (word & ~RW_FLAGS) == (uintptr_t)curthread();
+}
+
+bool
+rw_held(const struct rwlock *rw)
+{
+	uintptr_t word;
+
+	word = atomic_load_explicit(&rw->rw_word, memory_order_relaxed);
+	return (word & RW_WRITE) != 0 ? rw_write_held(rw) : word >= RW_READER;
+}
