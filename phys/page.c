@@ -1,0 +1,467 @@
+/*
+ * page.c: allocating and freeing pages, and the small things one does to
+ * their descriptors.
+ *
+ * Single pages come from and go to the cache of the CPU; the global allocator
+ * sees half a cache at a time.  When it has nothing left, the caches of the
+ * other CPUs are emptied into it before anybody is told that memory is out.
+ */
+#include <base/print.h>
+#include <base/thread.h>
+#include <port/machdep.h>
+
+#include "phys_var.h"
+
+/* What fills free pages in DEBUG builds. */
+#define POISON 0xdfdfdfdfdfdfdfdfull
+
+u_long phys_reserve_pages;
+
+/* The fault injector: allocations left to the failing one; 0: off. */
+static _Atomic(u_long) fail_left;
+static _Atomic(bool) fail_fired;
+
+void
+phys_fail_nth(u_long n)
+{
+	atomic_store_explicit(&fail_fired, false, memory_order_relaxed);
+	atomic_store_explicit(&fail_left, n, memory_order_relaxed);
+}
+
+bool
+phys_fail_fired(void)
+{
+	return atomic_load_explicit(&fail_fired, memory_order_relaxed);
+}
+
+bool
+phys_fail_here(void)
+{
+	u_long left;
+
+	left = atomic_load_explicit(&fail_left, memory_order_relaxed);
+	do {
+		if (__predict_true(left == 0))
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(&fail_left, &left,
+	    left - 1, memory_order_relaxed, memory_order_relaxed));
+	if (left != 1)
+		return false;
+	atomic_store_explicit(&fail_fired, true, memory_order_relaxed);
+	return true;
+}
+
+/* Whether every word of the page has this value. */
+static bool
+page_filled(const struct vm_page *pg, uint64_t value)
+{
+	const uint64_t *w = page_direct(pg);
+	u_int i;
+
+	for (i = 0; i < PAGE_SIZE / sizeof(*w); i++)
+		if (w[i] != value)
+			return false;
+	return true;
+}
+
+/*
+ * Turn a page that left its owner into a free one.  Nobody else touches it
+ * but lookers, who take its lock and go away; so plain stores do.
+ */
+static void
+page_retire(struct vm_page *pg)
+{
+	uint64_t *w;
+	u_int flags, i;
+
+	KASSERT(page_kind(pg) >= PK_KERNEL && page_kind(pg) != PK_TABLE);
+	KASSERT(atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) == 0);
+	KASSERT(
+	    atomic_load_explicit(&pg->pg_pvmore, memory_order_relaxed) == NULL);
+	KASSERT(pg->pg_wired == 0);
+	flags = page_flags(pg);
+	KASSERT((flags & PG_BUSY) == 0);
+
+	if (DEBUG && (flags & PG_ZEROED) == 0) {
+		w = page_direct(pg);
+		for (i = 0; i < PAGE_SIZE / sizeof(*w); i++)
+			w[i] = POISON;
+		atomic_store_explicit(&pg->pg_flags, PG_POISON,
+		    memory_order_relaxed);
+	} else if (flags != 0) {
+		atomic_store_explicit(&pg->pg_flags, flags & PG_ZEROED,
+		    memory_order_relaxed);
+	}
+	page_setkind(pg, PK_FREE);
+}
+
+/* Turn a free page into what was asked for. */
+static void
+page_prepare(struct vm_page *pg, enum page_kind kind, u_int flags)
+{
+	u_int was = page_flags(pg);
+
+	KASSERT(page_kind(pg) == PK_FREE);
+	KASSERT(pg->pg_order == ORDER_NONE);
+	if (DEBUG && (was & PG_POISON) != 0 && !page_filled(pg, POISON))
+		panic("page %p: written to after it was freed", (void *)pg);
+	if (DEBUG && (was & PG_ZEROED) != 0 && !page_filled(pg, 0))
+		panic("page %p: not zero", (void *)pg);
+
+	if ((flags & PA_ZERO) != 0 && (was & PG_ZEROED) == 0)
+		md_page_zero(page_direct(pg));
+	pg->pg_anon = NULL;
+	pg->pg_index = 0;
+	atomic_store_explicit(&pg->pg_ref, 0, memory_order_relaxed);
+	atomic_store_explicit(&pg->pg_mod, 0, memory_order_relaxed);
+	if (was != 0)
+		atomic_store_explicit(&pg->pg_flags, 0, memory_order_relaxed);
+	page_setkind(pg, kind);
+}
+
+/* [c] Counts of a cache, whose lock the caller holds. */
+static u_int
+pc_get(_Atomic(u_int) *np)
+{
+	return atomic_load_explicit(np, memory_order_relaxed);
+}
+
+static void
+pc_set(_Atomic(u_int) *np, u_int n)
+{
+	atomic_store_explicit(np, n, memory_order_relaxed);
+}
+
+void
+phys_cpu_init(struct cpu *c)
+{
+	struct phys_cpu *pc;
+	struct vm_page *pg;
+	u_int limit;
+
+	KASSERT(c->cpu_phys == NULL);
+	pg = buddy_take_run(0, true);
+	if (pg == NULL)
+		panic("phys: no page for the cache of cpu %u", c->cpu_id);
+	page_prepare(pg, PK_KERNEL, PA_ZERO);
+	pc = page_direct(pg);
+	spin_init(&pc->pc_lock, RANK_PHYS);
+
+	/* No CPU hoards more than a small part of a small machine. */
+	limit = (u_int)MIN(phys_total() / 128, (u_long)PC_NPAGE);
+	pc->pc_limit = MAX(limit & ~1u, 16u);
+	c->cpu_phys = pc;
+	pool_cpu_init(c->cpu_id);
+}
+
+/* Put n pages of the cache's bottom back into the global allocator. */
+static void
+pc_spill(struct phys_cpu *pc, u_int n)
+{
+	u_int have = pc_get(&pc->pc_n);
+
+	KASSERT(spin_held(&pc->pc_lock));
+	KASSERT(n <= have);
+	buddy_give(pc->pc_page, n);
+	memmove(pc->pc_page, pc->pc_page + n,
+	    (have - n) * sizeof(pc->pc_page[0]));
+	pc_set(&pc->pc_n, have - n);
+}
+
+static void
+pc_drain(struct phys_cpu *pc)
+{
+	if (pc == NULL ||
+	    (pc_get(&pc->pc_n) == 0 && pc_get(&pc->pc_nzero) == 0))
+		return;
+	spin_enter(&pc->pc_lock);
+	pc_spill(pc, pc_get(&pc->pc_n));
+	buddy_give(pc->pc_zero, pc_get(&pc->pc_nzero));
+	pc_set(&pc->pc_nzero, 0);
+	spin_exit(&pc->pc_lock);
+}
+
+void
+phys_drain(void)
+{
+	pc_drain(curcpu()->cpu_phys);
+}
+
+void
+phys_drain_all(void)
+{
+	u_int i;
+
+	for (i = 0; i < MAXCPU; i++)
+		if (cpu_table[i] != NULL)
+			pc_drain(cpu_table[i]->cpu_phys);
+}
+
+/*
+ * One page from the CPU's cache, refilled if need be; NULL: neither has one.
+ */
+static struct vm_page *
+pc_alloc(struct phys_cpu *pc, u_int flags)
+{
+	struct vm_page *pg = NULL;
+	u_int n;
+
+	spin_enter(&pc->pc_lock);
+	n = pc_get(&pc->pc_nzero);
+	if ((flags & PA_ZERO) != 0 && n > 0) {
+		pg = pc->pc_zero[--n];
+		pc_set(&pc->pc_nzero, n);
+		goto out;
+	}
+	n = pc_get(&pc->pc_n);
+	if (n == 0) {
+		count_add(COUNT_PCP_MISS, 1);
+		n = buddy_take(pc->pc_page, pc->pc_limit / 2,
+		    (flags & PA_RESERVE) != 0);
+	} else {
+		count_add(COUNT_PCP_HIT, 1);
+	}
+	if (n > 0) {
+		pg = pc->pc_page[--n];
+		pc_set(&pc->pc_n, n);
+	} else if ((n = pc_get(&pc->pc_nzero)) > 0) {
+		pg = pc->pc_zero[--n];
+		pc_set(&pc->pc_nzero, n);
+	}
+out:
+	spin_exit(&pc->pc_lock);
+	return pg;
+}
+
+struct vm_page *
+page_alloc(enum page_kind kind, u_int flags)
+{
+	struct phys_cpu *pc;
+	struct vm_page *pg;
+	bool drained = false;
+
+	KASSERT(kind >= PK_KERNEL && kind < PK_NKIND && kind != PK_TABLE);
+	if (phys_fail_here())
+		return NULL;
+	for (;;) {
+		/* The cache of a CPU just left serves as well: it is locked. */
+		pc = curcpu()->cpu_phys;
+		if (pc != NULL)
+			pg = pc_alloc(pc, flags);
+		else
+			pg = buddy_take_run(0, (flags & PA_RESERVE) != 0);
+		if (pg != NULL || drained)
+			break;
+		phys_drain_all();
+		drained = true;
+	}
+	if (pg == NULL)
+		return NULL;
+	page_prepare(pg, kind, flags);
+	count_add(COUNT_PAGE_ALLOC, 1);
+	return pg;
+}
+
+struct vm_page *
+page_alloc_run(enum page_kind kind, u_int order, u_int flags)
+{
+	bool reserve = (flags & PA_RESERVE) != 0;
+	struct vm_page *pg;
+	u_int i;
+
+	KASSERT(kind >= PK_KERNEL && kind < PK_NKIND && kind != PK_TABLE);
+	KASSERT(order <= PHYS_MAXORDER);
+	if (phys_fail_here())
+		return NULL;
+	pg = buddy_take_run(order, reserve);
+	if (pg == NULL) {
+		phys_drain_all();
+		pg = buddy_take_run(order, reserve);
+	}
+	if (pg == NULL)
+		return NULL;
+	for (i = 0; i < 1u << order; i++)
+		page_prepare(&pg[i], kind, flags);
+	count_add(COUNT_PAGE_ALLOC, 1u << order);
+	return pg;
+}
+
+/* Put n retired pages into the CPU's cache; how many fitted. */
+static u_int
+pc_free(struct phys_cpu *pc, struct vm_page **pgs, u_int n)
+{
+	u_int have, i, nzero;
+
+	spin_enter(&pc->pc_lock);
+	/* A few pages too many: make room for many more at once. */
+	if (pc_get(&pc->pc_n) + n > pc->pc_limit && n <= pc->pc_limit / 4)
+		pc_spill(pc, pc_get(&pc->pc_n) / 2);
+	have = pc_get(&pc->pc_n);
+	nzero = pc_get(&pc->pc_nzero);
+	for (i = 0; i < n; i++) {
+		if ((page_flags(pgs[i]) & PG_ZEROED) != 0 && nzero < PC_NZERO)
+			pc->pc_zero[nzero++] = pgs[i];
+		else if (have < pc->pc_limit)
+			pc->pc_page[have++] = pgs[i];
+		else
+			break;
+	}
+	pc_set(&pc->pc_n, have);
+	pc_set(&pc->pc_nzero, nzero);
+	spin_exit(&pc->pc_lock);
+	return i;
+}
+
+void
+page_free_batch(struct vm_page **pgs, u_int n)
+{
+	struct phys_cpu *pc;
+	u_int done, i;
+
+	if (n == 0)
+		return;
+	for (i = 0; i < n; i++)
+		page_retire(pgs[i]);
+	pc = curcpu()->cpu_phys;
+	done = pc != NULL ? pc_free(pc, pgs, n) : 0;
+	if (done < n)
+		buddy_give(pgs + done, n - done);
+	count_add(COUNT_PAGE_FREE, n);
+}
+
+void
+page_free(struct vm_page *pg)
+{
+	page_free_batch(&pg, 1);
+}
+
+void
+page_free_run(struct vm_page *pg, u_int order)
+{
+	u_int i;
+
+	KASSERT(order <= PHYS_MAXORDER);
+	KASSERT((pg->pg_pfn & ((1u << order) - 1)) == 0);
+	for (i = 0; i < 1u << order; i++)
+		page_retire(&pg[i]);
+	buddy_give_run(pg, order);
+	count_add(COUNT_PAGE_FREE, 1u << order);
+}
+
+void
+page_lock(struct vm_page *pg, enum lock_rank rank)
+{
+	preempt_disable();
+	lock_rank_enter(rank);
+	while (atomic_exchange_explicit(&pg->pg_lock, 1,
+		   memory_order_acquire) != 0) {
+		while (page_locked(pg))
+			md_cpu_relax();
+	}
+}
+
+void
+page_unlock(struct vm_page *pg, enum lock_rank rank)
+{
+	KASSERT(page_locked(pg));
+	atomic_store_explicit(&pg->pg_lock, 0, memory_order_release);
+	lock_rank_exit(rank);
+	preempt_enable();
+}
+
+bool
+page_locked(const struct vm_page *pg)
+{
+	return atomic_load_explicit(&pg->pg_lock, memory_order_relaxed) != 0;
+}
+
+void
+page_flags_set(struct vm_page *pg, u_int flags)
+{
+	if ((page_flags(pg) & flags) != flags)
+		atomic_fetch_or_explicit(&pg->pg_flags, flags,
+		    memory_order_relaxed);
+}
+
+void
+page_flags_clear(struct vm_page *pg, u_int flags)
+{
+	if ((page_flags(pg) & flags) != 0)
+		atomic_fetch_and_explicit(&pg->pg_flags, ~flags,
+		    memory_order_relaxed);
+}
+
+u_long
+phys_free_count(void)
+{
+	struct phys_cpu *pc;
+	u_long n;
+	u_int i;
+
+	n = buddy_free();
+	for (i = 0; i < MAXCPU; i++) {
+		if (cpu_table[i] == NULL || cpu_table[i]->cpu_phys == NULL)
+			continue;
+		pc = cpu_table[i]->cpu_phys;
+		n += pc_get(&pc->pc_n) + pc_get(&pc->pc_nzero);
+	}
+	return n;
+}
+
+struct kind_count {
+	enum page_kind kind;
+	u_long n;
+};
+
+static void
+kind_count(struct vm_page *pg, void *arg)
+{
+	struct kind_count *kc = arg;
+
+	kc->n += page_kind(pg) == kc->kind;
+}
+
+u_long
+phys_kind_count(enum page_kind kind)
+{
+	struct kind_count kc = {kind, 0};
+
+	phys_foreach(kind_count, &kc);
+	return kc.n;
+}
+
+/* What must hold for any page at any time. */
+static void
+page_verify(struct vm_page *pg, void *arg)
+{
+	(void)arg;
+	KASSERT(pg == phys_to_page(page_to_phys(pg)));
+	KASSERT(page_kind(pg) < PK_NKIND);
+}
+
+void
+phys_verify(void)
+{
+	struct phys_cpu *pc;
+	u_int i, j;
+
+	buddy_verify();
+	phys_foreach(page_verify, NULL);
+	for (i = 0; i < MAXCPU; i++) {
+		if (cpu_table[i] == NULL || cpu_table[i]->cpu_phys == NULL)
+			continue;
+		pc = cpu_table[i]->cpu_phys;
+		spin_enter(&pc->pc_lock);
+		KASSERT(pc_get(&pc->pc_n) <= pc->pc_limit);
+		KASSERT(pc_get(&pc->pc_nzero) <= PC_NZERO);
+		for (j = 0; j < pc_get(&pc->pc_n); j++) {
+			KASSERT(page_kind(pc->pc_page[j]) == PK_FREE);
+			KASSERT(pc->pc_page[j]->pg_order == ORDER_NONE);
+		}
+		for (j = 0; j < pc_get(&pc->pc_nzero); j++) {
+			KASSERT(page_kind(pc->pc_zero[j]) == PK_FREE);
+			KASSERT((page_flags(pc->pc_zero[j]) & PG_ZEROED) != 0);
+		}
+		spin_exit(&pc->pc_lock);
+	}
+}

@@ -1,0 +1,60 @@
+/*
+ * phys_var.h: what the files of phys/ share.  For them alone.
+ */
+#ifndef PHYS_VAR_H
+#define PHYS_VAR_H
+
+#include <base/lock.h>
+#include <phys/page.h>
+
+/*
+ * struct phys_cpu: the free pages at a CPU's hand.
+ *
+ * The lock is the CPU's own and all but never contended; it lets another CPU
+ * take the pages away when memory is short, without asking.
+ *
+ * Protection:
+ *	I	constant after phys_cpu_init()
+ *	c	pc_lock
+ *	c:a	written under pc_lock, read anywhere
+ */
+#define PC_NPAGE 448
+#define PC_NZERO 48
+
+struct phys_cpu {
+	struct spin pc_lock;               /* [I] RANK_PHYS */
+	u_int pc_limit;                    /* [I] pc_n stays below or at it */
+	_Atomic(u_int) pc_n;               /* [c:a] of pc_page[] */
+	_Atomic(u_int) pc_nzero;           /* [c:a] of pc_zero[] */
+	struct vm_page *pc_page[PC_NPAGE]; /* [c] hottest last */
+	struct vm_page *pc_zero[PC_NZERO]; /* [c] all PG_ZEROED */
+};
+_Static_assert(sizeof(struct phys_cpu) <= PAGE_SIZE, "phys_cpu: one page");
+
+/* pg_order of every page that does not head a free run. */
+#define ORDER_NONE 0xff
+
+/*
+ * buddy.c: the global allocator, lock of rank RANK_PHYS + 1.  Pages go in
+ * and come out as PK_FREE.
+ *
+ * buddy_take: up to n single pages into pgs[], neighbours last to first, so
+ *	that a stack filled with them hands them out in order; how many.
+ * buddy_take_run: 2^order pages; NULL: none.
+ * Both leave phys_reserve_pages alone unless reserve is set.
+ * buddy_give: n pages back; the lock is held for at most 64 at a time.
+ * buddy_give_run: 2^order pages back.
+ * buddy_free: how many there are.
+ * buddy_verify: panics on damage.
+ */
+u_int buddy_take(struct vm_page **pgs, u_int n, bool reserve);
+struct vm_page *buddy_take_run(u_int order, bool reserve);
+void buddy_give(struct vm_page **pgs, u_int n);
+void buddy_give_run(struct vm_page *pg, u_int order);
+u_long buddy_free(void);
+void buddy_verify(void);
+
+/* pool.c: give a new CPU a magazine of each pool. */
+void pool_cpu_init(u_int id);
+
+#endif

@@ -1,0 +1,400 @@
+/*
+ * pool.c: objects of one size.
+ *
+ * Objects wait in three places: in the magazine of a CPU, from where nearly
+ * all allocations are served; on the free list of a slab that is partly out;
+ * on that of the one empty slab a pool may keep.  A magazine is filled and
+ * emptied by halves, so that a CPU that only allocates or only frees takes
+ * the pool's lock once in MAG_SIZE / 2 objects.
+ *
+ * Locks: the list of pools', the magazine's (RANK_POOL, its CPU's own in
+ * practice; another takes it to drain), the pool's (RANK_POOL + 1), then the
+ * page allocator's.
+ *
+ * (J. Bonwick, J. Adams, Magazines and Vmem, USENIX 2001, section 3.)
+ */
+#include <base/print.h>
+
+#include <phys/pool.h>
+
+#include "phys_var.h"
+
+#define MAG_SIZE 30
+#define POISON   0xa5
+
+/*
+ * Protection:
+ *	I	constant after pool_mag_init()
+ *	m	mg_lock
+ *	m:a	written under mg_lock, read anywhere
+ */
+struct pool_mag {
+	struct spin mg_lock;    /* [I] RANK_POOL */
+	_Atomic(u_int) mg_n;    /* [m:a] */
+	void *mg_obj[MAG_SIZE]; /* [m] */
+};
+
+/* A free object in a slab. */
+struct pool_free {
+	struct pool_free *pf_next;
+};
+
+/* The pool of magazines, which has none itself. */
+static struct pool mag_pool;
+
+/* All pools, newest first.  The lock is outer to those of all pools. */
+static struct spin pool_list_lock = SPIN_INITIALIZER(RANK_POOL - 1);
+static LIST_HEAD(, pool) pool_list = LIST_HEAD_INITIALIZER(pool_list);
+
+static u_int
+mag_n(struct pool_mag *m)
+{
+	return atomic_load_explicit(&m->mg_n, memory_order_relaxed);
+}
+
+static void
+mag_setn(struct pool_mag *m, u_int n)
+{
+	atomic_store_explicit(&m->mg_n, n, memory_order_relaxed);
+}
+
+/* The first word is the free list's; the rest of a free object is poison. */
+static void
+pool_poison(struct pool *pl, void *obj)
+{
+	if (DEBUG && pl->pl_size > sizeof(struct pool_free))
+		memset((char *)obj + sizeof(struct pool_free), POISON,
+		    pl->pl_size - sizeof(struct pool_free));
+}
+
+static void
+pool_check_poison(struct pool *pl, const void *obj)
+{
+	const u_char *p = obj;
+	u_int i;
+
+	if (!DEBUG)
+		return;
+	for (i = sizeof(struct pool_free); i < pl->pl_size; i++)
+		if (p[i] != POISON)
+			panic("pool %s: %p written to after it was freed",
+			    pl->pl_name, obj);
+}
+
+/* A new slab of free objects; NULL: no page. */
+static struct vm_page *
+slab_create(struct pool *pl, u_int flags)
+{
+	struct pool_free *head = NULL, *pf;
+	struct vm_page *pg;
+	char *base;
+	u_int i;
+
+	pg = page_alloc(PK_KERNEL, flags & PA_RESERVE);
+	if (pg == NULL)
+		return NULL;
+	base = page_direct(pg);
+	for (i = pl->pl_perslab; i-- > 0;) {
+		pf = (void *)(base + (size_t)i * pl->pl_size);
+		pool_poison(pl, pf);
+		pf->pf_next = head;
+		head = pf;
+	}
+	pg->pg_kva = head;
+	pg->pg_kva2 = pl;
+	pg->pg_count = 0;
+	return pg;
+}
+
+/* Up to n objects from the slabs, at least one unless memory is out. */
+static u_int
+slab_take(struct pool *pl, void **obj, u_int n, u_int flags)
+{
+	struct pool_free *pf;
+	struct vm_page *pg;
+	u_int got = 0;
+
+	spin_enter(&pl->pl_lock);
+	while (got < n) {
+		pg = TAILQ_FIRST(&pl->pl_part);
+		if (pg == NULL) {
+			/* Batches are for speed, not a reason to grow. */
+			if (got > 0)
+				break;
+			pg = slab_create(pl, flags);
+			if (pg == NULL)
+				break;
+			pl->pl_nslab++;
+			pl->pl_nempty++;
+			TAILQ_INSERT_HEAD(&pl->pl_part, pg, pg_link);
+		}
+		if (pg->pg_count++ == 0)
+			pl->pl_nempty--;
+		pf = pg->pg_kva;
+		pg->pg_kva = pf->pf_next;
+		if (pf->pf_next == NULL) {
+			KASSERT(pg->pg_count == pl->pl_perslab);
+			TAILQ_REMOVE(&pl->pl_part, pg, pg_link);
+		}
+		pl->pl_nused++;
+		obj[got++] = pf;
+	}
+	spin_exit(&pl->pl_lock);
+	return got;
+}
+
+/* Give n objects back to their slabs, and slabs but keep back to phys. */
+static void
+slab_give(struct pool *pl, void **obj, u_int n, u_int keep)
+{
+	struct pool_free *pf;
+	struct vm_page *pg;
+	u_int i;
+
+	spin_enter(&pl->pl_lock);
+	for (i = 0; i < n; i++) {
+		pf = obj[i];
+		pg = direct_to_page(pf);
+		KASSERT(pg->pg_kva2 == pl && pg->pg_count > 0);
+		if (pg->pg_kva == NULL)
+			TAILQ_INSERT_HEAD(&pl->pl_part, pg, pg_link);
+		pf->pf_next = pg->pg_kva;
+		pg->pg_kva = pf;
+		pl->pl_nused--;
+		if (--pg->pg_count == 0) {
+			pl->pl_nempty++;
+			TAILQ_REMOVE(&pl->pl_part, pg, pg_link);
+			TAILQ_INSERT_TAIL(&pl->pl_part, pg, pg_link);
+		}
+	}
+	while (pl->pl_nempty > keep) {
+		pg = TAILQ_LAST(&pl->pl_part, pageq);
+		KASSERT(pg->pg_count == 0);
+		TAILQ_REMOVE(&pl->pl_part, pg, pg_link);
+		pl->pl_nempty--;
+		pl->pl_nslab--;
+		page_free(pg);
+	}
+	spin_exit(&pl->pl_lock);
+}
+
+/* Give the pool a magazine for CPU id; without memory it does without. */
+static void
+pool_mag_init(struct pool *pl, u_int id)
+{
+	struct pool_mag *m;
+
+	if (pl == &mag_pool || pl->pl_mag[id] != NULL)
+		return;
+	m = pool_get(&mag_pool, PA_ZERO);
+	if (m == NULL)
+		return;
+	spin_init(&m->mg_lock, RANK_POOL);
+	pl->pl_mag[id] = m;
+}
+
+void
+pool_cpu_init(u_int id)
+{
+	struct pool *pl;
+
+	spin_enter(&pool_list_lock);
+	LIST_FOREACH(pl, &pool_list, pl_all)
+		pool_mag_init(pl, id);
+	spin_exit(&pool_list_lock);
+}
+
+void
+pool_init(struct pool *pl, const char *name, size_t size, size_t align)
+{
+	u_int i;
+
+	if (align == 0)
+		align = 16;
+	KASSERT((align & (align - 1)) == 0 && align <= 256);
+	KASSERT(size > 0 && size <= PAGE_SIZE / 4);
+	/* The first pool of all brings that of the magazines with it. */
+	if (pl != &mag_pool && mag_pool.pl_name == NULL)
+		pool_init(&mag_pool, "magazine", sizeof(struct pool_mag),
+		    CACHELINE);
+
+	memset(pl, 0, sizeof(*pl));
+	spin_init(&pl->pl_lock, RANK_POOL + 1);
+	pl->pl_name = name;
+	pl->pl_size =
+	    (u_int)roundup2(MAX(size, sizeof(struct pool_free)), align);
+	pl->pl_perslab = PAGE_SIZE / pl->pl_size;
+	TAILQ_INIT(&pl->pl_part);
+
+	/* A CPU that comes up now is in one of the two walks, or in both. */
+	spin_enter(&pool_list_lock);
+	LIST_INSERT_HEAD(&pool_list, pl, pl_all);
+	for (i = 0; i < MAXCPU; i++)
+		if (cpu_table[i] != NULL && cpu_table[i]->cpu_phys != NULL)
+			pool_mag_init(pl, i);
+	spin_exit(&pool_list_lock);
+}
+
+void
+pool_fini(struct pool *pl)
+{
+	u_int i;
+
+	KASSERT(pool_used(pl) == 0);
+	spin_enter(&pool_list_lock);
+	LIST_REMOVE(pl, pl_all);
+	spin_exit(&pool_list_lock);
+	pool_drain(pl);
+	KASSERT(pl->pl_nslab == 0);
+	for (i = 0; i < MAXCPU; i++)
+		if (pl->pl_mag[i] != NULL)
+			pool_put(&mag_pool, pl->pl_mag[i]);
+	memset(pl, 0, sizeof(*pl));
+}
+
+/* From the CPU's magazine, refilled if need be. */
+static void *
+mag_get(struct pool *pl, struct pool_mag *m, u_int flags)
+{
+	void *obj = NULL;
+	u_int n;
+
+	spin_enter(&m->mg_lock);
+	n = mag_n(m);
+	if (n == 0)
+		n = slab_take(pl, m->mg_obj, MAG_SIZE / 2, flags);
+	if (n > 0)
+		obj = m->mg_obj[--n];
+	mag_setn(m, n);
+	spin_exit(&m->mg_lock);
+	return obj;
+}
+
+void *
+pool_get(struct pool *pl, u_int flags)
+{
+	struct pool_mag *m;
+	void *obj;
+
+	if (phys_fail_here())
+		return NULL;
+	m = pl->pl_mag[curcpu()->cpu_id];
+	if (m != NULL)
+		obj = mag_get(pl, m, flags);
+	else if (slab_take(pl, &obj, 1, flags) == 0)
+		obj = NULL;
+	if (obj == NULL)
+		return NULL;
+	pool_check_poison(pl, obj);
+	if ((flags & PA_ZERO) != 0)
+		memset(obj, 0, pl->pl_size);
+	return obj;
+}
+
+void
+pool_put(struct pool *pl, void *obj)
+{
+	struct pool_mag *m;
+	u_int n;
+
+	KASSERT(obj != NULL);
+	KASSERT(direct_to_page(obj)->pg_kva2 == pl);
+	KASSERT(((uintptr_t)obj & PAGE_MASK) % pl->pl_size == 0);
+	pool_poison(pl, obj);
+	m = pl->pl_mag[curcpu()->cpu_id];
+	if (m == NULL) {
+		slab_give(pl, &obj, 1, 1);
+		return;
+	}
+	spin_enter(&m->mg_lock);
+	n = mag_n(m);
+	if (n == MAG_SIZE) {
+		/* The colder half goes. */
+		n = MAG_SIZE / 2;
+		slab_give(pl, m->mg_obj, n, 1);
+		memmove(m->mg_obj, m->mg_obj + n, n * sizeof(void *));
+	}
+	m->mg_obj[n++] = obj;
+	mag_setn(m, n);
+	spin_exit(&m->mg_lock);
+}
+
+void
+pool_drain(struct pool *pl)
+{
+	struct pool_mag *m;
+	u_int i;
+
+	for (i = 0; i < MAXCPU; i++) {
+		m = pl->pl_mag[i];
+		if (m == NULL || mag_n(m) == 0)
+			continue;
+		spin_enter(&m->mg_lock);
+		slab_give(pl, m->mg_obj, mag_n(m), 0);
+		mag_setn(m, 0);
+		spin_exit(&m->mg_lock);
+	}
+	slab_give(pl, NULL, 0, 0);
+}
+
+void
+pool_drain_all(void)
+{
+	struct pool *pl;
+
+	spin_enter(&pool_list_lock);
+	LIST_FOREACH(pl, &pool_list, pl_all)
+		pool_drain(pl);
+	spin_exit(&pool_list_lock);
+}
+
+u_long
+pool_used(struct pool *pl)
+{
+	u_long n, cached = 0;
+	u_int i;
+
+	for (i = 0; i < MAXCPU; i++)
+		if (pl->pl_mag[i] != NULL)
+			cached += mag_n(pl->pl_mag[i]);
+	spin_enter(&pl->pl_lock);
+	n = pl->pl_nused;
+	spin_exit(&pl->pl_lock);
+	return n > cached ? n - cached : 0;
+}
+
+void
+pool_foreach(void (*fn)(void *, struct pool *), void *arg)
+{
+	struct pool *pl;
+
+	spin_enter(&pool_list_lock);
+	LIST_FOREACH(pl, &pool_list, pl_all)
+		fn(arg, pl);
+	spin_exit(&pool_list_lock);
+}
+
+void
+pool_verify(struct pool *pl)
+{
+	struct pool_free *pf;
+	struct vm_page *pg;
+	u_int nempty = 0, nfree;
+
+	spin_enter(&pl->pl_lock);
+	TAILQ_FOREACH(pg, &pl->pl_part, pg_link) {
+		KASSERT(page_kind(pg) == PK_KERNEL && pg->pg_kva2 == pl);
+		nfree = 0;
+		for (pf = pg->pg_kva; pf != NULL; pf = pf->pf_next) {
+			KASSERT(direct_to_page(pf) == pg);
+			KASSERT(nfree < pl->pl_perslab);
+			pool_check_poison(pl, pf);
+			nfree++;
+		}
+		KASSERT(nfree > 0 && nfree + pg->pg_count == pl->pl_perslab);
+		nempty += pg->pg_count == 0;
+	}
+	KASSERT(nempty == pl->pl_nempty);
+	KASSERT(pl->pl_nused <= pl->pl_nslab * pl->pl_perslab);
+	spin_exit(&pl->pl_lock);
+}
