@@ -1,0 +1,641 @@
+/*
+ * pmap.c: page tables of user spaces: making, walking, changing them.
+ *
+ * A descent reads tables without locks, from the root down.  What it finds
+ * may be gone by then: an intermediate table that was empty may have been
+ * freed and be somebody's data by the time it is read, and the entry that is
+ * read there is noise.  So every address read must be RAM with a descriptor
+ * of kind PK_TABLE to be followed, and the table at which the descent ends is
+ * locked and asked whether it is this pmap's table for this address.  If it
+ * says yes it is the right one, however it was reached; otherwise the descent
+ * starts again.
+ *
+ * Locks: a leaf table's lock covers its entries, their reverse map, pg_count,
+ * pg_lines.  A table is linked and unlinked with its parent locked, then it.
+ */
+#include <sys/errno.h>
+
+#include <base/print.h>
+#include <port/machdep.h>
+
+#include "pmap_var.h"
+
+struct pmap pmap_kernel;
+static struct pool pmap_pool;
+
+/* The kernel's root as entries, for what of it every root contains. */
+static const pte_t *pmap_kroot;
+
+void
+pmap_bootstrap(paddr_t kroot)
+{
+	KASSERT(pmap_kroot == NULL);
+	pmap_kroot = md_direct(kroot);
+	pmap_kernel.pm_rootpa = kroot;
+	refcount_init(&pmap_kernel.pm_refs, 1);
+	pool_init(&pmap_pool, "pmap", sizeof(struct pmap), CACHELINE);
+	pool_init(&pv_chunk_pool, "pvchunk", sizeof(struct pv_chunk), 0);
+	asid_init();
+	pmap_switch_init();
+}
+
+/*
+ * Make a zeroed page a table.  The page's lock keeps lookers away that still
+ * believe it to be what it was before.
+ */
+static void
+table_init(struct vm_page *table, struct pmap *pm, vaddr_t va, u_int level,
+    enum lock_rank rank)
+{
+	page_lock(table, rank);
+	table->pg_pmap = pm;
+	table->pg_va = table_base(va, level);
+	table->pg_level = (uint8_t)level;
+	table->pg_count = 0;
+	table->pg_chunks = NULL;
+	table_setlines(table, 0);
+	page_setkind(table, PK_TABLE);
+	page_unlock(table, rank);
+	atomic_fetch_add_explicit(&pm->pm_tables, 1, memory_order_relaxed);
+}
+
+int
+pmap_create(struct pmap **pmp)
+{
+	struct vm_page *root;
+	struct pmap *pm;
+
+	pm = pool_get(&pmap_pool, PA_ZERO);
+	if (pm == NULL)
+		return ENOMEM;
+	root = page_alloc(PK_LOOSE, PA_ZERO);
+	if (root == NULL) {
+		pool_put(&pmap_pool, pm);
+		return ENOMEM;
+	}
+	pm->pm_root = root;
+	pm->pm_rootpa = page_to_phys(root);
+	refcount_init(&pm->pm_refs, 1);
+	pte_root_init(page_direct(root), pmap_kroot);
+	table_init(root, pm, 0, PTE_ROOT, RANK_TABLE);
+	*pmp = pm;
+	return 0;
+}
+
+void
+pmap_reference(struct pmap *pm)
+{
+	refcount_acquire(&pm->pm_refs);
+}
+
+void
+pmap_destroy(struct pmap *pm)
+{
+	struct vm_page *root = pm->pm_root;
+
+	if (!refcount_release(&pm->pm_refs))
+		return;
+	KASSERT(pm != &pmap_kernel);
+	KASSERT(pmap_resident(pm) == 0);
+	/* A space that never ran its exit may be held lazily or have tables. */
+	pmap_purge(pm);
+	pmap_remove_all(pm);
+
+	page_lock(root, RANK_TABLE);
+	KASSERT(table_is(root, pm, 0, PTE_ROOT) && root->pg_count == 0);
+	page_setkind(root, PK_LOOSE);
+	root->pg_pmap = NULL;
+	page_unlock(root, RANK_TABLE);
+	page_free(root);
+	pool_put(&pmap_pool, pm);
+}
+
+static enum pmap_state
+pmap_state(const struct pmap *pm)
+{
+	return (enum pmap_state)atomic_load_explicit(&pm->pm_state,
+	    memory_order_acquire);
+}
+
+/* The table that an entry of a table names; NULL: noise, see above. */
+static struct vm_page *
+table_follow(pte_t pte, u_int level)
+{
+	struct vm_page *pg;
+
+	if (pte_is_leaf(pte, level))
+		return NULL;
+	pg = phys_to_page(pte_pa(pte));
+	if (pg == NULL || page_kind(pg) != PK_TABLE)
+		return NULL;
+	return pg;
+}
+
+/*
+ * The lowest table over va that there seems to be, not below *levelp, and
+ * its level.  Nothing is locked.
+ */
+static struct vm_page *
+table_descend(struct pmap *pm, vaddr_t va, u_int *levelp)
+{
+	struct vm_page *table = pm->pm_root, *next;
+	u_int level = PTE_ROOT;
+	pte_t pte;
+
+	while (level > *levelp) {
+		pte = atomic_load_explicit(&table_slots(
+					       table)[pte_index(va, level)],
+		    memory_order_acquire);
+		if (!pte_valid(pte))
+			break;
+		next = table_follow(pte, level);
+		if (next == NULL) {
+			md_cpu_relax();
+			table = pm->pm_root;
+			level = PTE_ROOT;
+			continue;
+		}
+		table = next;
+		level--;
+	}
+	*levelp = level;
+	return table;
+}
+
+/*
+ * Link a new table of level - 1 over va into this one, unless somebody else
+ * did, or the table is gone, which the next descent will see.  0, ENOMEM.
+ */
+static int
+table_grow(struct pmap *pm, vaddr_t va, struct vm_page *table, u_int level)
+{
+	struct vm_page *new;
+	pte_slot_t *slot;
+	u_int idx = pte_index(va, level);
+	bool used = false;
+
+	new = page_alloc(PK_LOOSE, PA_ZERO);
+	if (new == NULL)
+		return ENOMEM;
+	slot = &table_slots(table)[idx];
+	page_lock(table, RANK_TABLE);
+	if (table_is(table, pm, va, level) && pmap_state(pm) == PMAP_LIVE &&
+	    !pte_valid(pte_load(slot))) {
+		table_init(new, pm, va, level - 1, RANK_TABLE + 1);
+		atomic_store_explicit(slot, pte_make_table(page_to_phys(new)),
+		    memory_order_release);
+		table_count_up(table, idx);
+		used = true;
+	}
+	page_unlock(table, RANK_TABLE);
+	if (!used) {
+		page_flags_set(new, PG_ZEROED);
+		page_free(new);
+	}
+	return 0;
+}
+
+/*
+ * The leaf table over va, locked, made if need be.
+ * 0	*tablep
+ * ENOMEM, ESRCH (not live)
+ */
+static int
+leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
+{
+	struct vm_page *table;
+	u_int level;
+	int error;
+
+	for (;;) {
+		level = 0;
+		table = table_descend(pm, va, &level);
+		if (level > 0) {
+			if (pmap_state(pm) != PMAP_LIVE)
+				return ESRCH;
+			error = table_grow(pm, va, table, level);
+			if (error != 0)
+				return error;
+			continue;
+		}
+		page_lock(table, RANK_TABLE);
+		/*
+		 * The state is looked at with the lock held: a purge takes
+		 * this lock after it has changed the state, so it removes
+		 * what was entered before and nothing is entered after.
+		 */
+		if (pmap_state(pm) != PMAP_LIVE) {
+			page_unlock(table, RANK_TABLE);
+			return ESRCH;
+		}
+		if (table_is(table, pm, va, 0)) {
+			*tablep = table;
+			return 0;
+		}
+		page_unlock(table, RANK_TABLE);
+	}
+}
+
+/* The leaf table over va, locked; NULL: there is none. */
+static struct vm_page *
+leaf_find(struct pmap *pm, vaddr_t va)
+{
+	struct vm_page *table;
+	u_int level;
+
+	for (;;) {
+		level = 0;
+		table = table_descend(pm, va, &level);
+		if (level > 0)
+			return NULL;
+		page_lock(table, RANK_TABLE);
+		if (table_is(table, pm, va, 0))
+			return table;
+		page_unlock(table, RANK_TABLE);
+	}
+}
+
+/*
+ * The first index from idx on that may be valid, going by the line map;
+ * PTE_NENTRY: none.
+ */
+static u_int
+table_skip(const struct vm_page *table, u_int idx)
+{
+	uint64_t lines = table_lines(table);
+	u_int line = idx / PTE_PERLINE;
+
+	if ((lines >> line & 1) != 0)
+		return idx;
+	lines &= ~(((uint64_t)2 << line) - 1);
+	if (lines == 0)
+		return PTE_NENTRY;
+	return (u_int)__builtin_ctzll(lines) * PTE_PERLINE;
+}
+
+/*
+ * The first leaf table that maps something in [*vap, eva), by the look of
+ * it; *vap moves up to where it begins.  NULL: none.  Nothing is locked.
+ */
+struct vm_page *
+leaf_next(struct pmap *pm, vaddr_t *vap, vaddr_t eva)
+{
+	struct vm_page *table = pm->pm_root;
+	u_int idx, level = PTE_ROOT, next;
+	vaddr_t va = *vap;
+	pte_t pte;
+
+	while (va < eva) {
+		idx = pte_index(va, level);
+		pte = atomic_load_explicit(&table_slots(table)[idx],
+		    memory_order_acquire);
+		if (pte_valid(pte)) {
+			table = table_follow(pte, level);
+			if (table != NULL && --level == 0) {
+				*vap = va;
+				return table;
+			}
+			if (table == NULL) {
+				md_cpu_relax();
+				table = pm->pm_root;
+				level = PTE_ROOT;
+			}
+			continue;
+		}
+		next = table_skip(table, idx);
+		if (next == idx)
+			next++;
+		va =
+		    table_base(va, level) + ((vaddr_t)next << pte_shift(level));
+		if (next == PTE_NENTRY) {
+			table = pm->pm_root;
+			level = PTE_ROOT;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * Entry idx of a locked leaf table has been taken out and was old: carry what
+ * the MMU told and forget the mapping.
+ */
+void
+leaf_drop(struct vm_page *table, u_int idx, pte_t old)
+{
+	struct vm_page *pg;
+
+	KASSERT(page_locked(table));
+	KASSERT(pte_valid(old));
+	if (pte_managed(old)) {
+		pg = phys_page(pte_pa(old));
+		/* Before the mapping leaves the reverse map: see pmap_pv.c. */
+		if (pte_referenced(old))
+			page_set_referenced(pg);
+		if (pte_modified(old))
+			page_set_modified(pg);
+		pv_remove(table, idx, pg);
+	}
+	table_count_down(table, idx);
+}
+
+static u_int
+leaf_attr(pte_t pte)
+{
+	return (pte_referenced(pte) ? PTE_ATTR_REF : 0) |
+	       (pte_modified(pte) ? PTE_ATTR_MOD : 0) |
+	       (pte_managed(pte) ? 0 : PTE_ATTR_UNMANAGED);
+}
+
+/* Give entry *slot, which maps the same page already, other rights. */
+static void
+leaf_update(pte_slot_t *slot, pte_t new, vaddr_t va, struct tlb_gather *tg)
+{
+	pte_t old = pte_load(slot), want;
+
+	do {
+		want = pte_make_leaf(pte_pa(new), pte_prot(new),
+		    leaf_attr(old) | leaf_attr(new));
+	} while (!atomic_compare_exchange_weak_explicit(slot, &old, want,
+	    memory_order_release, memory_order_relaxed));
+	if ((pte_prot(old) & ~pte_prot(new)) != 0)
+		tlb_gather_add(tg, va);
+}
+
+/*
+ * Make entry idx of a locked leaf table new.
+ * 0		done
+ * EAGAIN	the old mapping is out; flush before trying again
+ * ENOMEM	the old mapping, if any, is out
+ */
+static int
+leaf_enter(struct vm_page *table, u_int idx, pte_t new, vaddr_t va,
+    struct tlb_gather *tg)
+{
+	pte_slot_t *slot = &table_slots(table)[idx];
+	pte_t old = pte_load(slot);
+	int error;
+
+	if (pte_valid(old)) {
+		if (pte_pa(old) == pte_pa(new) &&
+		    pte_managed(old) == pte_managed(new)) {
+			leaf_update(slot, new, va, tg);
+			return 0;
+		}
+		old = atomic_exchange_explicit(slot, 0, memory_order_acq_rel);
+		leaf_drop(table, idx, old);
+		tlb_gather_add(tg, va);
+		if (PTE_BREAK_BEFORE_MAKE)
+			return EAGAIN;
+	}
+	if (pte_managed(new)) {
+		error = pv_enter(table, idx, phys_page(pte_pa(new)));
+		if (error != 0)
+			return error;
+	}
+	atomic_store_explicit(slot, new, memory_order_release);
+	table_count_up(table, idx);
+	return 0;
+}
+
+int
+pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
+{
+	struct tlb_gather tg;
+	struct vm_page *table;
+	u_int attr = 0;
+	pte_t new;
+	int error;
+
+	KASSERT(pm != &pmap_kernel);
+	KASSERT(((va | pa) & PAGE_MASK) == 0 && va < VM_MAXUSER_ADDRESS);
+	KASSERT((prot & PROT_ALL) != 0);
+	KASSERT((flags & PMAP_UNMANAGED) != 0 || phys_to_page(pa) != NULL);
+
+	if ((flags & PROT_ALL) != 0)
+		attr |= PTE_ATTR_REF;
+	if ((flags & PROT_WRITE) != 0 && (prot & PROT_WRITE) != 0)
+		attr |= PTE_ATTR_MOD;
+	if ((flags & PMAP_UNMANAGED) != 0)
+		attr |= PTE_ATTR_UNMANAGED;
+	new = pte_make_leaf(pa, prot, attr);
+
+	tlb_gather_init(&tg);
+	do {
+		error = leaf_make(pm, va, &table);
+		if (error != 0)
+			break;
+		error = leaf_enter(table, pte_index(va, 0), new, va, &tg);
+		page_unlock(table, RANK_TABLE);
+		tlb_gather_pmap(&tg, pm);
+		tlb_gather_flush(&tg);
+	} while (error == EAGAIN);
+	return error;
+}
+
+/*
+ * Unlink the tables over va that have become empty, from the leaf up; the
+ * gather frees them.
+ */
+static void
+table_prune(struct pmap *pm, vaddr_t va, struct tlb_gather *tg)
+{
+	struct vm_page *child, *parent;
+	u_int level, l;
+	pte_slot_t *slot;
+	bool empty;
+
+	for (level = 1; level <= PTE_ROOT; level++) {
+		l = level;
+		parent = table_descend(pm, va, &l);
+		page_lock(parent, RANK_TABLE);
+		slot = &table_slots(parent)[pte_index(va, level)];
+		if (l != level || !table_is(parent, pm, va, level) ||
+		    !pte_valid(pte_load(slot))) {
+			/* Somebody else was here. */
+			page_unlock(parent, RANK_TABLE);
+			return;
+		}
+		child = phys_page(pte_pa(pte_load(slot)));
+		page_lock(child, RANK_TABLE + 1);
+		KASSERT(table_is(child, pm, va, level - 1));
+		empty = child->pg_count == 0;
+		if (empty) {
+			pv_table_fini(child);
+			child->pg_pmap = NULL;
+			page_setkind(child, PK_LOOSE);
+			atomic_store_explicit(slot, 0, memory_order_release);
+			table_count_down(parent, pte_index(va, level));
+		}
+		page_unlock(child, RANK_TABLE + 1);
+		page_unlock(parent, RANK_TABLE);
+		if (!empty)
+			return;
+		atomic_fetch_sub_explicit(&pm->pm_tables, 1,
+		    memory_order_relaxed);
+		/* Walk caches may hold the way to it. */
+		tlb_gather_add(tg, table_base(va, level - 1));
+		tlb_gather_table(tg, child);
+	}
+}
+
+/*
+ * Lines of a locked leaf table that are populated and touch [sva, eva), which
+ * lies in it.
+ */
+static uint64_t
+leaf_lines(const struct vm_page *table, vaddr_t sva, vaddr_t eva)
+{
+	u_int first = pte_index(sva, 0) / PTE_PERLINE;
+	u_int last = pte_index(eva - PAGE_SIZE, 0) / PTE_PERLINE;
+
+	return table_lines(table) & (~0ull << first) &
+	       (~0ull >> (PTE_NLINE - 1 - last));
+}
+
+/*
+ * The narrowing of one leaf table: every valid entry of [sva, eva) loses what
+ * prot lacks; without prot, the entry goes.
+ */
+static void
+leaf_narrow(struct vm_page *table, vaddr_t sva, vaddr_t eva, vm_prot_t prot,
+    struct tlb_gather *tg)
+{
+	u_int end = pte_index(eva - PAGE_SIZE, 0) + 1, i, idx, line;
+	u_int start = pte_index(sva, 0);
+	pte_slot_t *slots = table_slots(table);
+	uint64_t lines;
+	pte_t new, old;
+
+	for (lines = leaf_lines(table, sva, eva); lines != 0;
+	     lines &= lines - 1) {
+		line = (u_int)__builtin_ctzll(lines);
+		for (i = 0; i < PTE_PERLINE; i++) {
+			idx = line * PTE_PERLINE + i;
+			if (idx < start || idx >= end)
+				continue;
+			old = pte_load(&slots[idx]);
+			if (!pte_valid(old))
+				continue;
+			if (prot == PROT_NONE) {
+				old = atomic_exchange_explicit(&slots[idx], 0,
+				    memory_order_acq_rel);
+				leaf_drop(table, idx, old);
+			} else {
+				/* The MMU may set bits between. */
+				do {
+					new = pte_narrow(old, prot);
+				} while (new != old &&
+					 !atomic_compare_exchange_weak_explicit(
+					     &slots[idx], &old, new,
+					     memory_order_relaxed,
+					     memory_order_relaxed));
+				if (new == old)
+					continue;
+			}
+			tlb_gather_add(tg,
+			    table->pg_va + ((vaddr_t)idx << PAGE_SHIFT));
+		}
+	}
+}
+
+/* What pmap_remove() and pmap_protect() share. */
+static void
+pmap_narrow(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
+{
+	struct tlb_gather tg;
+	struct vm_page *table;
+	vaddr_t end, va = sva;
+	bool empty;
+
+	KASSERT(pm != &pmap_kernel);
+	KASSERT(((sva | eva) & PAGE_MASK) == 0);
+	KASSERT(sva <= eva && eva <= VM_MAXUSER_ADDRESS);
+
+	tlb_gather_init(&tg);
+	while ((table = leaf_next(pm, &va, eva)) != NULL) {
+		page_lock(table, RANK_TABLE);
+		if (!table_is(table, pm, va, 0)) {
+			page_unlock(table, RANK_TABLE);
+			continue;
+		}
+		end = MIN(eva, table->pg_va + pte_span(1));
+		leaf_narrow(table, va, end, prot, &tg);
+		empty = table->pg_count == 0;
+		page_unlock(table, RANK_TABLE);
+		if (empty && prot == PROT_NONE)
+			table_prune(pm, va, &tg);
+		va = end;
+	}
+	tlb_gather_pmap(&tg, pm);
+	tlb_gather_flush(&tg);
+}
+
+void
+pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva)
+{
+	pmap_narrow(pm, sva, eva, PROT_NONE);
+}
+
+void
+pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
+{
+	prot &= PROT_ALL;
+	if (prot == PROT_ALL)
+		return;
+	pmap_narrow(pm, sva, eva, prot);
+}
+
+bool
+pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pap, vm_prot_t *protp)
+{
+	struct vm_page *table;
+	pte_t pte;
+
+	KASSERT(pm != &pmap_kernel);
+	if (va >= VM_MAXUSER_ADDRESS)
+		return false;
+	table = leaf_find(pm, va);
+	if (table == NULL)
+		return false;
+	pte = pte_load(&table_slots(table)[pte_index(va, 0)]);
+	page_unlock(table, RANK_TABLE);
+	if (!pte_valid(pte))
+		return false;
+	if (pap != NULL)
+		*pap = pte_pa(pte) | (va & PAGE_MASK);
+	if (protp != NULL)
+		*protp = pte_prot(pte);
+	return true;
+}
+
+u_long
+pmap_resident(struct pmap *pm)
+{
+	struct vm_page *table;
+	vaddr_t va = 0;
+	u_long n = 0;
+
+	KASSERT(pm != &pmap_kernel);
+	while ((table = leaf_next(pm, &va, VM_MAXUSER_ADDRESS)) != NULL) {
+		page_lock(table, RANK_TABLE);
+		if (table_is(table, pm, va, 0)) {
+			n += table->pg_count;
+			va = table->pg_va + pte_span(1);
+		}
+		page_unlock(table, RANK_TABLE);
+	}
+	return n;
+}
+
+void
+pmap_zero_page(struct vm_page *pg)
+{
+	md_page_zero(page_direct(pg));
+}
+
+void
+pmap_copy_page(const struct vm_page *src, struct vm_page *dst)
+{
+	KASSERT(src != dst);
+	md_page_copy(page_direct(dst), page_direct(src));
+}

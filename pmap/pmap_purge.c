@@ -1,0 +1,199 @@
+/*
+ * pmap_purge.c: emptying a detached space, at the price of its pages.
+ *
+ * No CPU translates through the tables and no entry can be made, so entries
+ * are read and cleared by plain accesses and nothing is flushed.  Who may
+ * still come is a walk from a page (pmap_pv.c): it locks the leaf table whose
+ * entry it wants and looks whether it is still a table.  Hence each table's
+ * lock is taken, once; what is cleared under it is the walker's answer.
+ *
+ * Upper tables cease to be tables when the walk enters them: descents fail
+ * from then on, and what is in them is ours.
+ */
+#include <base/print.h>
+
+#include "pmap_var.h"
+
+#define PURGE_BATCH 64
+
+/* A table being walked: what is left of it. */
+struct purge_level {
+	struct vm_page *pl_table;
+	uint64_t pl_lines; /* to come */
+	u_int pl_idx;      /* next in the line; a multiple of 8: line done */
+};
+
+struct purge {
+	struct purge_level pu_level[PTE_LEVELS];
+	struct vm_page *pu_free[PURGE_BATCH];
+	u_int pu_nfree;
+	u_long pu_nleaf;
+	u_long pu_nline;
+	u_long pu_ntable;
+};
+
+/* Table is empty and unknown to anybody else. */
+static void
+purge_free(struct purge *pu, struct vm_page *table)
+{
+	atomic_store_explicit(&table->pg_flags, PG_ZEROED,
+	    memory_order_relaxed);
+	pu->pu_free[pu->pu_nfree++] = table;
+	pu->pu_ntable++;
+	if (pu->pu_nfree == PURGE_BATCH) {
+		page_free_batch(pu->pu_free, pu->pu_nfree);
+		pu->pu_nfree = 0;
+	}
+}
+
+/*
+ * Clear a leaf table that is locked.  The loop that the exit of a process
+ * spends its time in: a page with one mapping, in itself, costs its entry and
+ * its descriptor, and no locked operation.
+ */
+static void
+purge_entries(struct purge *pu, struct vm_page *table)
+{
+	struct vm_page **section = phys_section;
+	uint64_t lines = table_lines(table), pfn;
+	pte_slot_t *line, *slot, *slots = table_slots(table);
+	struct vm_page *pg;
+	pte_t pte;
+
+	for (; lines != 0; lines &= lines - 1) {
+		pu->pu_nline++;
+		line = slots + (u_int)__builtin_ctzll(lines) * PTE_PERLINE;
+		for (slot = line; slot < line + PTE_PERLINE; slot++) {
+			pte = pte_load(slot);
+			if (!pte_valid(pte))
+				continue;
+			atomic_store_explicit(slot, 0, memory_order_relaxed);
+			if (__predict_false(!pte_managed(pte)))
+				continue;
+			pfn = pte_pa(pte) >> PAGE_SHIFT;
+			pg = section[pfn >> PHYS_SECTION_SHIFT] + pfn;
+			if (__predict_true(pte_referenced(pte)))
+				atomic_store_explicit(&pg->pg_ref, 1,
+				    memory_order_relaxed);
+			if (pte_modified(pte))
+				atomic_store_explicit(&pg->pg_mod, 1,
+				    memory_order_relaxed);
+			if (__predict_true(
+				atomic_load_explicit(&pg->pg_pv,
+				    memory_order_relaxed) == (uintptr_t)slot))
+				atomic_store_explicit(&pg->pg_pv, 0,
+				    memory_order_release);
+			else
+				pv_remove(table, (u_int)(slot - slots), pg);
+		}
+	}
+	pu->pu_nleaf += table->pg_count;
+}
+
+/* Make a table, which is locked and empty, a loose page. */
+static void
+purge_close(struct vm_page *table)
+{
+	table->pg_count = 0;
+	table_setlines(table, 0);
+	table->pg_pmap = NULL;
+	page_setkind(table, PK_LOOSE);
+}
+
+static void
+purge_leaf(struct purge *pu, struct vm_page *table)
+{
+	page_lock(table, RANK_TABLE);
+	KASSERT(page_kind(table) == PK_TABLE && table->pg_level == 0);
+	purge_entries(pu, table);
+	pv_table_fini(table);
+	purge_close(table);
+	page_unlock(table, RANK_TABLE);
+	purge_free(pu, table);
+}
+
+/* Begin with an upper table. */
+static void
+purge_open(struct purge *pu, struct vm_page *table, u_int level)
+{
+	struct purge_level *pl = &pu->pu_level[level];
+
+	page_lock(table, RANK_TABLE);
+	KASSERT(page_kind(table) == PK_TABLE && table->pg_level == level);
+	pl->pl_table = table;
+	pl->pl_lines = table_lines(table);
+	pl->pl_idx = 0;
+	if (level == PTE_ROOT) {
+		table->pg_count = 0;
+		table_setlines(table, 0);
+	} else {
+		purge_close(table);
+	}
+	page_unlock(table, RANK_TABLE);
+}
+
+/* Take the next child out of an upper table; NULL: that was all. */
+static struct vm_page *
+purge_next(struct purge *pu, u_int level)
+{
+	struct purge_level *pl = &pu->pu_level[level];
+	pte_slot_t *slots = table_slots(pl->pl_table);
+	u_int idx;
+	pte_t pte;
+
+	while (pl->pl_lines != 0) {
+		idx = (u_int)__builtin_ctzll(pl->pl_lines) * PTE_PERLINE +
+		      pl->pl_idx;
+		if (++pl->pl_idx == PTE_PERLINE) {
+			pl->pl_idx = 0;
+			pl->pl_lines &= pl->pl_lines - 1;
+			pu->pu_nline++;
+		}
+		pte = pte_load(&slots[idx]);
+		if (!pte_valid(pte))
+			continue;
+		atomic_store_explicit(&slots[idx], 0, memory_order_relaxed);
+		return phys_page(pte_pa(pte));
+	}
+	return NULL;
+}
+
+void
+pmap_remove_all(struct pmap *pm)
+{
+	struct vm_page *child;
+	struct purge pu;
+	u_int level = PTE_ROOT;
+
+	KASSERT(pm != &pmap_kernel);
+	KASSERT(atomic_load_explicit(&pm->pm_state, memory_order_acquire) !=
+		PMAP_LIVE);
+	KASSERT(atomic_load_explicit(&pm->pm_cpus, memory_order_relaxed) == 0);
+
+	pu.pu_nfree = 0;
+	pu.pu_nleaf = pu.pu_nline = pu.pu_ntable = 0;
+	purge_open(&pu, pm->pm_root, PTE_ROOT);
+	for (;;) {
+		child = purge_next(&pu, level);
+		if (child == NULL) {
+			if (level == PTE_ROOT)
+				break;
+			purge_free(&pu, pu.pu_level[level].pl_table);
+			level++;
+		} else if (level == 1) {
+			purge_leaf(&pu, child);
+		} else {
+			level--;
+			purge_open(&pu, child, level);
+		}
+	}
+	page_free_batch(pu.pu_free, pu.pu_nfree);
+	atomic_fetch_sub_explicit(&pm->pm_tables, pu.pu_ntable,
+	    memory_order_relaxed);
+	KASSERT(
+	    atomic_load_explicit(&pm->pm_tables, memory_order_relaxed) == 1);
+	atomic_store_explicit(&pm->pm_state, PMAP_DEAD, memory_order_release);
+	count_add(COUNT_PURGE_LEAF, pu.pu_nleaf);
+	count_add(COUNT_PURGE_LINE, pu.pu_nline);
+	count_add(COUNT_PURGE_TABLE, pu.pu_ntable);
+}

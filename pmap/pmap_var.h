@@ -1,0 +1,230 @@
+/*
+ * pmap_var.h: what the files of pmap/ share.  For them alone.
+ */
+#ifndef PMAP_VAR_H
+#define PMAP_VAR_H
+
+#include <machine/pte.h>
+#include <phys/pool.h>
+#include <pmap/pmap.h>
+
+#define PTE_ROOT    (PTE_LEVELS - 1)
+#define PTE_PERLINE ((u_int)(CACHELINE / sizeof(pte_t)))
+#define PTE_NLINE   (PTE_NENTRY / PTE_PERLINE)
+_Static_assert(PTE_NLINE == 64, "pg_lines has a bit for each line");
+
+/* An entry where it lies.  The MMU may change it at any time. */
+typedef _Atomic(pte_t) pte_slot_t;
+
+/*
+ * Reverse-map links beyond the one in the page.  A chunk belongs to one line
+ * of one leaf table: link i to entry i of the line.
+ *
+ * Protection:
+ *	v	the lock of the mapped page (RANK_PV)
+ *	t	the lock of the table (RANK_TABLE)
+ */
+struct pv_link {
+	struct pv_link *pv_next; /* [v] */
+	struct pv_link *pv_prev; /* [v] NULL: pg_pvmore points here */
+	pte_slot_t *pv_slot;     /* [v] NULL: a walker's mark */
+};
+
+struct pv_chunk {
+	struct pv_link pc_link[PTE_PERLINE];
+	u_int pc_used; /* [t] a bit for each link in use */
+};
+
+extern struct pool pv_chunk_pool;
+
+/*
+ * struct pmap_cpu: what a CPU has loaded, and its part in shootdowns.
+ *
+ * A CPU that wants others to flush fills pm_req, puts its bit into their
+ * boxes, interrupts them and waits until all have left pc_pending.
+ *
+ * Protection:
+ *	O	the CPU itself, interrupts off
+ *	O:a	written so, read anywhere
+ *	a	C11 atomic
+ *	s	the CPU itself while pc_pending is empty; read by those in it
+ *	A	asid_lock
+ */
+struct pmap_cpu {
+	_Atomic(struct pmap *) pc_cur; /* [O:a] whose root is loaded */
+	bool pc_lazy;                  /* [O] and nobody here runs in it */
+	_Atomic(uint64_t) pc_asid;     /* [a] pm_asid it was loaded with */
+	uint64_t pc_reserved;          /* [A] pc_asid at the last rollover */
+
+	_Atomic(cpumask_t) pc_pending __aligned(CACHELINE); /* [a] */
+	const struct tlb_gather *pc_flush; /* [s] flush this, or */
+	struct pmap *pc_kick;              /* [s] drop this root */
+
+	_Atomic(cpumask_t) pc_box __aligned(CACHELINE); /* [a] who wants us */
+};
+
+/* Preemption disabled. */
+static inline struct pmap_cpu *
+pmap_curcpu(void)
+{
+	return curcpu()->cpu_pmap;
+}
+
+/*
+ * struct tlb_gather: what an operation has removed or narrowed and must be
+ * flushed before it returns, and the tables to be freed after that.
+ *
+ * The pages of one pmap are added with tlb_gather_add() and then accounted to
+ * it with tlb_gather_pmap(), after the last entry was changed and while
+ * something keeps the pmap alive.
+ */
+#define TLB_NPAGE 16
+
+struct tlb_gather {
+	cpumask_t tg_cpus; /* may hold a translation */
+	bool tg_space;     /* everything of tg_asid[0] */
+	bool tg_all;       /* everything of every space */
+	bool tg_over;      /* pages were dropped since tg_ndone */
+	u_int tg_n;        /* pages */
+	u_int tg_ndone;    /* of them accounted to a pmap */
+	vaddr_t tg_va[TLB_NPAGE];
+	u_int tg_asid[TLB_NPAGE];
+	struct pageq tg_tables; /* PK_LOOSE, all zero */
+};
+
+/*
+ * tlb_gather_init: nothing yet.
+ * tlb_gather_add: the page at va; any lock held.
+ * tlb_gather_pmap: all pages added since the last such call are of pm.
+ *	Any lock held.
+ * tlb_gather_table: free this unlinked table at the end.
+ * tlb_gather_flush: make it true, and free the tables; the gather is empty
+ *	again.  Interrupts on if any other CPU must be told; no spin lock.
+ */
+void tlb_gather_init(struct tlb_gather *tg);
+void tlb_gather_pmap(struct tlb_gather *tg, struct pmap *pm);
+void tlb_gather_table(struct tlb_gather *tg, struct vm_page *table);
+void tlb_gather_flush(struct tlb_gather *tg);
+
+static inline void
+tlb_gather_add(struct tlb_gather *tg, vaddr_t va)
+{
+	if (tg->tg_n < TLB_NPAGE)
+		tg->tg_va[tg->tg_n++] = va;
+	else
+		tg->tg_over = true;
+}
+
+/*
+ * tlb_kick: make the CPUs in the set drop pm's root, if they hold it, and wait
+ *	for it.  Preemption disabled, interrupts on, no spin lock.
+ * tlb_handler: serve this CPU's box.  Any context.
+ */
+void tlb_kick(struct pmap *pm, cpumask_t cpus);
+void tlb_handler(void);
+
+/*
+ * pmap_switch.c.
+ * pmap_drop: this CPU goes to the kernel's root.  Interrupts off.
+ * pmap_switch_init: at bootstrap.
+ */
+void pmap_drop(struct pmap_cpu *pc);
+void pmap_switch_init(void);
+
+/*
+ * pmap_asid.c.
+ * asid_activate: the ASID to load pm with on this CPU; flushes what a rollover
+ *	left.  Interrupts off.
+ * asid_retire: pm needs none any more; nothing translates through it.
+ */
+u_int asid_activate(struct pmap *pm, struct pmap_cpu *pc);
+void asid_retire(struct pmap *pm);
+void asid_init(void);
+extern u_int asid_count;
+
+/*
+ * pmap_pv.c.  For all of these the table is locked (RANK_TABLE).
+ * pv_enter: entry idx of the table is about to map pg.  0, ENOMEM.
+ * pv_remove: it has ceased to.
+ * pv_table_fini: the table is empty and about to be freed.
+ */
+int pv_enter(struct vm_page *table, u_int idx, struct vm_page *pg);
+void pv_remove(struct vm_page *table, u_int idx, struct vm_page *pg);
+void pv_table_fini(struct vm_page *table);
+
+/* pmap.c: where the walker is needed elsewhere. */
+struct vm_page *leaf_next(struct pmap *pm, vaddr_t *vap, vaddr_t eva);
+void leaf_drop(struct vm_page *table, u_int idx, pte_t old);
+
+static inline pte_slot_t *
+table_slots(const struct vm_page *table)
+{
+	return page_direct(table);
+}
+
+static inline pte_t
+pte_load(const pte_slot_t *slot)
+{
+	return atomic_load_explicit(slot, memory_order_relaxed);
+}
+
+/* The first address that the table of this level over va maps. */
+static inline vaddr_t
+table_base(vaddr_t va, u_int level)
+{
+	return rounddown2(va, pte_span(level + 1));
+}
+
+/* With the page locked: is it what a descent believed it to be? */
+static inline bool
+table_is(const struct vm_page *pg, const struct pmap *pm, vaddr_t va,
+    u_int level)
+{
+	KASSERT(page_locked(pg));
+	return page_kind(pg) == PK_TABLE && pg->pg_pmap == pm &&
+	       pg->pg_level == level && pg->pg_va == table_base(va, level);
+}
+
+/* [t] Lines that may hold valid entries. */
+static inline uint64_t
+table_lines(const struct vm_page *table)
+{
+	return atomic_load_explicit(&table->pg_lines, memory_order_relaxed);
+}
+
+static inline void
+table_setlines(struct vm_page *table, uint64_t lines)
+{
+	atomic_store_explicit(&table->pg_lines, lines, memory_order_relaxed);
+}
+
+/* Entry idx has become valid. */
+static inline void
+table_count_up(struct vm_page *table, u_int idx)
+{
+	uint64_t bit = 1ull << (idx / PTE_PERLINE);
+
+	table->pg_count++;
+	if ((table_lines(table) & bit) == 0)
+		table_setlines(table, table_lines(table) | bit);
+}
+
+/* Entry idx has become invalid. */
+static inline void
+table_count_down(struct vm_page *table, u_int idx)
+{
+	pte_slot_t *line;
+	pte_t any = 0;
+	u_int i;
+
+	KASSERT(table->pg_count > 0);
+	table->pg_count--;
+	line = table_slots(table) + rounddown2(idx, PTE_PERLINE);
+	for (i = 0; i < PTE_PERLINE; i++)
+		any |= pte_load(&line[i]);
+	if (any == 0)
+		table_setlines(table,
+		    table_lines(table) & ~(1ull << (idx / PTE_PERLINE)));
+}
+
+#endif
