@@ -1,0 +1,347 @@
+/*
+ * uvm_amap.c: anonymous memory.  <uvm/amap.h> has the structures and the
+ * rules about who may change what.
+ *
+ * Locks: am_lock guards the slots.  An amap whose count is zero is out of
+ * reach, once it is off the list of its object, and is taken apart without
+ * any.  amap_truncate() comes from the object, against the order: it takes a
+ * reference under the object's lock, lets go of it, and then locks the amap.
+ */
+#include <uvm/amap.h>
+
+#include <sys/errno.h>
+
+#include <base/kassert.h>
+
+#include <phys/pool.h>
+
+#include <pmap/pmap.h>
+
+#include <uvm/object.h>
+
+#include "uvm_local.h"
+
+static struct pool amap_pool;
+static struct pool anon_pool;
+
+void
+amap_boot(void)
+{
+	pool_init(&amap_pool, "amap", sizeof(struct vm_amap), 0);
+	pool_init(&anon_pool, "anon", sizeof(struct vm_anon), 0);
+}
+
+struct vm_anon *
+uvm_anon_alloc(u_int flags)
+{
+	struct vm_anon *an;
+
+	an = pool_get(&anon_pool, 0);
+	if (an == NULL)
+		return NULL;
+	an->an_page = page_alloc(PK_ANON, flags);
+	if (an->an_page == NULL) {
+		pool_put(&anon_pool, an);
+		return NULL;
+	}
+	an->an_page->pg_anon = an;
+	refcount_init(&an->an_refs, 1);
+	return an;
+}
+
+/* Drop a reference.  The page, if it was the last, goes into b. */
+static inline void
+anon_drop(struct vm_anon *an, struct uvm_batch *b)
+{
+	/* Alone with it, nobody can raise the count: no locked operation. */
+	if (!uvm_anon_exclusive(an) && !refcount_release(&an->an_refs))
+		return;
+	KASSERT(an->an_page->pg_anon == an);
+	an->an_page->pg_anon = NULL;
+	uvm_batch_add(b, an->an_page);
+	pool_put(&anon_pool, an);
+}
+
+void
+uvm_anon_rele(struct vm_anon *an)
+{
+	struct uvm_batch b;
+
+	uvm_batch_init(&b);
+	anon_drop(an, &b);
+	uvm_batch_flush(&b);
+}
+
+struct vm_amap *
+amap_create(struct uvm_object *uo)
+{
+	struct vm_amap *am;
+
+	am = pool_get(&amap_pool, 0);
+	if (am == NULL)
+		return NULL;
+	rw_init(&am->am_lock, RANK_AMAP);
+	refcount_init(&am->am_refs, 1);
+	atomic_init(&am->am_flags, 0);
+	radix_init(&am->am_anons);
+	am->am_obj = uo;
+	if (uo != NULL) {
+		rw_write_enter(&uo->uo_lock);
+		TAILQ_INSERT_TAIL(&uo->uo_amaps, am, am_link);
+		rw_exit(&uo->uo_lock);
+	}
+	return am;
+}
+
+void
+amap_ref(struct vm_amap *am)
+{
+	refcount_acquire(&am->am_refs);
+}
+
+static void
+wipe_one(void *arg, uint64_t slot __unused, void *v)
+{
+	anon_drop(v, arg);
+}
+
+void
+amap_free_batch(struct vm_amap *am, struct uvm_batch *b)
+{
+	if (!refcount_release(&am->am_refs))
+		return;
+	if (am->am_obj != NULL) {
+		rw_write_enter(&am->am_obj->uo_lock);
+		TAILQ_REMOVE(&am->am_obj->uo_amaps, am, am_link);
+		rw_exit(&am->am_obj->uo_lock);
+	}
+	radix_wipe(&am->am_anons, wipe_one, b);
+	pool_put(&amap_pool, am);
+}
+
+void
+amap_free(struct vm_amap *am)
+{
+	struct uvm_batch b;
+
+	uvm_batch_init(&b);
+	amap_free_batch(am, &b);
+	uvm_batch_flush(&b);
+}
+
+struct vm_anon *
+amap_lookup(struct vm_amap *am, uint64_t slot)
+{
+	KASSERT(rw_held(&am->am_lock));
+	return radix_lookup(&am->am_anons, slot);
+}
+
+int
+amap_add(struct vm_amap *am, uint64_t slot, struct vm_anon *an)
+{
+	KASSERT(rw_write_held(&am->am_lock));
+	return radix_insert(&am->am_anons, slot, an);
+}
+
+struct vm_anon *
+amap_replace(struct vm_amap *am, uint64_t slot, struct vm_anon *an)
+{
+	KASSERT(rw_write_held(&am->am_lock));
+	return radix_replace(&am->am_anons, slot, an);
+}
+
+/* Drop the anons in [slot, last]. */
+static void
+remove_slots(struct vm_amap *am, uint64_t slot, uint64_t last)
+{
+	struct uvm_batch b;
+	uint64_t i;
+
+	KASSERT(rw_write_held(&am->am_lock));
+	KASSERT(slot <= last);
+	uvm_batch_init(&b);
+	for (i = slot; radix_next(&am->am_anons, &i) != NULL && i <= last;)
+		anon_drop(radix_remove(&am->am_anons, i), &b);
+	uvm_batch_flush(&b);
+}
+
+void
+amap_remove_range(struct vm_amap *am, uint64_t slot, uint64_t n)
+{
+	KASSERT(n > 0);
+	remove_slots(am, slot, slot + (n - 1));
+}
+
+bool
+amap_range_empty(struct vm_amap *am, uint64_t slot, uint64_t n)
+{
+	uint64_t i = slot;
+
+	KASSERT(rw_held(&am->am_lock));
+	return radix_next(&am->am_anons, &i) == NULL || i - slot >= n;
+}
+
+struct vm_amap *
+amap_copy(struct vm_amap *old, uint64_t slot, uint64_t n)
+{
+	struct vm_amap *am;
+	struct vm_anon *an;
+	uint64_t i;
+
+	am = amap_create(old->am_obj);
+	if (am == NULL)
+		return NULL;
+	/*
+	 * Slots of a shared amap may be replaced but for this lock; nobody
+	 * else knows the new one, but an amap is locked when it is written.
+	 */
+	rw_read_enter(&old->am_lock);
+	for (i = slot;
+	     (an = radix_next(&old->am_anons, &i)) != NULL && i - slot < n;
+	     i++) {
+		refcount_acquire(&an->an_refs);
+		if (radix_insert(&am->am_anons, i, an) != 0) {
+			uvm_anon_rele(an);
+			rw_exit(&old->am_lock);
+			amap_free(am);
+			return NULL;
+		}
+	}
+	rw_exit(&old->am_lock);
+	return am;
+}
+
+void
+amap_trim(struct vm_amap *am, uint64_t slot, uint64_t n)
+{
+	uint64_t last = slot + (n - 1);
+
+	rw_write_enter(&am->am_lock);
+	if (slot > 0)
+		remove_slots(am, 0, slot - 1);
+	if (last < UINT64_MAX)
+		remove_slots(am, last + 1, UINT64_MAX);
+	rw_exit(&am->am_lock);
+}
+
+int
+amap_split(struct vm_amap *am, uint64_t slot, struct vm_amap **highp)
+{
+	struct vm_amap *high;
+	uint64_t i = slot;
+	int error;
+
+	rw_write_enter(&am->am_lock);
+	if (radix_next(&am->am_anons, &i) == NULL) {
+		rw_exit(&am->am_lock);
+		*highp = NULL;
+		return 0;
+	}
+	rw_exit(&am->am_lock);
+	high = amap_create(am->am_obj);
+	if (high == NULL)
+		return ENOMEM;
+	atomic_store_explicit(&high->am_flags,
+	    atomic_load_explicit(&am->am_flags, memory_order_relaxed),
+	    memory_order_relaxed);
+	rw_write_enter(&am->am_lock);
+	error = radix_split(&am->am_anons, slot, &high->am_anons);
+	rw_exit(&am->am_lock);
+	if (error != 0) {
+		amap_free(high);
+		return error;
+	}
+	*highp = high;
+	return 0;
+}
+
+/* Drop what lies at or above first, and unmap it wherever it is mapped. */
+static void
+amap_cut(struct vm_amap *am, uint64_t first)
+{
+	struct vm_anon *an;
+	uint64_t i;
+
+	rw_write_enter(&am->am_lock);
+	for (i = first; (an = radix_next(&am->am_anons, &i)) != NULL; i++)
+		pmap_page_protect(an->an_page, PROT_NONE);
+	remove_slots(am, first, UINT64_MAX);
+	rw_exit(&am->am_lock);
+}
+
+int
+amap_join(struct vm_amap *low, struct vm_amap *high)
+{
+	int error;
+
+	KASSERT(low->am_obj == high->am_obj);
+	rw_write_enter(&low->am_lock);
+	error = radix_join(&low->am_anons, &high->am_anons);
+	rw_exit(&low->am_lock);
+	if (error != 0)
+		return error;
+	amap_free(high);
+	/* amap_truncate() may have passed low and not reached high. */
+	if (low->am_obj != NULL)
+		amap_cut(low, uvm_object_npages(low->am_obj));
+	return 0;
+}
+
+void
+amap_protect_pages(struct vm_amap *am, uint64_t slot, uint64_t n)
+{
+	struct vm_anon *an;
+	uint64_t i;
+
+	rw_write_enter(&am->am_lock);
+	for (i = slot;
+	     (an = radix_next(&am->am_anons, &i)) != NULL && i - slot < n; i++)
+		pmap_page_protect(an->an_page, PROT_READ | PROT_EXEC);
+	rw_exit(&am->am_lock);
+}
+
+/*
+ * New amaps go to the tail of the list, so that a copy or a half made of one
+ * that has not been cut yet is met later in the walk.  One that is made of an
+ * amap that has been cut has nothing to cut: faults compare with uo_size
+ * under am_lock, and uo_size fell before.
+ */
+void
+amap_truncate(struct uvm_object *uo, uint64_t first)
+{
+	struct vm_amap *am, *next;
+
+	KASSERT(lock_none_above(RANK_AMAP));
+	for (am = NULL;; am = next) {
+		rw_write_enter(&uo->uo_lock);
+		next = am == NULL ? TAILQ_FIRST(&uo->uo_amaps)
+				  : TAILQ_NEXT(am, am_link);
+		while (next != NULL &&
+		       !refcount_acquire_if_not_zero(&next->am_refs))
+			next = TAILQ_NEXT(next, am_link);
+		rw_exit(&uo->uo_lock);
+		if (am != NULL)
+			amap_free(am);
+		if (next == NULL)
+			return;
+		amap_cut(next, first);
+	}
+}
+
+void
+amap_verify(struct vm_amap *am)
+{
+	struct vm_anon *an;
+	uint64_t i;
+
+	KASSERT(refcount_load(&am->am_refs) > 0);
+	radix_verify(&am->am_anons);
+	for (i = 0; (an = radix_next(&am->am_anons, &i)) != NULL; i++) {
+		KASSERT(refcount_load(&an->an_refs) > 0);
+		KASSERT(an->an_page != NULL);
+		KASSERT(an->an_page->pg_anon == an);
+		KASSERT(page_kind(an->an_page) == PK_ANON);
+		if (i == UINT64_MAX)
+			break;
+	}
+}

@@ -1,0 +1,396 @@
+/*
+ * uvm_fault.c: page faults.
+ *
+ * An entry is looked through from the top: the amap hides the object.
+ *
+ *	                 case 1                      case 2
+ *	            the amap has it             the amap has not
+ *
+ *	          read or    write,         read or    write to   no object
+ *	          it is ours shared anon    shared     private
+ *
+ *	 amap     [ page ]   [ page ]-.     [      ]   [ copy ]   [ zero ]
+ *	             |          copy  |        :           ^          ^
+ *	 object   [  :   ]   [  :   ] |     [ page ]   [ page ]       |
+ *	             |                v        |                     new
+ *	          1A: map    1B: map the    2A: map    2B: map    2C: map
+ *	          it         copy           it         the copy   the zeroes
+ *
+ * 1A	The anon's page is mapped: writable if no other amap holds the anon
+ *	and the entry does not need a copy of its amap, else read-only.
+ * 1B	A write to an anon that other amaps hold.  A new anon with a copy of
+ *	the page takes its slot; the old one loses our reference.
+ * 2A	The object's page is mapped: for a private entry read-only, so that the
+ *	first write comes here again.
+ * 2B	A write to a private entry: the object's page is copied to a new anon
+ *	("promoted").
+ * 2C	Nothing below: a new anon of zeroes.
+ *
+ * 1B, 2B and 2C change the amap, and 1A may let it be written.  First,
+ * therefore, the entry must own its slots: an amap is made if there is none,
+ * and copied if the entry still shares it since a fork.  That changes the
+ * entry and is the only thing here that takes the map lock for writing.
+ *
+ * The size of the object is looked at under the lock that guards what is
+ * added (amap or object), because truncation lowers the size first and then
+ * sweeps under that lock: whatever lies past the end, also a private copy, is
+ * out of reach (SIGBUS).
+ *
+ * Locks: map (read), amap (write), object (read, or write to make a page);
+ * all held until the page is mapped, which is what keeps it.  A page that
+ * takes I/O is fetched with no lock held, and the fault starts over; so does
+ * one that ran out of memory, once there is some.
+ */
+#include <uvm/uvm.h>
+
+#include <sys/errno.h>
+
+#include <base/cpu.h>
+#include <base/kassert.h>
+
+#include "uvm_local.h"
+
+/* What a step of a fault comes to. */
+enum verdict {
+	FAULT_GO,     /* go on; after the last step: ufi_page is it */
+	FAULT_OWN,    /* start over, and own the slots first */
+	FAULT_FETCH,  /* start over when the object has fetched the page */
+	FAULT_NOMEM,  /* start over when there is memory */
+	FAULT_EFAULT, /* the rest: give up */
+	FAULT_EACCES,
+	FAULT_ENXIO,
+	FAULT_EIO
+};
+
+bool
+uvm_nomem(void)
+{
+	KASSERT(lock_none_above(RANK_MAP));
+	if (uvm_upcalls == NULL || uvm_upcalls->up_killed())
+		return false;
+	return uvm_upcalls->up_nomem();
+}
+
+/* Release everything and forget what was found. */
+static void
+fault_unlock(struct uvm_faultinfo *ufi)
+{
+	if (ufi->ufi_obj != NULL)
+		rw_exit(&ufi->ufi_obj->uo_lock);
+	if (ufi->ufi_amap != NULL)
+		rw_exit(&ufi->ufi_amap->am_lock);
+	rw_exit(&ufi->ufi_map->vm_lock);
+	ufi->ufi_obj = NULL;
+	ufi->ufi_amap = NULL;
+	ufi->ufi_entry = NULL;
+	ufi->ufi_page = NULL;
+}
+
+/*
+ * What may be done to e's memory.  A debugger may do to private memory what
+ * mprotect() could allow.
+ */
+static vm_prot_t
+allowed(const struct vm_entry *e, u_int flags)
+{
+	vm_prot_t prot = uvm_prot_effective(e->ve_prot);
+
+	if ((flags & UVM_FAULT_FORCE) != 0) {
+		prot |= uvm_prot_effective(e->ve_maxprot) & PROT_READ;
+		if ((e->ve_flags & VE_COW) != 0)
+			prot |= PROT_WRITE;
+	}
+	return prot;
+}
+
+/*
+ * Step 1: the entry, and whether it allows the access.  If own, make the
+ * entry's slots its own, for which the map is write-locked at first.  On
+ * FAULT_GO the map is read-locked; else it is locked.
+ */
+static enum verdict
+fault_lookup(struct uvm_faultinfo *ufi, bool own)
+{
+	struct vm_map *map = ufi->ufi_map;
+	struct vm_entry *e;
+
+	if (own)
+		rw_write_enter(&map->vm_lock);
+	else
+		rw_read_enter(&map->vm_lock);
+	if (map->vm_state != VM_LIVE)
+		return FAULT_EFAULT;
+	e = uvm_map_lookup(map, ufi->ufi_va);
+	if (e == NULL)
+		return FAULT_EFAULT;
+	if ((ufi->ufi_access & ~allowed(e, ufi->ufi_flags)) != 0)
+		return FAULT_EACCES;
+	if (own) {
+		if ((e->ve_flags & VE_COW) != 0 && uvm_entry_own(e) != 0)
+			return FAULT_NOMEM;
+		rw_downgrade(&map->vm_lock);
+	}
+	ufi->ufi_entry = e;
+	ufi->ufi_slot = entry_slot(e, ufi->ufi_va);
+	ufi->ufi_prot = uvm_prot_effective(e->ve_prot);
+	return FAULT_GO;
+}
+
+/* Whether the object under the entry, if any, ends before the page. */
+static bool
+past_end(const struct uvm_faultinfo *ufi)
+{
+	const struct uvm_object *uo = ufi->ufi_entry->ve_obj;
+
+	return uo != NULL && ufi->ufi_slot >= uvm_object_npages(uo);
+}
+
+/*
+ * Put a new anon, with the contents of src or zeroes, into the empty slot
+ * (2B, 2C), or in the place of old (1B), which ufi_old then holds.
+ */
+static enum verdict
+fault_promote(struct uvm_faultinfo *ufi, struct vm_anon *old,
+    struct vm_page *src)
+{
+	struct vm_amap *am = ufi->ufi_amap;
+	struct vm_anon *an;
+
+	an = uvm_anon_alloc(src == NULL ? PA_ZERO : 0);
+	if (an == NULL)
+		return FAULT_NOMEM;
+	if (src != NULL)
+		pmap_copy_page(src, an->an_page);
+	if (old != NULL)
+		ufi->ufi_old = amap_replace(am, ufi->ufi_slot, an);
+	else if (amap_add(am, ufi->ufi_slot, an) != 0) {
+		uvm_anon_rele(an);
+		return FAULT_NOMEM;
+	}
+	KASSERT(ufi->ufi_old == old);
+	/*
+	 * Until the copy is mapped, the address may still show src.  Other
+	 * entries that write through this amap may show it elsewhere.
+	 */
+	if (src != NULL) {
+		ufi->ufi_stale = true;
+		if (amap_shared(am))
+			pmap_page_protect(src, PROT_NONE);
+	}
+	ufi->ufi_page = an->an_page;
+	return FAULT_GO;
+}
+
+/* Cases 1A and 1B: the amap, write-locked, has an anon. */
+static enum verdict
+fault_anon(struct uvm_faultinfo *ufi, struct vm_anon *an)
+{
+	bool write = (ufi->ufi_access & PROT_WRITE) != 0;
+
+	if (write && !uvm_anon_exclusive(an)) {
+		count_add(COUNT_FLT_ACOW, 1);
+		return fault_promote(ufi, an, an->an_page);
+	}
+	count_add(COUNT_FLT_ANON, 1);
+	if ((ufi->ufi_entry->ve_flags & VE_NEEDSCOPY) != 0 ||
+	    !uvm_anon_exclusive(an))
+		ufi->ufi_prot &= ~PROT_WRITE;
+	ufi->ufi_page = an->an_page;
+	return FAULT_GO;
+}
+
+/* What an errno of the object means for the fault. */
+static enum verdict
+object_verdict(int error)
+{
+	switch (error) {
+	case 0:
+		return FAULT_GO;
+	case EAGAIN:
+		return FAULT_FETCH;
+	case ENOMEM:
+		return FAULT_NOMEM;
+	case ENXIO:
+		return FAULT_ENXIO;
+	default:
+		return FAULT_EIO;
+	}
+}
+
+/* Steps 2 and 3: find or make the page.  Map read-locked. */
+static enum verdict
+fault_page(struct uvm_faultinfo *ufi)
+{
+	struct vm_entry *e = ufi->ufi_entry;
+	struct vm_anon *an;
+	enum verdict v;
+	bool private = (e->ve_flags & VE_COW) != 0;
+	bool write = (ufi->ufi_access & PROT_WRITE) != 0;
+	bool promote;
+
+	an = NULL;
+	if (e->ve_amap != NULL) {
+		ufi->ufi_amap = e->ve_amap;
+		rw_write_enter(&e->ve_amap->am_lock);
+		an = amap_lookup(e->ve_amap, ufi->ufi_slot);
+	}
+	if (past_end(ufi))
+		return FAULT_ENXIO;
+	/* 2B or 2C: the slot is empty and has to be filled. */
+	promote = private && an == NULL && (write || e->ve_obj == NULL);
+	if (promote && e->ve_amap == NULL)
+		return FAULT_OWN;
+	if ((promote || write) && (e->ve_flags & VE_NEEDSCOPY) != 0)
+		return FAULT_OWN;
+	if (an != NULL)
+		return fault_anon(ufi, an);
+	if (e->ve_obj == NULL) {
+		count_add(COUNT_FLT_ZERO, 1);
+		return fault_promote(ufi, NULL, NULL);
+	}
+	v = object_verdict(uvm_object_hold(e->ve_obj, ufi->ufi_slot,
+	    ufi->ufi_access, &ufi->ufi_page));
+	if (v != FAULT_GO)
+		return v;
+	ufi->ufi_obj = e->ve_obj;
+	if (promote) {
+		count_add(COUNT_FLT_PRCOPY, 1);
+		return fault_promote(ufi, NULL, ufi->ufi_page);
+	}
+	count_add(COUNT_FLT_OBJ, 1);
+	if (private)
+		ufi->ufi_prot &= ~PROT_WRITE;
+	return FAULT_GO;
+}
+
+/*
+ * Have the object bring the page in, with no lock held but a reference so
+ * that it stays.  Releases everything; FAULT_GO: start over.
+ */
+static enum verdict
+fault_fetch(struct uvm_faultinfo *ufi)
+{
+	struct uvm_object *uo = ufi->ufi_entry->ve_obj;
+	uint64_t idx = ufi->ufi_slot;
+	int error;
+
+	uvm_object_ref(uo);
+	fault_unlock(ufi);
+	error = uvm_object_fetch(uo, idx);
+	uvm_object_free(uo);
+	if (!ufi->ufi_major) {
+		ufi->ufi_major = true;
+		count_add(COUNT_FAULT_MAJOR, 1);
+	}
+	return object_verdict(error);
+}
+
+int
+uvm_fault_hold(struct uvm_faultinfo *ufi)
+{
+	enum verdict v;
+	bool own;
+
+	KASSERT((ufi->ufi_va & PAGE_MASK) == 0);
+	KASSERT(lock_none_above(RANK_MAP));
+	ufi->ufi_entry = NULL;
+	ufi->ufi_amap = NULL;
+	ufi->ufi_obj = NULL;
+	ufi->ufi_page = NULL;
+	ufi->ufi_old = NULL;
+	ufi->ufi_stale = false;
+	ufi->ufi_major = false;
+	own = false;
+	for (;;) {
+		v = fault_lookup(ufi, own);
+		if (v == FAULT_GO)
+			v = fault_page(ufi);
+		if (v == FAULT_GO)
+			return 0;
+		/* A slot is only replaced by what goes on to succeed. */
+		KASSERT(ufi->ufi_old == NULL && !ufi->ufi_stale);
+		if (v == FAULT_FETCH)
+			v = fault_fetch(ufi);
+		else
+			fault_unlock(ufi);
+		switch (v) {
+		case FAULT_GO:
+			break;
+		case FAULT_OWN:
+			own = true;
+			break;
+		case FAULT_NOMEM:
+			if (!uvm_nomem())
+				return ENOMEM;
+			break;
+		case FAULT_EACCES:
+			return EACCES;
+		case FAULT_ENXIO:
+			return ENXIO;
+		case FAULT_EIO:
+			return EIO;
+		default:
+			return EFAULT;
+		}
+	}
+}
+
+void
+uvm_fault_drop(struct uvm_faultinfo *ufi)
+{
+	struct vm_anon *old = ufi->ufi_old;
+
+	KASSERT(rw_held(&ufi->ufi_map->vm_lock));
+	if (ufi->ufi_stale)
+		pmap_remove(ufi->ufi_map->vm_pmap, ufi->ufi_va,
+		    ufi->ufi_va + PAGE_SIZE);
+	fault_unlock(ufi);
+	/* No mapping of ours shows the old page any more. */
+	if (old != NULL)
+		uvm_anon_rele(old);
+}
+
+int
+uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
+{
+	struct uvm_faultinfo ufi = {
+	    .ufi_map = map,
+	    .ufi_va = trunc_page(va),
+	    .ufi_access = access,
+	    .ufi_flags = flags,
+	};
+	u_int how;
+	int error;
+
+	KASSERT(access != PROT_NONE && (access & ~PROT_ALL) == 0);
+	count_add(COUNT_FAULT, 1);
+	for (;;) {
+		error = uvm_fault_hold(&ufi);
+		if (error != 0)
+			return error;
+		/* Forced writes leave the program's own rights as they are. */
+		KASSERT((access & ~ufi.ufi_prot) == 0 ||
+			(flags & UVM_FAULT_FORCE) != 0);
+		how = access & ufi.ufi_prot;
+		if (ufi.ufi_entry->ve_wired != 0)
+			how |= PMAP_WIRED;
+		error = 0;
+		if (ufi.ufi_prot != PROT_NONE)
+			error = pmap_enter(map->vm_pmap, ufi.ufi_va,
+			    page_to_phys(ufi.ufi_page), ufi.ufi_prot, how);
+		if (error == 0 && ufi.ufi_prot != PROT_NONE)
+			ufi.ufi_stale = false;
+		uvm_fault_drop(&ufi);
+		switch (error) {
+		case 0:
+			return 0;
+		case ENOMEM: /* a page table */
+			if (!uvm_nomem())
+				return ENOMEM;
+			break;
+		default: /* the space died meanwhile */
+			KASSERT(error == ESRCH);
+			return EFAULT;
+		}
+	}
+}

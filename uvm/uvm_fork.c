@@ -1,0 +1,174 @@
+/*
+ * uvm_fork.c: a child's address space.
+ *
+ * Nothing is copied but the entries.  Private memory is write-protected in
+ * the parent, an entry at a time, and marked needs-copy on both sides; the
+ * child's page tables start empty.
+ *
+ *	parent  [entry NC]--.              .--[entry NC]  child
+ *	                    v              v
+ *	                [ amap, two references ]
+ *	                  |        |       |
+ *	                [anon]   [anon]  [anon]
+ *
+ * Whoever writes first gets an amap of its own that holds the same anons,
+ * each then with two references, and copies the page it writes; the other
+ * finds itself alone with the old amap.
+ *
+ * Locks: the parent's map for writing, then the child's, which nobody else
+ * can reach yet, as a second lock of the same rank.  Amap locks inside.
+ */
+#include <uvm/uvm.h>
+
+#include <sys/errno.h>
+
+#include <base/kassert.h>
+
+#include "uvm_local.h"
+
+/* The child's part of a private entry: a copy-on-write copy. */
+static int
+fork_copy(struct vm_map *parent, struct vm_entry *pe, struct vm_entry *ce)
+{
+	struct vm_amap *am = pe->ve_amap;
+	uint64_t slot = entry_slot(pe, pe->ve_start);
+
+	KASSERT((pe->ve_flags & VE_COW) != 0);
+	if (am == NULL)
+		return 0;
+	ce->ve_flags |= VE_INHERITED;
+	if (amap_shared(am)) {
+		/*
+		 * Others write through the parent's amap, and go on doing so:
+		 * the child's copy is made now, and their mappings narrowed
+		 * so that their next write copies the page.
+		 */
+		ce->ve_amap = amap_copy(am, slot, entry_npages(pe));
+		if (ce->ve_amap == NULL)
+			return ENOMEM;
+		amap_protect_pages(am, slot, entry_npages(pe));
+		return 0;
+	}
+	if ((pe->ve_flags & VE_NEEDSCOPY) == 0)
+		pmap_protect(parent->vm_pmap, pe->ve_start, pe->ve_end,
+		    uvm_prot_effective(pe->ve_prot) & ~PROT_WRITE);
+	pe->ve_flags |= VE_NEEDSCOPY;
+	ce->ve_flags |= VE_NEEDSCOPY;
+	amap_ref(am);
+	return 0;
+}
+
+/* The child's part of an entry whose memory both use. */
+static int
+fork_share(struct vm_entry *pe, struct vm_entry *ce)
+{
+	int error;
+
+	if ((pe->ve_flags & VE_COW) == 0)
+		return 0;
+	/* Private to the family: from now on they write to one amap. */
+	error = uvm_entry_own(pe);
+	if (error != 0)
+		return error;
+	atomic_fetch_or_explicit(&pe->ve_amap->am_flags, AMAP_SHARED,
+	    memory_order_relaxed);
+	amap_ref(pe->ve_amap);
+	ce->ve_amap = pe->ve_amap;
+	ce->ve_flags = pe->ve_flags | VE_INHERITED;
+	return 0;
+}
+
+/* The child's entry for pe; *cep NULL: it has none. */
+static int
+fork_entry(struct vm_map *parent, struct vm_entry *pe, struct vm_entry **cep)
+{
+	struct vm_entry *ce;
+	int error;
+
+	*cep = NULL;
+	if (pe->ve_inherit == INHERIT_NONE)
+		return 0;
+	ce = uvm_entry_alloc();
+	if (ce == NULL)
+		return ENOMEM;
+	ce->ve_start = pe->ve_start;
+	ce->ve_end = pe->ve_end;
+	ce->ve_obj = pe->ve_obj;
+	ce->ve_off = pe->ve_off;
+	ce->ve_amap = pe->ve_amap;
+	ce->ve_flags = pe->ve_flags;
+	ce->ve_prot = pe->ve_prot;
+	ce->ve_maxprot = pe->ve_maxprot;
+	ce->ve_inherit = pe->ve_inherit;
+	ce->ve_advice = pe->ve_advice;
+	/* Locks on memory are not inherited: ve_wired stays 0. */
+
+	switch (pe->ve_inherit) {
+	case INHERIT_SHARE:
+		error = fork_share(pe, ce);
+		break;
+	case INHERIT_ZERO:
+		KASSERT(pe->ve_obj == NULL);
+		ce->ve_amap = NULL;
+		ce->ve_flags &= (uint16_t) ~(VE_NEEDSCOPY | VE_INHERITED);
+		error = 0;
+		break;
+	default:
+		error = fork_copy(parent, pe, ce);
+		break;
+	}
+	if (error != 0) {
+		uvm_entry_free(ce);
+		return error;
+	}
+	uvm_entry_hold_object(ce);
+	*cep = ce;
+	return 0;
+}
+
+int
+uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
+{
+	struct vm_map *pm = &parent->vm_map, *cm;
+	struct vm_entry *pe, *ce;
+	struct vmspace *child;
+	int error;
+
+	error = uvmspace_create(&child);
+	if (error != 0)
+		return error;
+	cm = &child->vm_map;
+	error = uvm_map_lock(pm);
+	if (error != 0) {
+		uvmspace_free(child);
+		return error;
+	}
+	rw_write_enter_nested(&cm->vm_lock);
+	cm->vm_mmapbase = pm->vm_mmapbase;
+	for (pe = pm->vm_first; pe != NULL && error == 0; pe = pe->ve_next) {
+		error = fork_entry(pm, pe, &ce);
+		if (error == 0 && ce != NULL)
+			uvm_map_insert(cm, ce);
+	}
+	child->vm_maxsaddr = parent->vm_maxsaddr;
+	child->vm_minsaddr = parent->vm_minsaddr;
+	child->vm_ssize = parent->vm_ssize;
+	child->vm_brkbase = parent->vm_brkbase;
+	child->vm_brk = parent->vm_brk;
+	child->vm_taddr = parent->vm_taddr;
+	child->vm_tend = parent->vm_tend;
+	child->vm_daddr = parent->vm_daddr;
+	child->vm_dend = parent->vm_dend;
+	child->vm_argaddr = parent->vm_argaddr;
+	child->vm_argend = parent->vm_argend;
+	child->vm_envaddr = parent->vm_envaddr;
+	child->vm_envend = parent->vm_envend;
+	uvm_map_unlock(cm);
+	uvm_map_unlock(pm);
+	if (error != 0) {
+		uvmspace_free(child);
+		return error;
+	}
+	*childp = child;
+	return 0;
+}

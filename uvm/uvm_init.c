@@ -1,0 +1,29 @@
+/*
+ * uvm_init.c: bringing the layer up, and what it says about memory.
+ */
+#include <uvm/uvm.h>
+
+#include "uvm_local.h"
+
+const struct uvm_upcalls *uvm_upcalls;
+
+void
+uvm_init(void)
+{
+	radix_boot();
+	amap_boot();
+	uao_boot();
+	uvm_map_boot();
+	uvmspace_boot();
+}
+
+void
+uvm_stats(struct uvm_stats *st)
+{
+	st->us_total = phys_total();
+	st->us_free = phys_free_count();
+	st->us_anon = phys_kind_count(PK_ANON);
+	st->us_object = phys_kind_count(PK_OBJECT);
+	st->us_kernel = phys_kind_count(PK_KERNEL);
+	st->us_table = phys_kind_count(PK_TABLE);
+}

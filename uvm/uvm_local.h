@@ -1,0 +1,200 @@
+/*
+ * uvm_local.h: what the files of this layer share and nobody else sees.
+ */
+#ifndef UVM_LOCAL_H
+#define UVM_LOCAL_H
+
+#include <sys/types.h>
+#include <sys/errno.h>
+
+#include <base/kassert.h>
+
+#include <uvm/uvm.h>
+
+/*
+ * Pages on their way back to the allocator, many per lock hold.
+ */
+#define UVM_BATCH 64u
+struct uvm_batch {
+	u_int ub_npages;
+	struct vm_page *ub_page[UVM_BATCH];
+};
+
+static inline void
+uvm_batch_init(struct uvm_batch *b)
+{
+	b->ub_npages = 0;
+}
+
+static inline void
+uvm_batch_flush(struct uvm_batch *b)
+{
+	page_free_batch(b->ub_page, b->ub_npages);
+	b->ub_npages = 0;
+}
+
+static inline void
+uvm_batch_add(struct uvm_batch *b, struct vm_page *pg)
+{
+	if (b->ub_npages == UVM_BATCH)
+		uvm_batch_flush(b);
+	b->ub_page[b->ub_npages++] = pg;
+}
+
+/* uvm_amap.c: as amap_free(), the pages into b. */
+void amap_free_batch(struct vm_amap *am, struct uvm_batch *b);
+
+/*
+ * What a user program can do with memory of protection prot: on our machines
+ * whatever can be written or executed can be read too.
+ */
+static inline vm_prot_t
+uvm_prot_effective(vm_prot_t prot)
+{
+	return prot == PROT_NONE ? PROT_NONE : prot | PROT_READ;
+}
+
+static inline uint64_t
+entry_npages(const struct vm_entry *e)
+{
+	return atop(e->ve_end - e->ve_start);
+}
+
+/* The number, in bytes and in pages, of what the entry has at va. */
+static inline uint64_t
+entry_off(const struct vm_entry *e, vaddr_t va)
+{
+	return e->ve_off + (va - e->ve_start);
+}
+
+static inline uint64_t
+entry_slot(const struct vm_entry *e, vaddr_t va)
+{
+	return atop(entry_off(e, va));
+}
+
+/*
+ * uvm_tree.c: the entries of a map.  Map write-locked for those that change
+ * it, locked for the rest.
+ *
+ * uvm_tree_insert: e behind prev (NULL: as the first).
+ * uvm_tree_remove: take e out.
+ * uvm_tree_resize: e now covers [start, end), which touches no other entry.
+ * uvm_tree_reset: forget all entries; the list of them, linked by ve_next.
+ * uvm_tree_prev: the last entry that begins at or below va, or NULL.
+ * uvm_tree_space: the highest len bytes that end at or below limit, respect
+ *	what grows down, and are free: *addr.  False: none.
+ * uvm_tree_free: whether [va, va + len) is free and no guard gap.
+ */
+void uvm_tree_insert(struct vm_map *map, struct vm_entry *e,
+    struct vm_entry *prev);
+void uvm_tree_remove(struct vm_map *map, struct vm_entry *e);
+void uvm_tree_resize(struct vm_map *map, struct vm_entry *e, vaddr_t start,
+    vaddr_t end);
+struct vm_entry *uvm_tree_reset(struct vm_map *map);
+struct vm_entry *uvm_tree_prev(const struct vm_map *map, vaddr_t va);
+bool uvm_tree_space(const struct vm_map *map, vsize_t len, vaddr_t limit,
+    vaddr_t *addr);
+bool uvm_tree_free(const struct vm_map *map, vaddr_t va, vsize_t len);
+void uvm_tree_verify(const struct vm_map *map);
+
+/*
+ * uvm_map.c: entries and what they hold.  Map write-locked, state VM_LIVE,
+ * unless said otherwise.
+ *
+ * uvm_entry_alloc, uvm_entry_free: the structure alone; any lock state.
+ * uvm_entry_hold_object: count the reference e makes to its object.
+ * uvm_entry_drop: drop them, freeing the range e owns; pages into b.  e is in
+ *	no map and unmapped.  No lock at RANK_AMAP or above; may sleep
+ *	unless somebody else holds e's object.
+ * uvm_entries_drop: uvm_entry_drop and _free of a list linked by ve_next.
+ *	No lock held; may sleep.
+ * uvm_entry_own: make e's amap one that e may write to: creates it, copies
+ *	it, or finds that nobody else needs it.  ENOMEM: nothing changed.
+ * uvm_entry_extends: whether e's amap, if it has one, may serve the n slots
+ *	from slot on as well: it is e's alone, or will be copied before it
+ *	is written; and nothing is left over there.
+ * uvm_entries_alike: equal in all that a program can tell, and contiguous;
+ *	whether the amaps fit is another question.
+ *
+ * uvm_map_clip: split the entry that has va inside it, if one has.  ENOMEM:
+ *	nothing changed; count is checked unless force.
+ * uvm_map_insert: put e, which lies in free space, into the map, merging it
+ *	with its neighbours; returns the entry that now covers it.
+ * uvm_map_simplify: merge what can be merged in [start, end] and at its ends.
+ * uvm_map_unmap: take everything in [start, end) out of the map and the
+ *	pmap; adds the entries to *dead, for uvm_entries_drop() once the map
+ *	is unlocked.  ENOMEM: nothing changed.
+ * uvm_map_contiguous: [start, end) has no hole.  Map locked.
+ * uvm_map_place: where uvm_map() without FIXED would put len bytes.
+ * uvm_map_charge: len bytes of prot and flags may be mapped as far as memory
+ *	goes; 0 or ENOMEM.
+ * uvm_map_lock: write-lock the map if it is live; else EFAULT, unlocked.
+ * uvm_map_unlock: the reverse; looks at the whole map when DEBUG.
+ */
+struct vm_entry *uvm_entry_alloc(void);
+void uvm_entry_free(struct vm_entry *e);
+void uvm_entry_hold_object(struct vm_entry *e);
+void uvm_entry_drop(struct vm_entry *e, struct uvm_batch *b);
+void uvm_entries_drop(struct vm_entry *dead);
+int uvm_entry_own(struct vm_entry *e);
+bool uvm_entry_extends(const struct vm_entry *e, uint64_t slot, uint64_t n);
+bool uvm_entries_alike(const struct vm_entry *a, const struct vm_entry *b);
+
+int uvm_map_clip(struct vm_map *map, vaddr_t va, bool force);
+struct vm_entry *uvm_map_insert(struct vm_map *map, struct vm_entry *e);
+void uvm_map_simplify(struct vm_map *map, vaddr_t start, vaddr_t end);
+int uvm_map_unmap(struct vm_map *map, vaddr_t start, vaddr_t end,
+    struct vm_entry **dead);
+bool uvm_map_contiguous(struct vm_map *map, vaddr_t start, vaddr_t end);
+int uvm_map_place(struct vm_map *map, vaddr_t hint, vsize_t len, u_int how,
+    vaddr_t *addr);
+int uvm_map_charge(vsize_t len, vm_prot_t prot, u_int flags);
+int uvm_map_lock(struct vm_map *map);
+void uvm_map_unlock(struct vm_map *map);
+void uvm_map_boot(void);
+
+/* uvm_aobj.c */
+void uao_boot(void);
+
+/*
+ * uvm_vmspace.c.  uvmspace_note_rss: let the high-water mark know before
+ * pages are unmapped.  Map write-locked.
+ */
+void uvmspace_boot(void);
+void uvmspace_note_rss(struct vmspace *vm);
+
+/*
+ * Ask for memory: true when it is worth trying again.  No VM lock held; may
+ * sleep.
+ */
+bool uvm_nomem(void);
+
+/*
+ * uvm_fault.c: find the page that an access is to go to.
+ *
+ * The caller fills in ufi_map, ufi_va (page aligned), ufi_access and
+ * ufi_flags.  uvm_fault_hold() returns 0 with ufi_page safe to map or to
+ * touch: the map read-locked and the page's owner locked, until
+ * uvm_fault_drop(); or an errno of uvm_fault() with no lock held.
+ */
+struct uvm_faultinfo {
+	struct vm_map *ufi_map;
+	vaddr_t ufi_va;
+	vm_prot_t ufi_access;
+	u_int ufi_flags; /* UVM_FAULT_* */
+
+	struct vm_entry *ufi_entry; /* map read-locked */
+	struct vm_amap *ufi_amap;   /* write-locked, or NULL */
+	struct uvm_object *ufi_obj; /* locked, or NULL */
+	uint64_t ufi_slot;          /* of ufi_va, in both */
+	struct vm_page *ufi_page;   /* the answer */
+	vm_prot_t ufi_prot;         /* as which it may be mapped */
+	struct vm_anon *ufi_old;    /* replaced by a copy; ours to drop */
+	bool ufi_stale;             /* ufi_va may map another page */
+	bool ufi_major;             /* had to wait for I/O */
+};
+int uvm_fault_hold(struct uvm_faultinfo *ufi);
+void uvm_fault_drop(struct uvm_faultinfo *ufi);
+
+#endif

@@ -1,0 +1,356 @@
+/*
+ * uvm_mmap.c: operations on a range of a map that keep it mapped.
+ *
+ * All follow one pattern, as Linux programs expect it: walk the entries from
+ * start on; clip the ones that reach over an end; change them; stop at the
+ * first hole with ENOMEM, what lies before it being done; and merge what
+ * became equal.
+ *
+ * Locks: the map's.  See <uvm/map.h>.
+ */
+#include <uvm/map.h>
+
+#include <sys/abi.h>
+#include <sys/errno.h>
+
+#include <base/kassert.h>
+
+#include "uvm_local.h"
+
+/*
+ * A range operation: fn is called on each entry in turn, clipped to the
+ * range, map write-locked; 0 or the errno that ends the walk.
+ */
+struct range_op {
+	int (*ro_fn)(struct vm_map *map, struct vm_entry *e,
+	    const struct range_op *op);
+	vm_prot_t ro_prot;
+	enum vm_inherit ro_inherit;
+	u_int ro_set, ro_clear;
+	int ro_advice;
+	bool ro_wire;
+	bool ro_holes; /* go on behind a hole; ENOMEM all the same */
+};
+
+static int
+range_apply(struct vm_map *map, vaddr_t start, vaddr_t end,
+    const struct range_op *op)
+{
+	struct vm_entry *e;
+	vaddr_t va;
+	int error, hole;
+
+	KASSERT(((start | end) & PAGE_MASK) == 0 && start <= end);
+	error = uvm_map_lock(map);
+	if (error != 0)
+		return error;
+	hole = 0;
+	va = start;
+	while (va < end && error == 0) {
+		e = uvm_map_next(map, va);
+		if (e == NULL || e->ve_start > va) {
+			hole = ENOMEM;
+			if (e == NULL || !op->ro_holes || e->ve_start >= end)
+				break;
+			va = e->ve_start;
+			continue;
+		}
+		error = uvm_map_clip(map, va, false);
+		if (error == 0)
+			error = uvm_map_clip(map, end, false);
+		if (error != 0)
+			break;
+		e = uvm_map_lookup(map, va);
+		va = e->ve_end;
+		error = op->ro_fn(map, e, op);
+	}
+	uvm_map_simplify(map, start, end);
+	uvm_map_unlock(map);
+	return error != 0 ? error : hole;
+}
+
+static int
+protect_one(struct vm_map *map, struct vm_entry *e, const struct range_op *op)
+{
+	int error;
+
+	if ((op->ro_prot & ~(vm_prot_t)e->ve_maxprot) != 0)
+		return EACCES;
+	if ((e->ve_prot & PROT_WRITE) == 0) {
+		error = uvm_map_charge(e->ve_end - e->ve_start, op->ro_prot,
+		    e->ve_flags);
+		if (error != 0)
+			return error;
+	}
+	/* Rights that are gained come with the next fault. */
+	if ((e->ve_prot & ~op->ro_prot) != 0 &&
+	    (e->ve_amap != NULL || e->ve_obj != NULL))
+		pmap_protect(map->vm_pmap, e->ve_start, e->ve_end,
+		    uvm_prot_effective(op->ro_prot));
+	e->ve_prot = (uint8_t)op->ro_prot;
+	return 0;
+}
+
+int
+uvm_protect(struct vm_map *map, vaddr_t start, vaddr_t end, vm_prot_t prot)
+{
+	struct range_op op = {.ro_fn = protect_one, .ro_prot = prot};
+
+	KASSERT((prot & ~PROT_ALL) == 0);
+	return range_apply(map, start, end, &op);
+}
+
+static int
+inherit_one(struct vm_map *map __unused, struct vm_entry *e,
+    const struct range_op *op)
+{
+	bool private = (e->ve_flags & VE_COW) != 0;
+
+	if (op->ro_inherit == INHERIT_COPY && !private)
+		return EINVAL;
+	if (op->ro_inherit == INHERIT_ZERO && (!private || e->ve_obj != NULL))
+		return EINVAL;
+	e->ve_inherit = (uint8_t)op->ro_inherit;
+	return 0;
+}
+
+int
+uvm_inherit(struct vm_map *map, vaddr_t start, vaddr_t end,
+    enum vm_inherit inherit)
+{
+	struct range_op op = {.ro_fn = inherit_one, .ro_inherit = inherit};
+
+	return range_apply(map, start, end, &op);
+}
+
+static int
+advise_one(struct vm_map *map __unused, struct vm_entry *e,
+    const struct range_op *op)
+{
+	e->ve_advice = (uint8_t)op->ro_advice;
+	return 0;
+}
+
+int
+uvm_advise(struct vm_map *map, vaddr_t start, vaddr_t end, int advice)
+{
+	struct range_op op = {.ro_fn = advise_one,
+	    .ro_advice = advice,
+	    .ro_holes = true};
+
+	KASSERT(advice == MADV_NORMAL || advice == MADV_RANDOM ||
+		advice == MADV_SEQUENTIAL);
+	return range_apply(map, start, end, &op);
+}
+
+static int
+setflags_one(struct vm_map *map __unused, struct vm_entry *e,
+    const struct range_op *op)
+{
+	e->ve_flags = (uint16_t)((e->ve_flags | op->ro_set) & ~op->ro_clear);
+	return 0;
+}
+
+int
+uvm_setflags(struct vm_map *map, vaddr_t start, vaddr_t end, u_int set,
+    u_int clear)
+{
+	struct range_op op = {.ro_fn = setflags_one,
+	    .ro_set = set,
+	    .ro_clear = clear,
+	    .ro_holes = true};
+
+	KASSERT(((set | clear) & ~VE_DONTDUMP) == 0);
+	return range_apply(map, start, end, &op);
+}
+
+/*
+ * Drop the private pages of [start, end) of e.  What other entries of the
+ * amap see must stay: an entry that needs a copy makes it first, or, when it
+ * loses everything, just lets go.
+ */
+static int
+discard_one(struct vm_map *map, struct vm_entry *e, vaddr_t start, vaddr_t end)
+{
+	struct vm_amap *am;
+	int error;
+
+	if (e->ve_amap != NULL || e->ve_obj != NULL)
+		pmap_remove(map->vm_pmap, start, end);
+	am = e->ve_amap;
+	if (am == NULL)
+		return 0;
+	if (amap_shared(am))
+		return 0; /* shared memory: unmapped, not lost */
+	if (start == e->ve_start && end == e->ve_end &&
+	    (e->ve_flags & VE_NEEDSCOPY) != 0) {
+		e->ve_amap = NULL;
+		e->ve_flags &= (uint16_t)~VE_NEEDSCOPY;
+		amap_free(am);
+		return 0;
+	}
+	error = uvm_entry_own(e);
+	if (error != 0)
+		return error;
+	am = e->ve_amap;
+	rw_write_enter(&am->am_lock);
+	amap_remove_range(am, entry_slot(e, start), atop(end - start));
+	rw_exit(&am->am_lock);
+	return 0;
+}
+
+int
+uvm_discard(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+	struct vm_entry *e;
+	vaddr_t va;
+	int error;
+
+	KASSERT(((start | end) & PAGE_MASK) == 0 && start <= end);
+	error = uvm_map_lock(map);
+	if (error != 0)
+		return error;
+	for (e = uvm_map_next(map, start); e != NULL && e->ve_start < end;
+	     e = e->ve_next) {
+		if (e->ve_wired != 0) {
+			rw_exit(&map->vm_lock);
+			return EINVAL;
+		}
+	}
+	va = start;
+	for (e = uvm_map_next(map, start); e != NULL && e->ve_start < end;
+	     e = e->ve_next) {
+		if (e->ve_start > va)
+			error = ENOMEM;
+		va = MIN(e->ve_end, end);
+		if (discard_one(map, e, MAX(e->ve_start, start), va) != 0) {
+			error = ENOMEM;
+			break;
+		}
+	}
+	if (va < end)
+		error = ENOMEM;
+	/* An entry that let go of its amap may now equal its neighbour. */
+	uvm_map_simplify(map, start, end);
+	uvm_map_unlock(map);
+	return error;
+}
+
+static int
+wire_one(struct vm_map *map __unused, struct vm_entry *e,
+    const struct range_op *op)
+{
+	e->ve_wired = op->ro_wire;
+	return 0;
+}
+
+int
+uvm_wire(struct vm_map *map, vaddr_t start, vaddr_t end, bool wire)
+{
+	struct range_op op = {.ro_fn = wire_one, .ro_wire = wire};
+	int error;
+
+	error = range_apply(map, start, end, &op);
+	if (error != 0 || !wire)
+		return error;
+	error = uvm_populate(map, start, end);
+	return error == 0 || error == EFAULT ? error : ENOMEM;
+}
+
+int
+uvm_populate(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+	struct vm_entry *e;
+	vm_prot_t access;
+	vaddr_t va, stop;
+	int error;
+
+	KASSERT(((start | end) & PAGE_MASK) == 0 && start <= end);
+	for (va = start; va < end;) {
+		rw_read_enter(&map->vm_lock);
+		if (map->vm_state != VM_LIVE) {
+			rw_exit(&map->vm_lock);
+			return EFAULT;
+		}
+		e = uvm_map_lookup(map, va);
+		if (e == NULL) {
+			rw_exit(&map->vm_lock);
+			return ENOMEM;
+		}
+		stop = MIN(e->ve_end, end);
+		access = PROT_READ;
+		if ((e->ve_flags & VE_COW) != 0)
+			access |= e->ve_prot & PROT_WRITE;
+		rw_exit(&map->vm_lock);
+		/* The entry may change meanwhile: faults look for themselves. */
+		for (; va < stop; va += PAGE_SIZE) {
+			error = uvm_fault(map, va, access, 0);
+			if (error != 0)
+				return error;
+		}
+	}
+	return 0;
+}
+
+int
+uvm_msync_check(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+	int error;
+
+	rw_read_enter(&map->vm_lock);
+	if (map->vm_state != VM_LIVE)
+		error = EFAULT;
+	else if (start < end && !uvm_map_contiguous(map, start, end))
+		error = ENOMEM;
+	else
+		error = 0;
+	rw_exit(&map->vm_lock);
+	return error;
+}
+
+/* What is resident of [start, end), which lies in e. */
+static void
+mincore_one(struct vm_entry *e, vaddr_t start, vaddr_t end, uint8_t *vec)
+{
+	struct vm_amap *am = e->ve_amap;
+	struct uvm_object *uo = e->ve_obj;
+	uint64_t slot;
+	vaddr_t va;
+
+	if (am != NULL)
+		rw_read_enter(&am->am_lock);
+	if (uo != NULL)
+		rw_read_enter(&uo->uo_lock);
+	for (va = start; va < end; va += PAGE_SIZE) {
+		slot = entry_slot(e, va);
+		*vec++ = (am != NULL && amap_lookup(am, slot) != NULL) ||
+			 (uo != NULL && uvm_object_lookup(uo, slot) != NULL);
+	}
+	if (uo != NULL)
+		rw_exit(&uo->uo_lock);
+	if (am != NULL)
+		rw_exit(&am->am_lock);
+}
+
+int
+uvm_mincore(struct vm_map *map, vaddr_t start, vaddr_t end, uint8_t *vec)
+{
+	struct vm_entry *e;
+	vaddr_t va, stop;
+	int error;
+
+	KASSERT(((start | end) & PAGE_MASK) == 0 && start <= end);
+	rw_read_enter(&map->vm_lock);
+	error = map->vm_state == VM_LIVE ? 0 : EFAULT;
+	for (va = start; va < end && error == 0; va = stop) {
+		e = uvm_map_lookup(map, va);
+		if (e == NULL) {
+			error = ENOMEM;
+			break;
+		}
+		stop = MIN(e->ve_end, end);
+		mincore_one(e, va, stop, vec + atop(va - start));
+	}
+	rw_exit(&map->vm_lock);
+	return error;
+}

@@ -1,0 +1,556 @@
+/*
+ * uvm_radix.c: a path-compressed radix tree of pointers.
+ *
+ * The indices a node covers share all bits above rn_shift + 6.  A slot covers
+ * 2^rn_shift of them: one in a leaf, whose slots hold values; elsewhere it
+ * holds a child that covers a part of the slot's range, however small.
+ *
+ *	indices 0x7000 0x7001 0x9fc0		indices 0x7000 0x7001
+ *
+ *	  [shift 12: 7, 9]			  [shift 0: base 0x7000]
+ *	     /         \			     /         \
+ *	[shift 0:   [shift 0:			   0x7000    0x7001
+ *	 0x7000]     0x9fc0]
+ *
+ * Invariants: unused slots are NULL; a leaf has one value or more, an
+ * interior node two children or more; children are strictly lower and inside
+ * the range of their slot.  The shape follows from the set of indices alone.
+ *
+ * Locks: the caller's.
+ */
+#include <uvm/radix.h>
+
+#include <sys/errno.h>
+
+#include <base/kassert.h>
+
+#include <phys/pool.h>
+
+#define RX_BITS  6
+#define RX_SLOTS (1u << RX_BITS)
+#define RX_DEPTH 11 /* levels of a full tree: 64 / 6, rounded up */
+
+struct radix_node {
+	uint64_t rn_base;        /* first index of its range */
+	uint64_t rn_used;        /* a bit for each slot in use */
+	u_int rn_shift;          /* multiple of RX_BITS; 0: leaf */
+	void *rn_slot[RX_SLOTS]; /* values or struct radix_node */
+};
+
+static struct pool radix_pool;
+
+static inline uint64_t
+slot_bit(u_int s)
+{
+	return (uint64_t)1 << s;
+}
+
+static inline u_int
+slot_of(const struct radix_node *n, uint64_t idx)
+{
+	return (idx >> n->rn_shift) & (RX_SLOTS - 1);
+}
+
+/* The part of an index that a node with this shift leaves open. */
+static inline uint64_t
+span_mask(u_int shift)
+{
+	return shift + RX_BITS >= 64 ? ~(uint64_t)0
+				     : slot_bit(shift + RX_BITS) - 1;
+}
+
+static inline bool
+covers(const struct radix_node *n, uint64_t idx)
+{
+	return ((idx ^ n->rn_base) & ~span_mask(n->rn_shift)) == 0;
+}
+
+/* The last index of its range. */
+static inline uint64_t
+node_last(const struct radix_node *n)
+{
+	return n->rn_base | span_mask(n->rn_shift);
+}
+
+static inline bool
+is_leaf(const struct radix_node *n)
+{
+	return n->rn_shift == 0;
+}
+
+static inline u_int
+first_slot(uint64_t used)
+{
+	return (u_int)__builtin_ctzll(used);
+}
+
+static struct radix_node *
+node_alloc(uint64_t idx, u_int shift)
+{
+	struct radix_node *n;
+
+	n = pool_get(&radix_pool, PA_ZERO);
+	if (n == NULL)
+		return NULL;
+	n->rn_shift = shift;
+	n->rn_base = idx & ~span_mask(shift);
+	return n;
+}
+
+static inline void
+node_set(struct radix_node *n, u_int s, void *v)
+{
+	KASSERT(n->rn_slot[s] == NULL);
+	n->rn_slot[s] = v;
+	n->rn_used |= slot_bit(s);
+}
+
+/* The shift of the lowest node that has a and b in different slots. */
+static u_int
+parting_shift(uint64_t a, uint64_t b)
+{
+	u_int top;
+
+	KASSERT(a != b);
+	top = 63 - (u_int)__builtin_clzll(a ^ b);
+	return top - top % RX_BITS;
+}
+
+void
+radix_boot(void)
+{
+	pool_init(&radix_pool, "radix", sizeof(struct radix_node), 8);
+}
+
+void
+radix_init(struct radix *rx)
+{
+	rx->rx_root = NULL;
+}
+
+bool
+radix_empty(const struct radix *rx)
+{
+	return rx->rx_root == NULL;
+}
+
+/* The leaf that idx would be in, or NULL. */
+static struct radix_node *
+find_leaf(const struct radix *rx, uint64_t idx)
+{
+	struct radix_node *n;
+
+	for (n = rx->rx_root; n != NULL; n = n->rn_slot[slot_of(n, idx)]) {
+		if (!covers(n, idx))
+			return NULL;
+		if (is_leaf(n))
+			return n;
+	}
+	return NULL;
+}
+
+void *
+radix_lookup(const struct radix *rx, uint64_t idx)
+{
+	struct radix_node *n;
+
+	n = find_leaf(rx, idx);
+	return n == NULL ? NULL : n->rn_slot[slot_of(n, idx)];
+}
+
+void *
+radix_replace(struct radix *rx, uint64_t idx, void *v)
+{
+	struct radix_node *n;
+	void *old;
+
+	KASSERT(v != NULL);
+	n = find_leaf(rx, idx);
+	KASSERT(n != NULL);
+	old = n->rn_slot[slot_of(n, idx)];
+	KASSERT(old != NULL);
+	n->rn_slot[slot_of(n, idx)] = v;
+	return old;
+}
+
+int
+radix_insert(struct radix *rx, uint64_t idx, void *v)
+{
+	struct radix_node *n, *leaf, *fork, *parent;
+	void **link;
+
+	KASSERT(v != NULL);
+	parent = NULL;
+	link = &rx->rx_root;
+	while ((n = *link) != NULL && covers(n, idx)) {
+		if (is_leaf(n)) {
+			node_set(n, slot_of(n, idx), v);
+			return 0;
+		}
+		parent = n;
+		link = &n->rn_slot[slot_of(n, idx)];
+	}
+
+	leaf = node_alloc(idx, 0);
+	if (leaf == NULL)
+		return ENOMEM;
+	node_set(leaf, slot_of(leaf, idx), v);
+	if (n == NULL) {
+		if (parent == NULL)
+			*link = leaf;
+		else
+			node_set(parent, slot_of(parent, idx), leaf);
+		return 0;
+	}
+
+	/* A subtree is in the way: the two meet in a new node above both. */
+	fork = node_alloc(idx, parting_shift(idx, n->rn_base));
+	if (fork == NULL) {
+		pool_put(&radix_pool, leaf);
+		return ENOMEM;
+	}
+	node_set(fork, slot_of(fork, n->rn_base), n);
+	node_set(fork, slot_of(fork, idx), leaf);
+	*link = fork;
+	return 0;
+}
+
+void *
+radix_remove(struct radix *rx, uint64_t idx)
+{
+	struct radix_node *n, *parent;
+	void **link, **plink;
+	void *v;
+	u_int s;
+
+	parent = NULL;
+	plink = NULL;
+	link = &rx->rx_root;
+	for (;;) {
+		n = *link;
+		if (n == NULL || !covers(n, idx))
+			return NULL;
+		s = slot_of(n, idx);
+		if (is_leaf(n))
+			break;
+		plink = link;
+		parent = n;
+		link = &n->rn_slot[s];
+	}
+	v = n->rn_slot[s];
+	if (v == NULL)
+		return NULL;
+	n->rn_slot[s] = NULL;
+	n->rn_used &= ~slot_bit(s);
+	if (n->rn_used != 0)
+		return v;
+
+	/* The leaf goes, and its parent too if that leaves an only child. */
+	*link = NULL;
+	pool_put(&radix_pool, n);
+	if (parent == NULL)
+		return v;
+	parent->rn_used &= ~slot_bit(slot_of(parent, idx));
+	KASSERT(parent->rn_used != 0);
+	if ((parent->rn_used & (parent->rn_used - 1)) == 0) {
+		*plink = parent->rn_slot[first_slot(parent->rn_used)];
+		pool_put(&radix_pool, parent);
+	}
+	return v;
+}
+
+void *
+radix_next(const struct radix *rx, uint64_t *idx)
+{
+	struct radix_node *n, *later;
+	uint64_t rest;
+	u_int s;
+
+	/* later: the nearest subtree known to lie wholly behind *idx. */
+	later = NULL;
+	n = rx->rx_root;
+	while (n != NULL && covers(n, *idx)) {
+		s = slot_of(n, *idx);
+		rest = n->rn_used & (~(uint64_t)0 << s);
+		if (is_leaf(n)) {
+			if (rest == 0) {
+				n = NULL;
+				break;
+			}
+			s = first_slot(rest);
+			*idx = n->rn_base + s;
+			return n->rn_slot[s];
+		}
+		rest &= ~slot_bit(s);
+		if (rest != 0)
+			later = n->rn_slot[first_slot(rest)];
+		n = n->rn_slot[s];
+	}
+	if (n == NULL || n->rn_base < *idx)
+		n = later;
+	if (n == NULL)
+		return NULL;
+	while (!is_leaf(n))
+		n = n->rn_slot[first_slot(n->rn_used)];
+	s = first_slot(n->rn_used);
+	*idx = n->rn_base + s;
+	return n->rn_slot[s];
+}
+
+void
+radix_wipe(struct radix *rx, void (*fn)(void *, uint64_t, void *), void *arg)
+{
+	struct radix_node *path[RX_DEPTH], *n;
+	u_int depth, s;
+
+	depth = 0;
+	if (rx->rx_root != NULL)
+		path[depth++] = rx->rx_root;
+	rx->rx_root = NULL;
+	/* rn_used serves as the list of what is still to be done. */
+	while (depth > 0) {
+		n = path[depth - 1];
+		if (is_leaf(n)) {
+			for (; n->rn_used != 0; n->rn_used &= n->rn_used - 1) {
+				s = first_slot(n->rn_used);
+				fn(arg, n->rn_base + s, n->rn_slot[s]);
+			}
+		}
+		if (n->rn_used == 0) {
+			pool_put(&radix_pool, n);
+			depth--;
+			continue;
+		}
+		s = first_slot(n->rn_used);
+		n->rn_used &= n->rn_used - 1;
+		KASSERT(depth < RX_DEPTH);
+		path[depth++] = n->rn_slot[s];
+	}
+}
+
+/*
+ * Restore the invariants of *link after its slot s may have become empty:
+ * without children it goes, with an only one that takes its place.
+ */
+static void
+node_settle(void **link, u_int s)
+{
+	struct radix_node *n = *link;
+
+	if (n->rn_slot[s] != NULL)
+		n->rn_used |= slot_bit(s);
+	else
+		n->rn_used &= ~slot_bit(s);
+	if (n->rn_used == 0)
+		*link = NULL;
+	else if (!is_leaf(n) && (n->rn_used & (n->rn_used - 1)) == 0)
+		*link = n->rn_slot[first_slot(n->rn_used)];
+	else
+		return;
+	pool_put(&radix_pool, n);
+}
+
+/*
+ * The nodes that cover both idx and idx - 1 lie on one path.  Each is cut in
+ * two on the way down, the halves are settled on the way back.
+ */
+int
+radix_split(struct radix *rx, uint64_t idx, struct radix *high)
+{
+	struct {
+		void **low, **high; /* links to the halves */
+		u_int slot;
+	} path[RX_DEPTH];
+	struct radix_node *spare[RX_DEPTH], *n, *h;
+	void **link, **hlink;
+	u_int depth, s, i;
+
+	KASSERT(radix_empty(high));
+	depth = 0;
+	for (n = rx->rx_root;
+	     n != NULL && n->rn_base < idx && node_last(n) >= idx;
+	     n = is_leaf(n) ? NULL : n->rn_slot[slot_of(n, idx)]) {
+		KASSERT(depth < RX_DEPTH);
+		spare[depth] = node_alloc(n->rn_base, n->rn_shift);
+		if (spare[depth] == NULL) {
+			while (depth > 0)
+				pool_put(&radix_pool, spare[--depth]);
+			return ENOMEM;
+		}
+		depth++;
+	}
+
+	link = &rx->rx_root;
+	hlink = &high->rx_root;
+	for (i = 0; i < depth; i++) {
+		n = *link;
+		*hlink = h = spare[i];
+		path[i].low = link;
+		path[i].high = hlink;
+		path[i].slot = s = slot_of(n, idx);
+		link = &n->rn_slot[s];
+		hlink = &h->rn_slot[s];
+		for (s = is_leaf(n) ? s : s + 1; s < RX_SLOTS; s++) {
+			h->rn_slot[s] = n->rn_slot[s];
+			n->rn_slot[s] = NULL;
+		}
+		s = path[i].slot;
+		h->rn_used = n->rn_used & (~(uint64_t)0 << s);
+		n->rn_used &= ~(~(uint64_t)0 << s);
+	}
+	/* What hangs below the last cut is on one side as a whole. */
+	n = depth > 0 && is_leaf(spare[depth - 1]) ? NULL : *link;
+	if (n != NULL && n->rn_base >= idx) {
+		*hlink = n;
+		*link = NULL;
+	}
+	while (i-- > 0) {
+		node_settle(path[i].high, path[i].slot);
+		node_settle(path[i].low, path[i].slot);
+	}
+	return 0;
+}
+
+/*
+ * Pour h into l, which has the same range and no index above those of h.
+ * Only the slot where they meet can be in use in both: l keeps its child and
+ * h's is returned, with the slot in *sp.
+ */
+static struct radix_node *
+node_pour(struct radix_node *l, struct radix_node *h, u_int *sp)
+{
+	struct radix_node *met;
+	u_int s;
+
+	met = NULL;
+	for (; h->rn_used != 0; h->rn_used &= h->rn_used - 1) {
+		s = first_slot(h->rn_used);
+		if (l->rn_slot[s] == NULL) {
+			node_set(l, s, h->rn_slot[s]);
+			continue;
+		}
+		KASSERT(!is_leaf(l) && met == NULL);
+		met = h->rn_slot[s];
+		*sp = s;
+	}
+	pool_put(&radix_pool, h);
+	return met;
+}
+
+/*
+ * Walk down the one path where the trees touch; whatever lies off it moves
+ * as a whole.
+ */
+int
+radix_join(struct radix *low, struct radix *high)
+{
+	struct radix_node *l, *h, *fork;
+	void **link;
+	u_int s;
+
+	l = low->rx_root;
+	h = high->rx_root;
+	if (l == NULL || h == NULL) {
+		low->rx_root = l != NULL ? l : h;
+		high->rx_root = NULL;
+		return 0;
+	}
+	/* At most one new node, where the two trees part. */
+	fork = node_alloc(0, 0);
+	if (fork == NULL)
+		return ENOMEM;
+	high->rx_root = NULL;
+
+	/* *link is to hang on to what l and h become. */
+	link = &low->rx_root;
+	for (;;) {
+		if (l->rn_shift == h->rn_shift && l->rn_base == h->rn_base) {
+			*link = l;
+			h = node_pour(l, h, &s);
+			if (h == NULL)
+				break;
+			link = &l->rn_slot[s];
+			l = *link;
+		} else if (l->rn_shift > h->rn_shift && covers(l, h->rn_base)) {
+			*link = l;
+			s = slot_of(l, h->rn_base);
+			if (l->rn_slot[s] == NULL) {
+				node_set(l, s, h);
+				break;
+			}
+			link = &l->rn_slot[s];
+			l = *link;
+		} else if (h->rn_shift > l->rn_shift && covers(h, l->rn_base)) {
+			*link = h;
+			s = slot_of(h, l->rn_base);
+			if (h->rn_slot[s] == NULL) {
+				node_set(h, s, l);
+				break;
+			}
+			link = &h->rn_slot[s];
+			h = *link;
+		} else {
+			KASSERT(l->rn_base < h->rn_base);
+			fork->rn_shift = parting_shift(l->rn_base, h->rn_base);
+			fork->rn_base = l->rn_base & ~span_mask(fork->rn_shift);
+			node_set(fork, slot_of(fork, l->rn_base), l);
+			node_set(fork, slot_of(fork, h->rn_base), h);
+			*link = fork;
+			return 0;
+		}
+	}
+	pool_put(&radix_pool, fork);
+	return 0;
+}
+
+u_long
+radix_verify(const struct radix *rx)
+{
+	struct {
+		const struct radix_node *n;
+		uint64_t todo;
+	} path[RX_DEPTH];
+	const struct radix_node *n, *child;
+	uint64_t used;
+	u_long count;
+	u_int depth, s;
+
+	count = 0;
+	depth = 0;
+	if (rx->rx_root != NULL) {
+		path[0].n = rx->rx_root;
+		path[depth++].todo = path[0].n->rn_used;
+	}
+	while (depth > 0) {
+		n = path[depth - 1].n;
+		if (path[depth - 1].todo == n->rn_used) {
+			KASSERT(n->rn_shift % RX_BITS == 0);
+			KASSERT((n->rn_base & span_mask(n->rn_shift)) == 0);
+			KASSERT(n->rn_used != 0);
+			for (s = 0; s < RX_SLOTS; s++)
+				KASSERT((n->rn_slot[s] != NULL) ==
+					((n->rn_used & slot_bit(s)) != 0));
+		}
+		if (is_leaf(n)) {
+			for (used = n->rn_used; used != 0; used &= used - 1)
+				count++;
+			depth--;
+			continue;
+		}
+		KASSERT((n->rn_used & (n->rn_used - 1)) != 0);
+		if (path[depth - 1].todo == 0) {
+			depth--;
+			continue;
+		}
+		s = first_slot(path[depth - 1].todo);
+		path[depth - 1].todo &= path[depth - 1].todo - 1;
+		child = n->rn_slot[s];
+		KASSERT(child->rn_shift < n->rn_shift);
+		KASSERT(covers(n, child->rn_base));
+		KASSERT(slot_of(n, child->rn_base) == s);
+		KASSERT(depth < RX_DEPTH);
+		path[depth].n = child;
+		path[depth++].todo = child->rn_used;
+	}
+	return count;
+}

@@ -1,0 +1,447 @@
+/*
+ * uvm_tree.c: the entries of a map in order.
+ *
+ * An AVL tree by address with parent pointers, and a list in the same order.
+ * ve_gap is the room behind an entry in which something may be placed: up to
+ * the next entry, or to where the guard of one that grows down begins.
+ * ve_maxgap is the largest ve_gap of the subtree.  The room before the first
+ * entry belongs to no gap.
+ *
+ * Locks: the map's, for writing by what changes the tree, else in any mode.
+ */
+#include <uvm/map.h>
+
+#include <base/kassert.h>
+
+#include "uvm_local.h"
+
+static inline u_int
+height(const struct vm_entry *e)
+{
+	return e == NULL ? 0 : e->ve_height;
+}
+
+static inline vsize_t
+maxgap(const struct vm_entry *e)
+{
+	return e == NULL ? 0 : e->ve_maxgap;
+}
+
+/* Where room that ends at e ends: below the guard if e grows down. */
+static vaddr_t
+guarded_start(const struct vm_entry *e)
+{
+	if ((e->ve_flags & (VE_STACK | VE_GROWSDOWN)) == 0)
+		return e->ve_start;
+	return e->ve_start > VM_STACK_MAXGAP ? e->ve_start - VM_STACK_MAXGAP
+					     : 0;
+}
+
+/* Where the room before e begins. */
+static vaddr_t
+room_start(const struct vm_map *map, const struct vm_entry *e)
+{
+	return e->ve_prev == NULL ? map->vm_min : e->ve_prev->ve_end;
+}
+
+static vsize_t
+gap_behind(const struct vm_map *map, const struct vm_entry *e)
+{
+	vaddr_t end;
+
+	end = e->ve_next == NULL ? map->vm_max : guarded_start(e->ve_next);
+	return end > e->ve_end ? end - e->ve_end : 0;
+}
+
+/* Recompute what e says about its subtree. */
+static void
+node_update(struct vm_entry *e)
+{
+	vsize_t gap;
+
+	e->ve_height =
+	    (uint8_t)(1 + MAX(height(e->ve_left), height(e->ve_right)));
+	gap = MAX(maxgap(e->ve_left), maxgap(e->ve_right));
+	e->ve_maxgap = MAX(gap, e->ve_gap);
+}
+
+/* Put new where old hangs below parent. */
+static void
+replace_child(struct vm_map *map, struct vm_entry *parent, struct vm_entry *old,
+    struct vm_entry *new)
+{
+	if (parent == NULL)
+		map->vm_root = new;
+	else if (parent->ve_left == old)
+		parent->ve_left = new;
+	else
+		parent->ve_right = new;
+	if (new != NULL)
+		new->ve_parent = parent;
+}
+
+/* Turn e's right child up; returns it. */
+static struct vm_entry *
+rotate_left(struct vm_map *map, struct vm_entry *e)
+{
+	struct vm_entry *r = e->ve_right;
+
+	replace_child(map, e->ve_parent, e, r);
+	e->ve_right = r->ve_left;
+	if (e->ve_right != NULL)
+		e->ve_right->ve_parent = e;
+	r->ve_left = e;
+	e->ve_parent = r;
+	node_update(e);
+	node_update(r);
+	return r;
+}
+
+static struct vm_entry *
+rotate_right(struct vm_map *map, struct vm_entry *e)
+{
+	struct vm_entry *l = e->ve_left;
+
+	replace_child(map, e->ve_parent, e, l);
+	e->ve_left = l->ve_right;
+	if (e->ve_left != NULL)
+		e->ve_left->ve_parent = e;
+	l->ve_right = e;
+	e->ve_parent = l;
+	node_update(e);
+	node_update(l);
+	return l;
+}
+
+/* Restore balance and maxgap of e, whose subtrees are right; the new top. */
+static struct vm_entry *
+rebalance(struct vm_map *map, struct vm_entry *e)
+{
+	struct vm_entry *l = e->ve_left, *r = e->ve_right;
+
+	if (height(l) > height(r) + 1) {
+		if (height(l->ve_left) < height(l->ve_right))
+			rotate_left(map, l);
+		return rotate_right(map, e);
+	}
+	if (height(r) > height(l) + 1) {
+		if (height(r->ve_right) < height(r->ve_left))
+			rotate_right(map, r);
+		return rotate_left(map, e);
+	}
+	node_update(e);
+	return e;
+}
+
+/* Do so from e to the root, as far as it makes a difference. */
+static void
+fix_upward(struct vm_map *map, struct vm_entry *e)
+{
+	struct vm_entry *top;
+	vsize_t oldgap;
+	u_int oldheight;
+
+	for (; e != NULL; e = top->ve_parent) {
+		oldheight = e->ve_height;
+		oldgap = e->ve_maxgap;
+		top = rebalance(map, e);
+		if (top->ve_height == oldheight && top->ve_maxgap == oldgap)
+			break;
+	}
+}
+
+/* The gap behind e, which may be NULL, has changed. */
+static void
+gap_changed(struct vm_map *map, struct vm_entry *e)
+{
+	if (e == NULL)
+		return;
+	e->ve_gap = gap_behind(map, e);
+	fix_upward(map, e);
+}
+
+void
+uvm_tree_insert(struct vm_map *map, struct vm_entry *e, struct vm_entry *prev)
+{
+	struct vm_entry *next;
+
+	KASSERT(rw_write_held(&map->vm_lock));
+	KASSERT(e->ve_start < e->ve_end);
+	next = prev == NULL ? map->vm_first : prev->ve_next;
+	KASSERT(prev == NULL || prev->ve_end <= e->ve_start);
+	KASSERT(next == NULL || e->ve_end <= next->ve_start);
+	e->ve_prev = prev;
+	e->ve_next = next;
+	if (prev == NULL)
+		map->vm_first = e;
+	else
+		prev->ve_next = e;
+	if (next != NULL)
+		next->ve_prev = e;
+
+	/* Of two neighbours in order, one has no child on the inner side. */
+	e->ve_left = e->ve_right = NULL;
+	if (prev != NULL && prev->ve_right == NULL) {
+		prev->ve_right = e;
+		e->ve_parent = prev;
+	} else if (next != NULL) {
+		KASSERT(next->ve_left == NULL);
+		next->ve_left = e;
+		e->ve_parent = next;
+	} else {
+		map->vm_root = e;
+		e->ve_parent = NULL;
+	}
+	e->ve_height = 0;
+	e->ve_maxgap = 0;
+	gap_changed(map, e);
+	gap_changed(map, prev);
+	map->vm_nentries++;
+	map->vm_size += e->ve_end - e->ve_start;
+	if ((e->ve_flags & VE_GROWSDOWN) != 0)
+		atomic_fetch_add_explicit(&map->vm_ngrow, 1,
+		    memory_order_relaxed);
+}
+
+void
+uvm_tree_remove(struct vm_map *map, struct vm_entry *e)
+{
+	struct vm_entry *prev = e->ve_prev, *next = e->ve_next, *from;
+
+	KASSERT(rw_write_held(&map->vm_lock));
+	KASSERT(map->vm_nentries > 0);
+	if (e->ve_left == NULL || e->ve_right == NULL) {
+		from = e->ve_parent;
+		replace_child(map, from, e,
+		    e->ve_left != NULL ? e->ve_left : e->ve_right);
+	} else {
+		/* The next in order has no left child: it takes e's place. */
+		KASSERT(next->ve_left == NULL);
+		from = next->ve_parent;
+		if (from == e)
+			from = next;
+		else {
+			replace_child(map, from, next, next->ve_right);
+			next->ve_right = e->ve_right;
+			next->ve_right->ve_parent = next;
+		}
+		next->ve_left = e->ve_left;
+		next->ve_left->ve_parent = next;
+		next->ve_height = e->ve_height;
+		next->ve_maxgap = e->ve_maxgap;
+		replace_child(map, e->ve_parent, e, next);
+	}
+	if (prev == NULL)
+		map->vm_first = next;
+	else
+		prev->ve_next = next;
+	if (next != NULL)
+		next->ve_prev = prev;
+	fix_upward(map, from);
+	/* If it took e's place, what it says of its new subtree is stale. */
+	gap_changed(map, next);
+	gap_changed(map, prev);
+	map->vm_nentries--;
+	map->vm_size -= e->ve_end - e->ve_start;
+	if ((e->ve_flags & VE_GROWSDOWN) != 0)
+		atomic_fetch_sub_explicit(&map->vm_ngrow, 1,
+		    memory_order_relaxed);
+	e->ve_left = e->ve_right = e->ve_parent = NULL;
+	e->ve_prev = e->ve_next = NULL;
+}
+
+void
+uvm_tree_resize(struct vm_map *map, struct vm_entry *e, vaddr_t start,
+    vaddr_t end)
+{
+	KASSERT(rw_write_held(&map->vm_lock));
+	KASSERT(start < end);
+	KASSERT(start >= room_start(map, e));
+	KASSERT(e->ve_next == NULL || end <= e->ve_next->ve_start);
+	map->vm_size += (end - start) - (e->ve_end - e->ve_start);
+	e->ve_start = start;
+	e->ve_end = end;
+	gap_changed(map, e);
+	gap_changed(map, e->ve_prev);
+}
+
+struct vm_entry *
+uvm_tree_reset(struct vm_map *map)
+{
+	struct vm_entry *list = map->vm_first;
+
+	KASSERT(rw_write_held(&map->vm_lock));
+	map->vm_root = NULL;
+	map->vm_first = NULL;
+	map->vm_nentries = 0;
+	map->vm_size = 0;
+	atomic_store_explicit(&map->vm_ngrow, 0, memory_order_relaxed);
+	return list;
+}
+
+struct vm_entry *
+uvm_map_next(struct vm_map *map, vaddr_t va)
+{
+	struct vm_entry *e, *found;
+
+	KASSERT(rw_held(&map->vm_lock));
+	found = NULL;
+	for (e = map->vm_root; e != NULL;) {
+		if (e->ve_end > va) {
+			found = e;
+			if (e->ve_start <= va)
+				break;
+			e = e->ve_left;
+		} else
+			e = e->ve_right;
+	}
+	return found;
+}
+
+struct vm_entry *
+uvm_map_lookup(struct vm_map *map, vaddr_t va)
+{
+	struct vm_entry *e;
+
+	e = uvm_map_next(map, va);
+	return e != NULL && e->ve_start <= va ? e : NULL;
+}
+
+struct vm_entry *
+uvm_tree_prev(const struct vm_map *map, vaddr_t va)
+{
+	struct vm_entry *e, *found;
+
+	KASSERT(rw_held(&map->vm_lock));
+	found = NULL;
+	for (e = map->vm_root; e != NULL;) {
+		if (e->ve_start <= va) {
+			found = e;
+			e = e->ve_right;
+		} else
+			e = e->ve_left;
+	}
+	return found;
+}
+
+/* The last entry before e in order with a gap of len or more, or NULL. */
+static struct vm_entry *
+gap_before(struct vm_entry *e, vsize_t len)
+{
+	struct vm_entry *sub, *child;
+
+	sub = e->ve_left;
+	while (maxgap(sub) < len) {
+		/* Nothing below: up, until we come from the right. */
+		do {
+			child = e;
+			e = e->ve_parent;
+		} while (e != NULL && e->ve_left == child);
+		if (e == NULL || e->ve_gap >= len)
+			return e;
+		sub = e->ve_left;
+	}
+	for (;;) {
+		if (maxgap(sub->ve_right) >= len)
+			sub = sub->ve_right;
+		else if (sub->ve_gap >= len)
+			return sub;
+		else
+			sub = sub->ve_left;
+	}
+}
+
+bool
+uvm_tree_space(const struct vm_map *map, vsize_t len, vaddr_t limit,
+    vaddr_t *addr)
+{
+	struct vm_entry *e;
+	vaddr_t end;
+
+	KASSERT(rw_held(&map->vm_lock));
+	KASSERT(len > 0);
+	limit = MIN(limit, map->vm_max);
+	if (limit < map->vm_min || limit - map->vm_min < len)
+		return false;
+
+	/* Only the gap that limit lies in may be cut short by it. */
+	e = uvm_tree_prev(map, limit - len);
+	if (e != NULL && e->ve_end <= limit - len) {
+		end = MIN(e->ve_end + e->ve_gap, limit);
+		if (end - e->ve_end >= len) {
+			*addr = end - len;
+			return true;
+		}
+	}
+	if (e != NULL)
+		e = gap_before(e, len);
+	if (e != NULL) {
+		*addr = e->ve_end + e->ve_gap - len;
+		return true;
+	}
+	end =
+	    map->vm_first == NULL ? map->vm_max : guarded_start(map->vm_first);
+	end = MIN(end, limit);
+	if (end < map->vm_min || end - map->vm_min < len)
+		return false;
+	*addr = end - len;
+	return true;
+}
+
+bool
+uvm_tree_free(const struct vm_map *map, vaddr_t va, vsize_t len)
+{
+	struct vm_entry *prev, *next;
+
+	KASSERT(rw_held(&map->vm_lock));
+	if (va < map->vm_min || va > map->vm_max || map->vm_max - va < len)
+		return false;
+	prev = uvm_tree_prev(map, va);
+	if (prev != NULL && prev->ve_end > va)
+		return false;
+	next = prev == NULL ? map->vm_first : prev->ve_next;
+	return next == NULL || guarded_start(next) >= va + len;
+}
+
+void
+uvm_tree_verify(const struct vm_map *map)
+{
+	const struct vm_entry *e, *l, *r;
+	vsize_t size, gap;
+	u_long n;
+	u_int ngrow;
+
+	n = 0;
+	size = 0;
+	ngrow = 0;
+	KASSERT(map->vm_root == NULL || map->vm_root->ve_parent == NULL);
+	KASSERT((map->vm_root == NULL) == (map->vm_first == NULL));
+	for (e = map->vm_first; e != NULL; e = e->ve_next) {
+		KASSERT(e->ve_start < e->ve_end);
+		KASSERT(e->ve_start >= room_start(map, e));
+		KASSERT(e->ve_end <= map->vm_max);
+		KASSERT(((e->ve_start | e->ve_end) & PAGE_MASK) == 0);
+		KASSERT(e->ve_next == NULL || e->ve_next->ve_prev == e);
+		KASSERT(e->ve_gap == gap_behind(map, e));
+		l = e->ve_left;
+		r = e->ve_right;
+		KASSERT(l == NULL || l->ve_parent == e);
+		KASSERT(r == NULL || r->ve_parent == e);
+		KASSERT(l == NULL || l->ve_end <= e->ve_start);
+		KASSERT(r == NULL || e->ve_end <= r->ve_start);
+		KASSERT(e->ve_parent != NULL || map->vm_root == e);
+		KASSERT(e->ve_height == 1 + MAX(height(l), height(r)));
+		KASSERT(height(l) <= height(r) + 1);
+		KASSERT(height(r) <= height(l) + 1);
+		gap = MAX(maxgap(l), maxgap(r));
+		KASSERT(e->ve_maxgap == MAX(gap, e->ve_gap));
+		n++;
+		size += e->ve_end - e->ve_start;
+		ngrow += (e->ve_flags & VE_GROWSDOWN) != 0;
+		KASSERT(n <= map->vm_nentries);
+	}
+	KASSERT(n == map->vm_nentries);
+	KASSERT(size == map->vm_size);
+	KASSERT(ngrow ==
+		atomic_load_explicit(&map->vm_ngrow, memory_order_relaxed));
+}
