@@ -1,0 +1,123 @@
+/*
+ * cred.c: who may do what, and how many processes a user has.
+ *
+ * There are no capabilities: user 0 may do everything, which is what the
+ * capability calls report as well.
+ *
+ * Locks: the uidinfo table is under proctree_lock, credentials under the
+ * lock of their process; a process reads its own without.
+ */
+#include <kern/proc.h>
+#include <sys/errno.h>
+#include <phys/kmem.h>
+#include <phys/page.h>
+
+#define NUIDHASH 64
+
+struct uidinfo {
+	LIST_ENTRY(uidinfo) ui_hash; /* [T] */
+	uid_t ui_uid;                /* [I] */
+	u_int ui_nproc;              /* [T] */
+};
+static LIST_HEAD(, uidinfo) uid_hash[NUIDHASH]; /* [T]; zero is empty */
+
+int
+uidinfo_enter(struct proc *p, uid_t uid, uint64_t limit)
+{
+	struct uidinfo *ui;
+
+	KASSERT(mutex_held(&proctree_lock));
+	KASSERT(p->ps_uidinfo == NULL);
+	LIST_FOREACH(ui, &uid_hash[uid % NUIDHASH], ui_hash)
+		if (ui->ui_uid == uid)
+			break;
+	if (ui == NULL) {
+		ui = kmem_alloc(sizeof(*ui), PA_ZERO);
+		if (ui == NULL)
+			return ENOMEM;
+		ui->ui_uid = uid;
+		LIST_INSERT_HEAD(&uid_hash[uid % NUIDHASH], ui, ui_hash);
+	} else if (uid != 0 && ui->ui_nproc >= limit)
+		return EAGAIN;
+	ui->ui_nproc++;
+	p->ps_uidinfo = ui;
+	return 0;
+}
+
+void
+uidinfo_leave(struct proc *p)
+{
+	struct uidinfo *ui = p->ps_uidinfo;
+
+	KASSERT(mutex_held(&proctree_lock));
+	if (ui == NULL)
+		return;
+	p->ps_uidinfo = NULL;
+	KASSERT(ui->ui_nproc > 0);
+	if (--ui->ui_nproc == 0) {
+		LIST_REMOVE(ui, ui_hash);
+		kmem_free(ui, sizeof(*ui));
+	}
+}
+
+bool
+cred_is_root(void)
+{
+	struct proc *p = curproc();
+
+	return p->ps_kernel || p->ps_cred.cr_euid == 0;
+}
+
+/* A copy of a foreign process's credentials. */
+static struct ucred
+cred_of(const struct proc *p)
+{
+	struct proc *q = (struct proc *)(uintptr_t)p;
+	struct ucred cr;
+
+	mutex_enter(&q->ps_lock);
+	cr = q->ps_cred;
+	mutex_exit(&q->ps_lock);
+	return cr;
+}
+
+bool
+cred_can_signal(const struct proc *p, int sig)
+{
+	struct proc *me = curproc();
+	struct ucred cr;
+
+	if (p == me || cred_is_root())
+		return true;
+	if (sig == SIGCONT && p->ps_pgrp != NULL && me->ps_pgrp != NULL &&
+	    p->ps_pgrp->pg_session == me->ps_pgrp->pg_session)
+		return true;
+	cr = cred_of(p);
+	return me->ps_cred.cr_euid == cr.cr_uid ||
+	       me->ps_cred.cr_euid == cr.cr_suid ||
+	       me->ps_cred.cr_uid == cr.cr_uid ||
+	       me->ps_cred.cr_uid == cr.cr_suid;
+}
+
+bool
+cred_can_trace(const struct proc *p)
+{
+	struct proc *me = curproc();
+	struct ucred cr;
+
+	if (p == me)
+		return true;
+	if (p->ps_kernel)
+		return false;
+	if (cred_is_root())
+		return true;
+	if (!p->ps_dumpable)
+		return false;
+	cr = cred_of(p);
+	return me->ps_cred.cr_uid == cr.cr_uid &&
+	       me->ps_cred.cr_uid == cr.cr_euid &&
+	       me->ps_cred.cr_uid == cr.cr_suid &&
+	       me->ps_cred.cr_gid == cr.cr_gid &&
+	       me->ps_cred.cr_gid == cr.cr_egid &&
+	       me->ps_cred.cr_gid == cr.cr_sgid;
+}

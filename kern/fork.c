@@ -1,0 +1,261 @@
+/*
+ * fork.c: new processes and new threads.
+ *
+ * A child is put together out of everybody's sight: thread and stack, process
+ * structure, address space, descriptors, registers.  Every step can fail and
+ * is undone in reverse.  Only then, under the process tree lock, does it
+ * become a child; after that nothing fails any more.
+ *
+ * Address space: a copy (fork), or one more user of the parent's (CLONE_VM).
+ * With CLONE_VFORK the parent sleeps until the child is off the space; it may
+ * be killed meanwhile, which is safe because users are counted.
+ */
+#include <kern/proc.h>
+#include <sys/errno.h>
+#include <base/print.h>
+#include <port/frame.h>
+#include <port/machdep.h>
+
+/* First code of a user thread, in its own context. */
+static void
+lwp_start(void *arg)
+{
+	struct lwp *l = arg;
+	pid_t tid = l->l_tid;
+
+	KASSERT(l == curlwp());
+	/* As on Linux a bad address is the caller's own loss. */
+	if (l->l_settid != 0)
+		(void)copyout(&tid, l->l_settid, sizeof(tid));
+	md_frame_enter();
+}
+
+/* The new thread l, of a process that has a space, as ca asks. */
+static void
+lwp_prepare(struct lwp *l, const struct clone_args *ca)
+{
+	struct thread *td = &l->l_thread;
+	struct lwp *me = curlwp();
+
+	KASSERT(l->l_proc->ps_vmspace != NULL);
+	thread_init(td, td->td_kstack, me->l_thread.td_name, lwp_start, l);
+	md_frame_fork(td, ca->ca_sp, (ca->ca_flags & CLONE_SETTLS) != 0,
+	    ca->ca_tls);
+	td->td_affinity = me->l_thread.td_affinity;
+	l->l_pmap = vm_pmap(l->l_proc->ps_vmspace);
+	l->l_sigmask = me->l_restoremask ? me->l_oldmask : me->l_sigmask;
+	if (ca->ca_flags & CLONE_CHILD_SETTID)
+		l->l_settid = ca->ca_ctid;
+	if (ca->ca_flags & CLONE_CHILD_CLEARTID)
+		l->l_cleartid = ca->ca_ctid;
+	/* The alternate stack is memory the two would fight over. */
+	if (!(ca->ca_flags & CLONE_VM) || (ca->ca_flags & CLONE_VFORK))
+		l->l_altstack = me->l_altstack;
+}
+
+/* The id goes to the parent before the child can have run. */
+static void
+fork_settid(const struct clone_args *ca, pid_t tid)
+{
+	if (ca->ca_flags & CLONE_PARENT_SETTID)
+		(void)copyout(&tid, ca->ca_ptid, sizeof(tid));
+}
+
+/* One more thread of the calling process. */
+static int
+fork_thread(const struct clone_args *ca, pid_t *tidp)
+{
+	struct proc *p = curproc();
+	struct lwp *l;
+	int error;
+
+	KASSERT(ca->ca_flags & CLONE_VM);
+	KASSERT(ca->ca_flags & CLONE_SIGHAND);
+	error = lwp_alloc(p, &l);
+	if (error != 0)
+		return error;
+	lwp_prepare(l, ca);
+	*tidp = l->l_tid;
+	fork_settid(ca, l->l_tid);
+
+	spin_enter(&p->ps_siglock);
+	if (p->ps_single != NULL || p->ps_groupexit) {
+		/* The process is exiting or in exec, and so are we. */
+		spin_exit(&p->ps_siglock);
+		l->l_pmap = NULL;
+		thread_fini(&l->l_thread);
+		lwp_free(l);
+		return ERESTARTNOINTR;
+	}
+	TAILQ_INSERT_TAIL(&p->ps_lwps, l, l_link);
+	p->ps_nlwp++;
+	sig_update(l);
+	spin_exit(&p->ps_siglock);
+	thread_ready(&l->l_thread);
+	return 0;
+}
+
+/* What a child inherits that is plain data. */
+static void
+fork_copy(struct proc *parent, struct proc *p, const struct clone_args *ca)
+{
+	u_int i;
+
+	mutex_enter(&parent->ps_lock);
+	p->ps_cred = parent->ps_cred;
+	memcpy(p->ps_rlimit, parent->ps_rlimit, sizeof(p->ps_rlimit));
+	memcpy(p->ps_comm, parent->ps_comm, sizeof(p->ps_comm));
+	strlcpy(p->ps_exe, parent->ps_exe, PATH_MAX);
+	p->ps_dumpable = parent->ps_dumpable;
+	p->ps_oomadj = parent->ps_oomadj;
+	p->ps_nice = parent->ps_nice;
+	p->ps_persona = parent->ps_persona;
+	mutex_exit(&parent->ps_lock);
+	p->ps_exitsig = ca->ca_exitsig;
+
+	spin_enter(&parent->ps_siglock);
+	memcpy(p->ps_sigact, parent->ps_sigact, sizeof(p->ps_sigact));
+	spin_exit(&parent->ps_siglock);
+	if (ca->ca_flags & CLONE_CLEAR_SIGHAND)
+		for (i = 0; i < NSIG; i++)
+			if (p->ps_sigact[i].sa_handler != SIG_IGN)
+				p->ps_sigact[i] = (struct abi_sigaction){0};
+}
+
+/* Leave the space of a child that never ran. */
+static void
+fork_drop_space(struct proc *p, const struct clone_args *ca)
+{
+	struct vmspace *vm = p->ps_vmspace;
+	bool last;
+
+	p->ps_vmspace = NULL;
+	if (vm == NULL)
+		return;
+	if (ca->ca_flags & CLONE_VM) {
+		last = uvmspace_leave(vm);
+		KASSERT(!last); /* the caller is another user */
+	}
+	uvmspace_free(vm);
+}
+
+/*
+ * Make the child visible.  A signal that came before the child was a member
+ * of its group would miss it, so the call is made again after the signal.
+ */
+static int
+fork_link(struct proc *parent, struct proc *p, const struct clone_args *ca)
+{
+	struct proc *up;
+	int error;
+
+	mutex_enter(&proctree_lock);
+	if (sig_pending()) {
+		mutex_exit(&proctree_lock);
+		return ERESTARTNOINTR;
+	}
+	error = uidinfo_enter(p, p->ps_cred.cr_uid,
+	    parent->ps_rlimit[RLIMIT_NPROC].rlim_cur);
+	if (error == 0) {
+		up = ca->ca_flags & CLONE_PARENT ? parent->ps_parent : parent;
+		proc_insert(p, up, parent->ps_pgrp);
+		if (ca->ca_flags & CLONE_VFORK)
+			refcount_acquire(&p->ps_refs); /* fork_wait()'s */
+	}
+	mutex_exit(&proctree_lock);
+	return error;
+}
+
+/* Sleep until the vfork child is off the space. */
+static void
+fork_wait(struct proc *p)
+{
+	uint64_t mask;
+
+	mask = sig_killable();
+	mutex_enter(&proctree_lock);
+	while (!p->ps_vforkdone && !sig_killed())
+		(void)sleep_mutex(&p->ps_vforkdone, &proctree_lock, SLEEP_INTR,
+		    0, "vfork");
+	mutex_exit(&proctree_lock);
+	sig_killable_end(mask);
+	proc_rele(p);
+}
+
+void
+proc_vfork_done(struct proc *p)
+{
+	mutex_enter(&proctree_lock);
+	p->ps_vforkdone = true;
+	wakeup(&p->ps_vforkdone);
+	mutex_exit(&proctree_lock);
+}
+
+static int
+fork_process(const struct clone_args *ca, pid_t *tidp)
+{
+	struct proc *parent = curproc(), *p;
+	struct lwp *l;
+	int error;
+
+	error = lwp_alloc(NULL, &l);
+	if (error != 0)
+		return error;
+	error = proc_alloc(l->l_tid, &p);
+	if (error != 0)
+		goto fail_lwp;
+	lwp_setproc(l, p);
+	fork_copy(parent, p, ca);
+
+	if (ca->ca_flags & CLONE_VM) {
+		uvmspace_share(parent->ps_vmspace);
+		p->ps_vmspace = parent->ps_vmspace;
+	} else {
+		error = uvmspace_fork(parent->ps_vmspace, &p->ps_vmspace);
+		if (error != 0)
+			goto fail_proc;
+	}
+	if (kern_fs != NULL) {
+		error = kern_fs->fo_fork(parent, p, (u_int)ca->ca_flags);
+		if (error != 0)
+			goto fail_space;
+	}
+	lwp_prepare(l, ca);
+	TAILQ_INSERT_TAIL(&p->ps_lwps, l, l_link);
+	p->ps_nlwp = 1;
+
+	error = fork_link(parent, p, ca);
+	if (error != 0)
+		goto fail_fs;
+	count_add(ca->ca_flags & CLONE_VFORK ? COUNT_VFORK : COUNT_FORK, 1);
+	*tidp = l->l_tid;
+	fork_settid(ca, l->l_tid);
+	thread_ready(&l->l_thread);
+	if (ca->ca_flags & CLONE_VFORK)
+		fork_wait(p);
+	return 0;
+
+fail_fs:
+	TAILQ_REMOVE(&p->ps_lwps, l, l_link);
+	l->l_pmap = NULL;
+	thread_fini(&l->l_thread);
+	if (kern_fs != NULL)
+		kern_fs->fo_exit(p);
+fail_space:
+	fork_drop_space(p, ca);
+fail_proc:
+	proc_rele(p);
+fail_lwp:
+	lwp_free(l);
+	return error;
+}
+
+int
+proc_fork(const struct clone_args *ca, pid_t *tidp)
+{
+	KASSERT(!curproc()->ps_kernel);
+	KASSERT(!big_held());
+	if (ca->ca_flags & CLONE_THREAD)
+		return fork_thread(ca, tidp);
+	return fork_process(ca, tidp);
+}

@@ -1,0 +1,124 @@
+/*
+ * signal.h: signals, from being sent to being taken.
+ *
+ * A signal is a bit in a pending set, of one thread or of the process, and
+ * perhaps a record in its queue that says who sent it.  A thread looks at
+ * them before it returns to user mode (sig_deliver); whoever sends one sets
+ * td_ast and td_sigpend of a thread that can take it, which ends that
+ * thread's interruptible sleep.
+ *
+ * Everything here is guarded by ps_siglock, which interrupt handlers take:
+ * what is said below to be of any context may be called with interrupts off.
+ */
+#ifndef KERN_SIGNAL_H
+#define KERN_SIGNAL_H
+
+#include <sys/abi.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+struct lwp;
+struct md_frame;
+struct proc;
+struct spin;
+struct mutex;
+
+#define SIGBIT(sig)  ((uint64_t)1 << ((sig)-1))
+#define SIG_CANTMASK (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
+#define SIG_STOPSET                                                            \
+	(SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
+
+struct sigq {
+	TAILQ_ENTRY(sigq) sq_link;
+	struct proc *sq_owner; /* counted in its ps_nsigq, or NULL */
+	struct abi_siginfo sq_info;
+};
+TAILQ_HEAD(sigqueue, sigq);
+
+/*
+ * Pending signals.  A standard signal is queued at most once; a set bit
+ * without a record (no memory, or sent by an interrupt) has no sender to tell.
+ */
+struct sigpend {
+	uint64_t sp_set; /* bit n - 1: signal n */
+	struct sigqueue sp_queue;
+};
+
+/* What a nanosleep() that is to be continued still has to do. */
+struct sleep_rest {
+	uint64_t sr_until; /* md_time_ns() */
+	vaddr_t sr_rem;    /* where to store what is left; 0: nowhere */
+};
+
+/* User and system time, in ns, and faults of processes that are gone. */
+struct rutimes {
+	uint64_t rt_utime, rt_stime;
+	u_long rt_minflt, rt_majflt;
+	u_long rt_maxrss; /* pages */
+};
+
+/*
+ * sig_post: info->si_signo to a process, or to the thread l of it.  Any
+ *	context.  0: sent, or ignored as it should be.  EAGAIN: a real-time
+ *	signal, and the queue is full.
+ * sig_post_simple: the same without a sender's record, but for si_code.
+ * sig_self: a synchronous one to the calling thread (a fault): if it is
+ *	blocked or ignored the default action happens.
+ * sig_pgrp: to every member of a group, from the kernel.  proctree_lock held.
+ * sig_pending: whether the calling thread would take a signal now.
+ * sig_killed: whether the calling thread is on its way out: killed, or told
+ *	to go by another thread's exit or exec.  False for kernel threads.
+ */
+int sig_post(struct proc *p, struct lwp *l, const struct abi_siginfo *info);
+void sig_post_simple(struct proc *p, int sig, int code);
+void sig_self(int sig, int code, vaddr_t addr);
+void sig_pgrp(pid_t pgid, int sig);
+bool sig_pending(void);
+bool sig_killed(void);
+
+/*
+ * sig_deliver: take what is pending: run handlers, stop, or die.  Thread
+ *	context, about to return to user mode, no lock held.  May not return.
+ * sig_take: remove a pending signal of set for the caller (sigtimedwait); 0:
+ *	none.
+ * sig_dequeue: take sig off sp if it is pending; its record goes to gone.
+ *	ps_siglock held.
+ * sig_mask: the calling thread blocks mask from now on; the old one.
+ * sig_action: set (act not NULL) and get (old not NULL) an action.
+ * sig_update: l's td_sigpend and td_ast after a change of mask or state.
+ *	ps_siglock held.
+ */
+void sig_deliver(struct md_frame *f);
+int sig_take(uint64_t set, struct abi_siginfo *info);
+bool sig_dequeue(struct sigpend *sp, int sig, struct abi_siginfo *info,
+    struct sigqueue *gone);
+uint64_t sig_mask(uint64_t mask);
+void sig_action(int sig, const struct abi_sigaction *act,
+    struct abi_sigaction *old);
+void sig_update(struct lwp *l);
+
+/*
+ * sig_killable: between the two calls only being killed ends the caller's
+ *	interruptible sleeps.  sig_killable_end gets the first one's answer.
+ */
+uint64_t sig_killable(void);
+void sig_killable_end(uint64_t mask);
+
+/*
+ * sig_boot: once.  sig_init: empty state of a new process or thread.
+ * sig_flush: drop everything pending.  ps_siglock held; the records are
+ *	appended to q, which sig_free() frees without it.
+ * sig_exec: handled signals back to default; no alternate stack.
+ * sig_retarget: l will not take any more: others should look.  s held.
+ * sig_notify_parent: SIGCHLD for a change of p's state (CLD_*), and wake
+ *	who waits.  T held.
+ */
+void sig_boot(void);
+void sigpend_init(struct sigpend *sp);
+void sig_flush(struct sigpend *sp, struct sigqueue *q);
+void sig_free(struct sigqueue *q);
+void sig_exec(struct proc *p);
+void sig_retarget(struct proc *p);
+void sig_notify_parent(struct proc *p, int code, int status);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * wait.h: waiting for children.
+ */
+#ifndef KERN_WAIT_H
+#define KERN_WAIT_H
+
+#include <sys/abi.h>
+#include <kern/proc.h>
+
+struct wait_result {
+	pid_t wr_pid; /* 0: none yet (WNOHANG) */
+	uid_t wr_uid;
+	int wr_wstatus;         /* status word */
+	int wr_code, wr_status; /* CLD_* and exit code or signal */
+	struct abi_rusage wr_ru;
+};
+
+/*
+ * proc_wait: a child of the caller that idtype (P_ALL, P_PID, P_PGID; id 0
+ *	with P_PGID: the caller's own group) names and options (WEXITED,
+ *	WUNTRACED, WCONTINUED, WNOHANG, WNOWAIT, __WALL, __WCLONE) admit.  A
+ *	zombie is freed unless WNOWAIT.  ECHILD: no such child; ERESTARTSYS.
+ */
+int proc_wait(int idtype, pid_t id, u_int options, struct wait_result *wr);
+
+#endif

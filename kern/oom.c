@@ -1,0 +1,118 @@
+/*
+ * oom.c: when memory has run out.
+ *
+ * The largest process by resident memory and its own adjustment is killed,
+ * says so on the console in one line, and may draw on the reserve until it is
+ * gone.  One victim at a time: another is chosen only when the last one takes
+ * too long.  The first process is never chosen.
+ *
+ * Locks:
+ *	T	proctree_lock
+ */
+#include <kern/proc.h>
+#include <sys/errno.h>
+#include <base/print.h>
+#include <phys/page.h>
+#include <port/machdep.h>
+#include <kern/time.h>
+
+#define OOM_PATIENCE (2 * NSEC)   /* for a victim to go */
+#define OOM_WAIT     (NSEC / 100) /* between two looks */
+
+static uint64_t oom_since; /* [T] when the last victim was killed; 0: none */
+
+/* Resident pages of p. */
+static u_long
+oom_resident(struct proc *p)
+{
+	u_long n = 0;
+
+	mutex_enter(&p->ps_vmlock);
+	if (p->ps_vmspace != NULL)
+		n = pmap_resident(vm_pmap(p->ps_vmspace));
+	mutex_exit(&p->ps_vmlock);
+	return n;
+}
+
+/* How much killing p is worth; 0: not to be killed. */
+static u_long
+oom_score(struct proc *p, u_long *residentp)
+{
+	long score;
+
+	if (p == initproc || p->ps_kernel || p->ps_oomadj == -1000 ||
+	    p->ps_state != PS_LIVE)
+		return 0;
+	*residentp = oom_resident(p);
+	score = (long)*residentp + p->ps_oomadj * (long)phys_total() / 1000;
+	return score > 1 ? (u_long)score : 1;
+}
+
+/* Kill the worst.  False: there is none.  T held. */
+static bool
+oom_choose(void)
+{
+	u_long score, best = 0, resident = 0, n = 0;
+	struct proc *p, *victim = NULL;
+
+	LIST_FOREACH(p, &proc_all, ps_all) {
+		score = oom_score(p, &n);
+		if (score > best && !p->ps_oomvictim) {
+			best = score;
+			victim = p;
+			resident = n;
+		}
+	}
+	if (victim == NULL)
+		return false;
+	victim->ps_oomvictim = true;
+	oom_since = md_time_ns();
+	kprintf("out of memory: killed pid %d (%s), %lu KiB\n", victim->ps_pid,
+	    victim->ps_comm, resident * (PAGE_SIZE / 1024));
+	sig_post_simple(victim, SIGKILL, SI_KERNEL);
+	return true;
+}
+
+/* Whether a victim is still on its way out.  T held. */
+static bool
+oom_pending(void)
+{
+	struct proc *p;
+
+	if (oom_since == 0 || md_time_ns() - oom_since > OOM_PATIENCE)
+		return false;
+	LIST_FOREACH(p, &proc_all, ps_all)
+		if (p->ps_oomvictim && p->ps_state != PS_ZOMBIE)
+			return true;
+	return false;
+}
+
+bool
+oom_kill(void)
+{
+	bool victim;
+
+	KASSERT(lock_none_above(RANK_PROCTREE));
+	if (sig_killed())
+		return true;
+	mutex_enter(&proctree_lock);
+	victim = oom_pending() || oom_choose();
+	mutex_exit(&proctree_lock);
+	if (victim && !sig_killed())
+		(void)sleep_until(md_time_ns() + OOM_WAIT, SLEEP_INTR, "oom");
+	return victim;
+}
+
+static const struct uvm_upcalls oom_upcalls = {
+    .up_nomem = oom_kill,
+    .up_killed = sig_killed,
+    .up_shmexit = NULL,
+    .up_copyin = md_copyin,
+    .up_copyout = md_copyout,
+};
+
+void
+oom_init(void)
+{
+	uvm_upcalls = &oom_upcalls;
+}

@@ -1,0 +1,138 @@
+/*
+ * sys_futex.c: futex() and the robust list.
+ */
+#include <kern/syscalls.h>
+#include <sys/errno.h>
+#include <port/machdep.h>
+#include <kern/futex.h>
+#include <kern/proc.h>
+#include <kern/time.h>
+
+/*
+ * The deadline of a wait: relative for WAIT, absolute for WAIT_BITSET, there
+ * by the time of day if so flagged.  0: none.
+ */
+static int
+futex_deadline(vaddr_t from, u_int op, uint64_t *deadline)
+{
+	struct abi_timespec ts;
+	uint64_t ns, now = md_time_ns(), real;
+
+	*deadline = 0;
+	if (from == 0)
+		return 0;
+	if (copyin(from, &ts, sizeof(ts)) != 0)
+		return EFAULT;
+	if (time_from_timespec(&ts, &ns) != 0)
+		return EINVAL;
+	if ((op & FUTEX_CMD_MASK) == FUTEX_WAIT)
+		*deadline =
+		    ns > UINT64_MAX - 1 - now ? UINT64_MAX - 1 : now + ns;
+	else if (op & FUTEX_CLOCK_REALTIME) {
+		real = time_real();
+		*deadline = ns > real ? now + (ns - real) : now;
+	} else
+		*deadline = ns;
+	if (*deadline == 0)
+		*deadline = 1;
+	return 0;
+}
+
+static long
+do_wait(const uintptr_t *args, u_int op, uint32_t bitset)
+{
+	uint64_t deadline;
+	int error;
+
+	if (bitset == 0)
+		return -EINVAL;
+	error = futex_deadline(args[3], op, &deadline);
+	if (error == 0)
+		error = futex_wait(args[0], (op & FUTEX_PRIVATE_FLAG) != 0,
+		    (uint32_t)args[2], bitset, deadline);
+	/* A wait until a point in time is the same wait when made again. */
+	if (error == EINTR &&
+	    (args[3] == 0 || (op & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET))
+		return -ERESTARTSYS;
+	return -error;
+}
+
+/* futex(word, op, val, timeout or val2, word2, val3) */
+long
+sys_futex(const uintptr_t *args)
+{
+	u_int op = (u_int)args[1], cmd = op & FUTEX_CMD_MASK, n = 0;
+	bool priv = (op & FUTEX_PRIVATE_FLAG) != 0;
+	int error;
+
+	if ((op & ~(FUTEX_CMD_MASK | FUTEX_PRIVATE_FLAG |
+		      FUTEX_CLOCK_REALTIME)) != 0)
+		return -ENOSYS;
+	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET)
+		return -ENOSYS;
+	switch (cmd) {
+	case FUTEX_WAIT:
+		return do_wait(args, op, FUTEX_BITSET_ANY);
+	case FUTEX_WAIT_BITSET:
+		return do_wait(args, op, (uint32_t)args[5]);
+	case FUTEX_WAKE:
+		/* At least one is woken, whatever is asked for, as on Linux. */
+		error = futex_wake(args[0], priv, MAX((u_int)args[2], 1),
+		    FUTEX_BITSET_ANY, &n);
+		break;
+	case FUTEX_WAKE_BITSET:
+		if ((uint32_t)args[5] == 0)
+			return -EINVAL;
+		error = futex_wake(args[0], priv, MAX((u_int)args[2], 1),
+		    (uint32_t)args[5], &n);
+		break;
+	case FUTEX_REQUEUE:
+	case FUTEX_CMP_REQUEUE:
+		if ((int)args[2] < 0 || (int)args[3] < 0)
+			return -EINVAL;
+		error = futex_requeue(args[0], args[4], priv, (u_int)args[2],
+		    (u_int)args[3], cmd == FUTEX_CMP_REQUEUE, (uint32_t)args[5],
+		    &n);
+		break;
+	default:
+		return -ENOSYS;
+	}
+	return error != 0 ? -error : (long)n;
+}
+
+#define ROBUST_HEAD_SIZE 24
+
+long
+sys_set_robust_list(const uintptr_t *args)
+{
+	if (args[1] != ROBUST_HEAD_SIZE)
+		return -EINVAL;
+	curlwp()->l_robust = args[0];
+	return 0;
+}
+
+/* get_robust_list(tid, head, len) */
+long
+sys_get_robust_list(const uintptr_t *args)
+{
+	pid_t tid = (pid_t)args[0];
+	const uint64_t size = ROBUST_HEAD_SIZE;
+	struct lwp *l;
+	vaddr_t head = 0;
+	int error = 0;
+
+	mutex_enter(&proctree_lock);
+	l = tid == 0 ? curlwp() : lwp_find(tid);
+	if (l == NULL)
+		error = ESRCH;
+	else if (!cred_can_trace(l->l_proc))
+		error = EPERM;
+	else
+		head = l->l_robust;
+	mutex_exit(&proctree_lock);
+	if (error == 0)
+		error = copyout(&size, args[2], sizeof(size));
+	if (error == 0)
+		error = copyout(&head, args[1], sizeof(head));
+	return -error;
+}

@@ -1,0 +1,99 @@
+/*
+ * trap.c: faults and other exceptions of user programs, and the last look
+ * before returning to them.
+ */
+#include <kern/trap.h>
+#include <sys/errno.h>
+#include <base/print.h>
+#include <port/frame.h>
+#include <kern/proc.h>
+
+/* The stack limit of p; read by its own threads, a stale value does no harm. */
+static vsize_t
+stack_limit(const struct proc *p)
+{
+	return p->ps_rlimit[RLIMIT_STACK].rlim_cur;
+}
+
+/*
+ * Make va of the caller's space usable for access, the stack included.
+ * Errors as uvm_fault().
+ */
+static int
+fault_resolve(struct lwp *l, vaddr_t va, vm_prot_t access)
+{
+	struct vmspace *vm = l->l_proc->ps_vmspace;
+	int error;
+
+	if (va >= VM_MAXUSER_ADDRESS)
+		return EFAULT;
+	error = uvm_fault(&vm->vm_map, va, access, 0);
+	/* Not mapped: it may be where the stack, or one like it, grows to. */
+	if (error == EFAULT && uvm_grow(vm, va, stack_limit(l->l_proc)))
+		error = uvm_fault(&vm->vm_map, va, access, 0);
+	if (error == 0)
+		atomic_store_explicit(&l->l_minflt,
+		    atomic_load_explicit(&l->l_minflt, memory_order_relaxed) +
+			1,
+		    memory_order_relaxed);
+	return error;
+}
+
+void
+kern_user_fault(struct md_frame *f __unused, vaddr_t va, vm_prot_t access)
+{
+	struct lwp *l = curlwp();
+
+	KASSERT(lock_none());
+	switch (fault_resolve(l, va, access)) {
+	case 0:
+		break;
+	case EACCES:
+		sig_self(SIGSEGV, SEGV_ACCERR, va);
+		break;
+	case ENXIO:
+	case EIO:
+		sig_self(SIGBUS, BUS_ADRERR, va);
+		break;
+	case ENOMEM:
+		/* Nothing more can be had, not even by killing. */
+		if (!sig_killed()) {
+			kprintf("out of memory: killed pid %d (%s)\n",
+			    l->l_proc->ps_pid, l->l_proc->ps_comm);
+			sig_self(SIGKILL, SI_KERNEL, 0);
+		}
+		break;
+	default:
+		sig_self(SIGSEGV, SEGV_MAPERR, va);
+		break;
+	}
+}
+
+void
+kern_user_trap(struct md_frame *f __unused, int sig, int code, vaddr_t addr)
+{
+	KASSERT(lock_none());
+	sig_self(sig, code, addr);
+}
+
+int
+kern_copy_fault(vaddr_t va, vm_prot_t access)
+{
+	struct lwp *l = curlwp();
+
+	if (l->l_thread.td_frame == NULL || l->l_pmap == NULL)
+		return EFAULT;
+	return fault_resolve(l, va, access) == 0 ? 0 : EFAULT;
+}
+
+void
+kern_ast(struct md_frame *f)
+{
+	struct thread *td = curthread();
+
+	KASSERT(lock_none());
+	if (atomic_exchange_explicit(&td->td_ast, false, memory_order_acquire))
+		sig_deliver(f);
+	if (sched_need())
+		sched_preempt();
+}

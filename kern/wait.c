@@ -1,0 +1,210 @@
+/*
+ * wait.c: a parent learns what has become of its children.
+ *
+ * A child is looked at under the process tree lock, on which the parent then
+ * sleeps with its own address as the channel: sig_notify_parent() wakes it
+ * holding the same lock.  A zombie has given everything back already; what
+ * is freed here is its place in the tables and its structure.
+ */
+#include <kern/wait.h>
+#include <sys/errno.h>
+#include <base/print.h>
+#include <kern/time.h>
+
+/* Whether idtype and id name the child, and its kind is asked for. */
+static bool
+wait_matches(struct proc *me, struct proc *c, int idtype, pid_t id, u_int opt)
+{
+	bool clone = c->ps_exitsig != SIGCHLD;
+
+	if ((opt & __WALL) == 0 && clone != ((opt & __WCLONE) != 0))
+		return false;
+	switch (idtype) {
+	case P_PID:
+		return c->ps_pid == id;
+	case P_PGID:
+		if (id == 0)
+			return c->ps_pgrp == me->ps_pgrp;
+		return c->ps_pgrp != NULL && c->ps_pgrp->pg_id == id;
+	default:
+		return true;
+	}
+}
+
+/* Whether all threads of c have stopped, by which signal. */
+static u_int
+wait_stopped(struct proc *c)
+{
+	u_int sig = 0;
+
+	spin_enter(&c->ps_siglock);
+	if (c->ps_nstopped >= c->ps_nlwp)
+		sig = c->ps_stopsig;
+	spin_exit(&c->ps_siglock);
+	return sig;
+}
+
+/* Something to report about c?  The result, but for usage.  T held. */
+static bool
+wait_look(struct proc *c, u_int opt, struct wait_result *wr)
+{
+	u_int sig;
+
+	if (c->ps_state == PS_ZOMBIE) {
+		if ((opt & WEXITED) == 0)
+			return false;
+		wr->wr_wstatus = c->ps_wstatus;
+		if ((c->ps_wstatus & 0x7f) == 0) {
+			wr->wr_code = CLD_EXITED;
+			wr->wr_status = (c->ps_wstatus >> 8) & 0xff;
+		} else {
+			wr->wr_code = c->ps_wstatus & W_COREFLAG ? CLD_DUMPED
+								 : CLD_KILLED;
+			wr->wr_status = c->ps_wstatus & 0x7f;
+		}
+		return true;
+	}
+	if ((opt & WUNTRACED) != 0 && !c->ps_waited_stop) {
+		sig = wait_stopped(c);
+		if (sig != 0) {
+			wr->wr_code = CLD_STOPPED;
+			wr->wr_status = (int)sig;
+			wr->wr_wstatus = W_STOP((int)sig);
+			if ((opt & WNOWAIT) == 0)
+				c->ps_waited_stop = true;
+			return true;
+		}
+	}
+	if ((opt & WCONTINUED) != 0 && c->ps_continued) {
+		wr->wr_code = CLD_CONTINUED;
+		wr->wr_status = SIGCONT;
+		wr->wr_wstatus = W_CONTINUED;
+		if ((opt & WNOWAIT) == 0)
+			c->ps_continued = false;
+		return true;
+	}
+	return false;
+}
+
+/* The parent's account of children grows by c's and its children's. */
+static void
+wait_charge(struct proc *me, struct proc *c)
+{
+	struct rutimes *rt = &me->ps_cru;
+	uint64_t utime, stime;
+
+	proc_times(c, &utime, &stime);
+	rt->rt_utime += utime + c->ps_cru.rt_utime;
+	rt->rt_stime += stime + c->ps_cru.rt_stime;
+	rt->rt_minflt += (u_long)c->ps_ru.ru_minflt + c->ps_cru.rt_minflt;
+	rt->rt_majflt += (u_long)c->ps_ru.ru_majflt + c->ps_cru.rt_majflt;
+	rt->rt_maxrss = MAX(rt->rt_maxrss,
+	    MAX((u_long)c->ps_ru.ru_maxrss, c->ps_cru.rt_maxrss));
+}
+
+/* Report c, which wait_look() liked.  T held on entry, not on return. */
+static void
+wait_report(struct proc *me, struct proc *c, u_int opt, struct wait_result *wr)
+{
+	bool zombie = c->ps_state == PS_ZOMBIE;
+
+	wr->wr_pid = c->ps_pid;
+	wr->wr_uid = c->ps_cred.cr_uid;
+	if (!zombie) {
+		proc_rusage(c, &wr->wr_ru);
+		mutex_exit(&proctree_lock);
+		return;
+	}
+	KASSERT(c->ps_vmspace == NULL); /* not waitable before it is empty */
+	wr->wr_ru = c->ps_ru;
+	if (opt & WNOWAIT) {
+		mutex_exit(&proctree_lock);
+		return;
+	}
+	wait_charge(me, c);
+	proc_remove(c);
+	mutex_exit(&proctree_lock);
+	proc_rele(c);
+}
+
+int
+proc_wait(int idtype, pid_t id, u_int options, struct wait_result *wr)
+{
+	struct proc *me = curproc(), *c;
+	bool any;
+	int error;
+
+	memset(wr, 0, sizeof(*wr));
+	mutex_enter(&proctree_lock);
+	for (;;) {
+		any = false;
+		LIST_FOREACH(c, &me->ps_children, ps_sibling) {
+			if (!wait_matches(me, c, idtype, id, options))
+				continue;
+			any = true;
+			if (wait_look(c, options, wr)) {
+				wait_report(me, c, options, wr);
+				return 0;
+			}
+		}
+		if (!any)
+			error = ECHILD;
+		else if (options & WNOHANG)
+			error = 0;
+		else {
+			error = sleep_mutex(me, &proctree_lock, SLEEP_INTR, 0,
+			    "wait");
+			if (error == 0)
+				continue;
+			error = ERESTARTSYS;
+		}
+		break;
+	}
+	mutex_exit(&proctree_lock);
+	return error;
+}
+
+void
+proc_times(struct proc *p, uint64_t *utime, uint64_t *stime)
+{
+	uint64_t u, s;
+	struct lwp *l;
+
+	spin_enter(&p->ps_siglock);
+	*utime = p->ps_utime;
+	*stime = p->ps_stime;
+	TAILQ_FOREACH(l, &p->ps_lwps, l_link) {
+		thread_times(&l->l_thread, &u, &s);
+		*utime += u;
+		*stime += s;
+	}
+	spin_exit(&p->ps_siglock);
+}
+
+void
+proc_rusage(struct proc *p, struct abi_rusage *ru)
+{
+	uint64_t utime, stime;
+	struct vmspace *vm;
+	u_long minflt;
+	struct lwp *l;
+
+	memset(ru, 0, sizeof(*ru));
+	proc_times(p, &utime, &stime);
+	ru->ru_utime = time_timeval(utime);
+	ru->ru_stime = time_timeval(stime);
+	spin_enter(&p->ps_siglock);
+	minflt = p->ps_minflt;
+	TAILQ_FOREACH(l, &p->ps_lwps, l_link)
+		minflt +=
+		    atomic_load_explicit(&l->l_minflt, memory_order_relaxed);
+	spin_exit(&p->ps_siglock);
+	ru->ru_minflt = (int64_t)minflt;
+	mutex_enter(&p->ps_vmlock);
+	vm = p->ps_vmspace;
+	if (vm != NULL)
+		ru->ru_maxrss = (int64_t)(atomic_load_explicit(&vm->vm_maxrss,
+					      memory_order_relaxed) *
+					  (PAGE_SIZE / 1024));
+	mutex_exit(&p->ps_vmlock);
+}
