@@ -1,0 +1,39 @@
+/*
+ * init.h: what the files of this layer share among themselves only: how they
+ * are brought up, and the operations of each kind of file.
+ */
+#ifndef FS_INIT_H
+#define FS_INIT_H
+
+#include <fs/file.h>
+
+/* Once, before the root is mounted, in this order; cannot fail. */
+void file_init(void);
+void fd_init(void);
+void tty_init(void); /* starts a thread */
+
+extern const struct fileops regular_ops;
+extern const struct fileops directory_ops;
+extern const struct fileops path_ops; /* O_PATH */
+extern const struct fileops tty_ops;
+
+/* fop_poll of what never waits. */
+u_int file_always_ready(struct file *f);
+
+/* The upcalls of kern, by the file that has them. */
+int fs_fork(struct proc *parent, struct proc *child, u_int flags);
+void fs_exec(struct proc *p, struct exec_image *ei);
+void fs_exit(struct proc *p);
+int fs_open_console(struct proc *p);
+int fs_open_image(const char *path, struct exec_image *ei);
+void fs_close_image(struct exec_image *ei);
+int fs_mmap(int fd, vm_prot_t prot, u_int flags, uint64_t off,
+    struct uvm_object **uop, vm_prot_t *maxprotp);
+void fs_mount_root(const void *initrd, size_t len);
+
+/* The session leader p exits: its terminal loses it. */
+void tty_leader_exit(struct proc *p);
+/* /dev/tty: ENXIO unless the caller's session has the terminal. */
+int tty_open_own(void);
+
+#endif

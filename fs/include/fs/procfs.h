@@ -1,0 +1,98 @@
+/*
+ * procfs.h: between the tree of /proc (procfs.c) and those who know what its
+ * files say (procpid.c, procsys.c).
+ *
+ * A file is rendered as a whole into a pbuf when it is read from its start,
+ * so that what a reader sees is of one moment and no lock is held while he
+ * takes it.
+ */
+#ifndef FS_PROCFS_H
+#define FS_PROCFS_H
+
+#include <fs/file.h>
+
+/* Text that grows by pages; it never moves and never sleeps. */
+struct pbuf {
+	char **pb_page; /* kmem */
+	u_int pb_npage; /* allocated pages */
+	u_int pb_size;  /* entries of pb_page */
+	size_t pb_len;
+	bool pb_failed; /* something did not fit into memory */
+};
+
+/*
+ * pb_printf, pb_puts, pb_write: append.  pb_read: copy out len bytes from off
+ * on, which exist.  pb_reset: empty, all memory given back.  Spin locks
+ * below RANK_POOL may be held.
+ */
+__printflike(2, 3) void pb_printf(struct pbuf *pb, const char *fmt, ...);
+void pb_puts(struct pbuf *pb, const char *s);
+void pb_write(struct pbuf *pb, const char *s, size_t len);
+int pb_move(struct pbuf *pb, size_t off, size_t len, struct uio *uio);
+void pb_reset(struct pbuf *pb);
+
+/* The directories. */
+enum pdir {
+	PD_NONE,
+	PD_ROOT,
+	PD_PID,
+	PD_TASKS,
+	PD_TID,
+	PD_FDS,
+	PD_SYS,
+	PD_SYSKERNEL,
+	PD_SYSRANDOM,
+	PD_SYSVM,
+	PD_VMSPACE
+};
+
+struct pnode;
+
+/*
+ * One name of the tree, or one kind of a numbered name.
+ *
+ * pe_show: render; no lock held but v_iolock.  0, or the errno of the read.
+ * pe_target: the vnode that a link stands for, referenced.  Big lock.
+ * pe_write: text, terminated, of len bytes, is written.  No lock.
+ */
+struct pent {
+	enum pdir pe_in; /* where it is */
+	const char *pe_name;
+	mode_t pe_mode;
+	enum pdir pe_dir; /* a directory: which */
+	int (*pe_show)(struct pnode *pn, struct pbuf *pb);
+	int (*pe_target)(struct pnode *pn, struct vnode **vpp);
+	int (*pe_write)(struct pnode *pn, char *text, size_t len);
+};
+
+/*
+ * Protection:
+ *	I	constant
+ *	i	v_iolock
+ */
+struct pnode {
+	struct vnode pn_vnode;     /* [I] first */
+	const struct pent *pn_ent; /* [I] */
+	pid_t pn_pid;              /* [I] 0: of no process */
+	u_int pn_num;              /* [I] descriptor or thread */
+};
+
+/* procpid.c and procsys.c: the tables, which procfs.c searches. */
+extern const struct pent procpid_ents[];
+extern const u_int nprocpid_ents;
+extern const struct pent procsys_ents[];
+extern const u_int nprocsys_ents;
+
+/*
+ * pid_thread: whether process pid has the thread tid; 0 asks for the lowest
+ *	above *tidp, which is stored.
+ * pid_fdtable: its descriptors, referenced for fdt_rele(); ESRCH; EACCES:
+ *	they are none of the caller's business.  Big lock.
+ * procmem_ops: of /proc/<pid>/mem.
+ */
+bool pid_thread(pid_t pid, pid_t *tidp, bool next);
+int pid_fdtable(pid_t pid, struct fdtable **fdtp);
+int fd_target(struct pnode *pn, struct vnode **vpp);
+extern const struct fileops procmem_ops;
+
+#endif
