@@ -1,0 +1,113 @@
+/*
+ * inline.h (amd64): the part of the machine contract that must be inline.
+ *
+ * The GS base of every CPU holds the address of its struct cpu while the
+ * kernel runs; the first two words of that structure are its own address and
+ * the current thread (asserted in cpu.c).
+ */
+#ifndef MD_INLINE_H
+#define MD_INLINE_H
+
+#include <sys/types.h>
+
+struct cpu;
+struct thread;
+
+/* Where the kernel sees all of RAM: the first slot of the upper half. */
+#define MD_DIRECT_BASE 0xffff800000000000UL
+
+/*
+ * What a switch saves besides the stack.  The frame and the floating-point
+ * state of a user thread lie at the top of its kernel stack.
+ *
+ * Protection:
+ *	o	the thread itself, or whoever creates it before it runs
+ */
+struct md_thread {
+	uint64_t md_sp;     /* [o] stack pointer while it is off its CPU */
+	uint64_t md_fsbase; /* [o] the user's FS base: its thread pointer */
+	uint64_t md_gsbase; /* [o] the user's GS base */
+};
+
+static inline struct cpu *
+md_curcpu(void)
+{
+	struct cpu *c;
+
+	__asm__ volatile("movq %%gs:0, %0" : "=r"(c));
+	return c;
+}
+
+/*
+ * Not volatile: the answer never changes under a thread, so the compiler may
+ * keep it across calls.
+ */
+static inline struct thread *
+md_curthread(void)
+{
+	struct thread *td;
+
+	__asm__("movq %%gs:8, %0" : "=r"(td));
+	return td;
+}
+
+static inline void
+md_setcurthread(struct thread *td)
+{
+	__asm__ volatile("movq %0, %%gs:8" : : "r"(td) : "memory");
+}
+
+static inline bool
+md_intr_enabled(void)
+{
+	u_long flags;
+
+	__asm__ volatile("pushfq; popq %0" : "=r"(flags) : : "memory");
+	return (flags & 0x200) != 0;
+}
+
+static inline bool
+md_intr_disable(void)
+{
+	u_long flags;
+
+	__asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
+	return (flags & 0x200) != 0;
+}
+
+static inline void
+md_intr_restore(bool on)
+{
+	if (on)
+		__asm__ volatile("sti" : : : "memory");
+}
+
+static inline void
+md_cpu_relax(void)
+{
+	__asm__ volatile("pause" : : : "memory");
+}
+
+static inline void *
+md_direct(paddr_t pa)
+{
+	return (void *)(MD_DIRECT_BASE + pa);
+}
+
+static inline paddr_t
+md_direct_pa(const void *p)
+{
+	return (uintptr_t)p - MD_DIRECT_BASE;
+}
+
+/* A free-running counter, the same on every CPU; see md_cycles_ns(). */
+static inline uint64_t
+md_cycles(void)
+{
+	u_long lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return hi << 32 | lo;
+}
+
+#endif
