@@ -1,0 +1,667 @@
+/*
+ * search.c: who goes next.
+ *
+ * At a choice the alternatives stand in a fixed order, the ordinary one
+ * first: the CPU goes on, and a raised interrupt arrives at once.  A
+ * recording is the list of choices at which something else was taken, so a
+ * short one is also a schedule with few surprises.
+ *
+ * DFS keeps the path to the current execution as a stack of nodes and
+ * advances the deepest one that has an alternative left within the bounds.
+ * An alternative costs one preemption if the CPU could have gone on, or if it
+ * postpones an interrupt (Musuvathi and Qadeer, PLDI 2007); a stale read
+ * costs one of dc_stale.
+ *
+ * DPOR tries at a node only the agents that a later race asks for, and lets
+ * an agent sleep whose step was tried there already until something happens
+ * that does not commute with it (Flanagan and Godefroid, POPL 2005;
+ * Godefroid, LNCS 1032, 1996).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "detp.h"
+
+#define MAXALT	(2 * DET_MAXCPU)
+#define NAGENT	(2 * DET_NCLK) /* that DPOR knows */
+#define NREC	(1u << 20)
+#define NNODE	(1u << 18)
+#define NACCESS 65536
+#define MAXDEPTH 32
+
+/* One choice of the current path. */
+struct node {
+	uint8_t n_data;	   /* of a value, not of a turn */
+	uint8_t n_nalt;
+	uint8_t n_chosen;
+	bool n_deviant;	   /* some node above left the ordinary path */
+	uint32_t n_pos;
+	uint32_t n_used;   /* preemptions, or stale reads, before it */
+	uint16_t n_costly; /* alternatives that cost one */
+	uint16_t n_enabled, n_backtrack, n_done, n_sleep; /* DPOR: agents */
+	uint8_t n_agent[NAGENT];
+};
+
+/* What was taken where the ordinary was not. */
+struct rec {
+	uint32_t r_pos, r_val;
+};
+
+/* DPOR: the last accesses to a location, and what their agents knew. */
+struct access {
+	uint32_t a_wseq, a_rseq[NAGENT];
+	int32_t a_wdepth, a_rdepth[NAGENT];
+	uint32_t a_wclk[NAGENT], a_rclk[NAGENT];
+	uint8_t a_wagent;
+};
+
+uint32_t search_pos;
+bool search_dpor, search_pruned;
+
+static const struct det_config *dc;
+static enum det_strategy strategy;
+static unsigned ncpu;
+static uint64_t rng;
+
+static struct rec *recs;
+static unsigned nrec;
+static struct rec *replay;
+static unsigned nreplay, replay_next;
+
+static struct node *nodes;
+static unsigned nnode, depth;
+static unsigned used_preempt, used_stale;
+static bool complete;
+
+static uint64_t change[MAXDEPTH]; /* PCT: step numbers */
+static int32_t prio[MAXALT];
+static uint64_t longest;
+
+static struct access *accesses, sc_access;
+static unsigned naccess;
+static uint32_t seq[NAGENT], dclk[NAGENT][NAGENT];
+static int32_t lastdepth[NAGENT];
+static uint16_t sleeping;
+
+static uint64_t
+rnd(void)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return rng * 0x2545f4914f6cdd1dULL >> 16;
+}
+
+/* Agents as DPOR numbers them. */
+static unsigned
+compact(unsigned agent)
+{
+	return agent < AGENT_IRQ ? agent : DET_NCLK + agent - AGENT_IRQ;
+}
+
+static unsigned
+agent_cpu(unsigned agent)
+{
+	return agent & (AGENT_IRQ - 1);
+}
+
+/*
+ * Recordings: "12b3a" is 12 ordinary choices, the third alternative, 3
+ * ordinary ones, the second.  Alternatives past the alphabet are ".51.".
+ */
+static void
+record(uint32_t pos, unsigned val)
+{
+	if (val == 0)
+		return;
+	if (nrec == NREC)
+		det_fail("too many choices");
+	recs[nrec].r_pos = pos;
+	recs[nrec++].r_val = val;
+}
+
+char *
+search_record(void)
+{
+	char *s, *p;
+	uint32_t at = 0;
+	unsigned i;
+
+	p = s = malloc(nrec * 18 + 1);
+	if (s == NULL)
+		abort();
+	*p = '\0';
+	for (i = 0; i < nrec; i++) {
+		if (recs[i].r_pos != at)
+			p += sprintf(p, "%u", recs[i].r_pos - at);
+		if (recs[i].r_val <= 26)
+			p += sprintf(p, "%c", 'a' + (int)recs[i].r_val - 1);
+		else
+			p += sprintf(p, ".%u.", recs[i].r_val);
+		at = recs[i].r_pos + 1;
+	}
+	return s;
+}
+
+static void
+replay_parse(const char *s)
+{
+	uint32_t at = 0;
+	char *end;
+
+	for (nreplay = 0; *s != '\0' && nreplay < NREC; nreplay++) {
+		if (*s >= '0' && *s <= '9') {
+			at += (uint32_t)strtoul(s, &end, 10);
+			s = end;
+		}
+		if (*s >= 'a' && *s <= 'z')
+			replay[nreplay].r_val = (uint32_t)(*s++ - 'a') + 1;
+		else if (*s == '.') {
+			replay[nreplay].r_val =
+			    (uint32_t)strtoul(s + 1, &end, 10);
+			s = *end == '.' ? end + 1 : end;
+		} else
+			break;
+		replay[nreplay].r_pos = at++;
+	}
+}
+
+static unsigned
+replay_value(unsigned n)
+{
+	if (replay_next < nreplay &&
+	    replay[replay_next].r_pos == search_pos) {
+		if (replay[replay_next].r_val >= n)
+			det_fail("the recording does not fit this program");
+		return replay[replay_next++].r_val;
+	}
+	return 0;
+}
+
+/*
+ * Before and after.
+ */
+static void *
+table(size_t len)
+{
+	void *p;
+
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		abort();
+	return p;
+}
+
+void
+search_start(const struct det_config *config, unsigned n)
+{
+	if (recs == NULL) {
+		recs = table(NREC * sizeof *recs);
+		replay = table(NREC * sizeof *replay);
+		nodes = table(NNODE * sizeof *nodes);
+		accesses = table(NACCESS * sizeof *accesses);
+	}
+	dc = config;
+	ncpu = n;
+	strategy = dc->dc_strategy;
+	if ((strategy == DET_DFS || strategy == DET_DPOR) && n > DET_NCLK)
+		abort();
+	search_dpor = strategy == DET_DPOR;
+	nnode = 0;
+	complete = false;
+	longest = 0;
+	nreplay = 0;
+	if (strategy == DET_REPLAY)
+		replay_parse(dc->dc_replay != NULL ? dc->dc_replay : "");
+}
+
+void
+search_begin(uint64_t exec)
+{
+	unsigned i, nshard = dc->dc_nshard > 1 ? dc->dc_nshard : 1;
+
+	if (getenv("DBG")) { printf("\n"); for (unsigned z=0; z<nnode;z++) printf("[%u:bt%x dn%x sl%x]", z, nodes[z].n_backtrack, nodes[z].n_done, nodes[z].n_sleep); printf("\n   "); }
+	search_pos = 0;
+	search_pruned = false;
+	nrec = depth = replay_next = 0;
+	used_preempt = used_stale = 0;
+	rng = (dc->dc_seed + exec * nshard + dc->dc_shard + 1) *
+	    0x9e3779b97f4a7c15ULL;
+	(void)rnd();
+	if (strategy == DET_PCT) {
+		if (det_nsteps > longest)
+			longest = det_nsteps;
+		for (i = 0; i < MAXALT; i++)
+			prio[i] = (int32_t)(rnd() % 100000) + 100;
+		for (i = 0; i < MAXDEPTH; i++)
+			change[i] = 1 + rnd() % (longest + 1);
+	}
+	if (search_dpor) {
+		naccess = 0;
+		sleeping = 0;
+		memset(seq, 0, sizeof seq);
+		memset(dclk, 0, sizeof dclk);
+		memset(&sc_access, 0, sizeof sc_access);
+		for (i = 0; i < NAGENT; i++)
+			lastdepth[i] = -1;
+	}
+}
+
+bool
+search_complete(void)
+{
+	return complete;
+}
+
+/* The next alternative of e within the bounds; false: none. */
+static bool
+advance(struct node *e)
+{
+	unsigned k, limit, nshard = dc->dc_nshard;
+	uint16_t m;
+
+	if (search_dpor && !e->n_data) {
+		m = e->n_backtrack & (uint16_t)~(e->n_done | e->n_sleep);
+		for (k = 0; k < e->n_nalt; k++)
+			if ((m >> e->n_agent[k] & 1) != 0)
+				break;
+		if (k == e->n_nalt)
+			return false;
+		e->n_done |= (uint16_t)(1u << e->n_agent[k]);
+		e->n_chosen = (uint8_t)k;
+		return true;
+	}
+	limit = e->n_data ? dc->dc_stale : dc->dc_bound;
+	for (k = e->n_chosen + 1u; k < e->n_nalt; k++) {
+		if ((e->n_costly >> k & 1) != 0 && e->n_used >= limit)
+			continue;
+		if (nshard > 1 && !e->n_deviant &&
+		    (e->n_pos * 16 + k) % nshard != dc->dc_shard)
+			continue;
+		e->n_chosen = (uint8_t)k;
+		return true;
+	}
+	return false;
+}
+
+bool
+search_next(bool grew)
+{
+	if (strategy == DET_REPLAY)
+		return false;
+	if (strategy != DET_DFS && strategy != DET_DPOR)
+		return true;
+	if (grew) {
+		nnode = 0;
+		return true;
+	}
+	for (; nnode > 0; nnode--)
+		if (advance(&nodes[nnode - 1]))
+			return true;
+	complete = true;
+	return false;
+}
+
+/* The node of this choice; *fresh: never seen before. */
+static struct node *
+node_get(bool *fresh)
+{
+	struct node *e;
+
+	if (depth == NNODE)
+		det_fail("too many choices");
+	e = &nodes[depth++];
+	*fresh = depth > nnode;
+	if (*fresh) {
+		nnode = depth;
+		memset(e, 0, sizeof *e);
+		e->n_pos = search_pos;
+		e->n_deviant = nrec != 0;
+	} else if (e->n_pos != search_pos)
+		det_fail("not deterministic: choice %u at %u, then at %u",
+		    depth, e->n_pos, search_pos);
+	return e;
+}
+
+/*
+ * A value.
+ */
+unsigned
+search_data(unsigned n)
+{
+	struct node *e;
+	unsigned k = 0;
+	bool fresh;
+
+	if (n < 2 || !det_exploring())
+		return 0;
+	switch (strategy) {
+	case DET_REPLAY:
+		k = replay_value(n);
+		break;
+	case DET_RANDOM:
+	case DET_PCT:
+		if (used_stale < dc->dc_stale && rnd() % 4 == 0)
+			k = (unsigned)(rnd() % n);
+		used_stale += k != 0;
+		break;
+	default:
+		e = node_get(&fresh);
+		if (fresh) {
+			e->n_data = 1;
+			e->n_nalt = (uint8_t)n;
+			e->n_used = used_stale;
+			e->n_costly = 0xfffe;
+		}
+		k = e->n_chosen;
+		used_stale += k != 0;
+		break;
+	}
+	record(search_pos++, k);
+	return k;
+}
+
+void
+search_taken(unsigned val)
+{
+	if (det_exploring())
+		record(search_pos++, val);
+}
+
+/*
+ * A turn.  The alternatives, in order: me, the CPUs after me, those before.
+ */
+static unsigned
+list(uint64_t run, uint64_t irq, unsigned me, struct turn *t, uint64_t *costly)
+{
+	unsigned n = 0, i, cpu;
+	bool goes = ((run | irq) >> me & 1) != 0;
+
+	*costly = 0;
+	for (i = 0; i < ncpu; i++) {
+		cpu = me + i < ncpu ? me + i : me + i - ncpu;
+		if ((irq >> cpu & 1) != 0) {
+			if (goes && n > 0 && n < 64)
+				*costly |= 1ULL << n;
+			t[n++] = (struct turn){(uint8_t)cpu, true};
+		}
+		if ((run >> cpu & 1) != 0) {
+			if (((goes && n > 0) || (irq >> cpu & 1) != 0) &&
+			    n < 64)
+				*costly |= 1ULL << n;
+			t[n++] = (struct turn){(uint8_t)cpu, false};
+		}
+	}
+	return n;
+}
+
+static unsigned
+agent_of(struct turn t)
+{
+	return compact(t.t_cpu + (t.t_deliver ? AGENT_IRQ : 0));
+}
+
+static unsigned
+turn_pct(const struct turn *t, unsigned n, const struct vcpu *me)
+{
+	unsigned i, best = 0;
+	int32_t p, bestp = 0;
+
+	for (i = 0; i + 1 < dc->dc_depth && i < MAXDEPTH; i++)
+		if (change[i] == det_nsteps)
+			prio[me->v_id] = -(int32_t)i;
+	for (i = 0; i < n; i++) {
+		p = prio[t[i].t_cpu + (t[i].t_deliver ? DET_MAXCPU : 0)];
+		if (i == 0 || p > bestp) {
+			best = i;
+			bestp = p;
+		}
+	}
+	return best;
+}
+
+static unsigned
+turn_dfs(const struct turn *t, unsigned n, uint64_t costly)
+{
+	struct node *e;
+	bool fresh;
+
+	(void)t;
+	e = node_get(&fresh);
+	if (fresh) {
+		e->n_nalt = (uint8_t)n;
+		e->n_used = used_preempt;
+		e->n_costly = (uint16_t)costly;
+	}
+	used_preempt += (unsigned)(costly >> e->n_chosen & 1);
+	return e->n_chosen;
+}
+
+/*
+ * DPOR.
+ */
+static bool
+dependent(unsigned p, const struct op *a, unsigned q, const struct op *b)
+{
+	if (p % DET_NCLK == q % DET_NCLK)
+		return true;
+	if (a->o_sc && b->o_sc)
+		return true;
+	return a->o_loc != 0 && a->o_loc == b->o_loc &&
+	    (a->o_write || b->o_write);
+}
+
+static struct op
+op_of(unsigned agent)
+{
+	const struct vcpu *v = &det_vcpus[agent % DET_NCLK];
+
+	if (agent < DET_NCLK)
+		return v->v_op;
+	return (struct op){v->v_irqloc, true, false};
+}
+
+/* p's step races with one that q did at node d, its step number s. */
+static void
+race_with(unsigned p, unsigned q, uint32_t s, int32_t d)
+{
+	struct node *e;
+
+	if (q == p || s == 0 || dclk[p][q] >= s || d < 0)
+		return;
+	e = &nodes[d];
+	if ((e->n_enabled >> p & 1) != 0)
+		e->n_backtrack |= (uint16_t)(1u << p);
+	else
+		e->n_backtrack |= e->n_enabled;
+}
+
+/*
+ * An execution is given up before its CPUs have made their next steps.  Those
+ * ask for alternatives all the same: an earlier node's set of agents is
+ * complete only if every execution below it was asked.
+ */
+static void
+pending_races(void)
+{
+	const struct access *ac;
+	struct op op;
+	unsigned p, q;
+
+	for (p = 0; p < DET_NCLK; p++) {
+		if (det_vcpus[p].v_state != V_READY)
+			continue;
+		op = op_of(p);
+		if (op.o_sc)
+			race_with(p, sc_access.a_wagent, sc_access.a_wseq,
+			    sc_access.a_wdepth);
+		ac = op.o_loc != 0 ? det_locs[op.o_loc].l_dpor : NULL;
+		if (ac == NULL)
+			continue;
+		race_with(p, ac->a_wagent, ac->a_wseq, ac->a_wdepth);
+		for (q = 0; op.o_write && q < NAGENT; q++)
+			race_with(p, q, ac->a_rseq[q], ac->a_rdepth[q]);
+	}
+}
+
+static unsigned
+turn_dpor(const struct turn *t, unsigned n)
+{
+	struct node *e;
+	unsigned i, a;
+	bool fresh;
+
+	e = node_get(&fresh);
+	if (fresh) {
+		e->n_nalt = (uint8_t)n;
+		e->n_sleep = sleeping;
+		for (i = 0; i < n; i++) {
+			e->n_agent[i] = (uint8_t)agent_of(t[i]);
+			e->n_enabled |= (uint16_t)(1u << e->n_agent[i]);
+		}
+		for (i = 0; i < n; i++)
+			if ((sleeping >> e->n_agent[i] & 1) == 0)
+				break;
+		if (i == n) {
+			search_pruned = true;
+			nnode = --depth;
+			pending_races();
+			det_end();
+		}
+		e->n_chosen = (uint8_t)i;
+		e->n_done = e->n_backtrack = (uint16_t)(1u << e->n_agent[i]);
+	}
+	a = e->n_agent[e->n_chosen];
+	sleeping = (uint16_t)((e->n_sleep | e->n_done) & ~(1u << a));
+	return e->n_chosen;
+}
+
+/* The step op of p wakes whoever waits to do what does not commute with it. */
+static void
+rouse(unsigned p, const struct op *op)
+{
+	struct op other;
+	uint16_t m;
+	unsigned q;
+
+	for (m = sleeping; m != 0; m &= (uint16_t)(m - 1)) {
+		q = (unsigned)__builtin_ctz(m);
+		other = op_of(q);
+		if (dependent(p, op, q, &other))
+			sleeping &= (uint16_t)~(1u << q);
+	}
+}
+
+static void
+learn(uint32_t *to, const uint32_t *from)
+{
+	unsigned q;
+
+	for (q = 0; q < NAGENT; q++)
+		if (to[q] < from[q])
+			to[q] = from[q];
+}
+
+static void
+accessed(struct access *ac, unsigned p, bool write, int32_t d)
+{
+	unsigned q;
+
+	race_with(p, ac->a_wagent, ac->a_wseq, ac->a_wdepth);
+	if (write)
+		for (q = 0; q < NAGENT; q++)
+			race_with(p, q, ac->a_rseq[q], ac->a_rdepth[q]);
+	learn(dclk[p], ac->a_wclk);
+	if (write)
+		learn(dclk[p], ac->a_rclk);
+	if (write) {
+		memcpy(ac->a_wclk, dclk[p], sizeof ac->a_wclk);
+		ac->a_wseq = seq[p];
+		ac->a_wdepth = d;
+		ac->a_wagent = (uint8_t)p;
+	} else {
+		learn(ac->a_rclk, dclk[p]);
+		ac->a_rseq[p] = seq[p];
+		ac->a_rdepth[p] = d;
+	}
+}
+
+/* Set by search_turn(): the node of the step that is now made, or -1. */
+static int32_t stepdepth;
+
+void
+search_stepped(unsigned agent, const struct op *op)
+{
+	unsigned p = compact(agent), run = agent_cpu(agent);
+	int32_t d = stepdepth;
+	struct loc *l;
+
+	if (!det_exploring())
+		return;
+	stepdepth = -1;
+	if (getenv("DBG")) printf(" %u:%u%s@%d(s%x)", p, op->o_loc, op->o_write?"w":"r", d, sleeping);
+	rouse(p, op);
+	if (p >= DET_NCLK)
+		race_with(p, run, seq[run], lastdepth[run]);
+	dclk[p][p] = ++seq[p];
+	lastdepth[p] = d;
+	if (op->o_loc != 0) {
+		l = &det_locs[op->o_loc];
+		if (l->l_dpor == NULL) {
+			if (naccess == NACCESS)
+				det_fail("too many locations");
+			l->l_dpor = &accesses[naccess++];
+			memset(l->l_dpor, 0, sizeof *l->l_dpor);
+		}
+		accessed(l->l_dpor, p, op->o_write, d);
+	}
+	if (op->o_sc)
+		accessed(&sc_access, p, true, d);
+	if (p >= DET_NCLK) { /* the handler runs as the CPU's own agent */
+		learn(dclk[p], dclk[run]);
+		learn(dclk[run], dclk[p]);
+	}
+}
+
+void
+search_follows(unsigned agent, unsigned cause)
+{
+	learn(dclk[compact(agent)], dclk[compact(cause)]);
+}
+
+hot struct turn
+search_turn(uint64_t run, uint64_t irq, const struct vcpu *me)
+{
+	struct turn t[MAXALT];
+	uint64_t costly;
+	unsigned n, k = 0;
+
+	n = list(run, irq, me->v_id, t, &costly);
+	if (!det_exploring())
+		return t[0];
+	stepdepth = -1;
+	if (n > 1) {
+		switch (strategy) {
+		case DET_RANDOM:
+			k = (unsigned)((rnd() & 0xffffffff) * n >> 32);
+			break;
+		case DET_PCT:
+			k = turn_pct(t, n, me);
+			break;
+		case DET_DFS:
+			k = turn_dfs(t, n, costly);
+			break;
+		case DET_DPOR:
+			k = turn_dpor(t, n);
+			stepdepth = (int32_t)depth - 1;
+			break;
+		case DET_REPLAY:
+			k = replay_value(n);
+			break;
+		}
+		record(search_pos++, k);
+	}
+	return t[k];
+}

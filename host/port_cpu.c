@@ -1,0 +1,463 @@
+/*
+ * port_cpu.c (host): virtual CPUs, threads, interrupts and time.
+ *
+ * Every kernel thread has a stack in this process and is resumed by swapping
+ * stack pointers.  A virtual CPU is whatever thread it runs; to let another CPU
+ * run is to resume that CPU's thread.  That happens where the kernel
+ * enables interrupts, waits for another CPU, or idles, and nowhere else.
+ *
+ * Time is virtual: it creeps with every look at the clock and jumps to the
+ * next timer when all CPUs idle.
+ *
+ * Threads run on stacks of our own, with a guard page and room for what the
+ * sanitizers add; the kernel's td_kstack stays untouched but for its canary.
+ */
+#include <stdlib.h>
+
+#include <port/machdep.h>
+#include <base/cpu.h>
+#include <base/print.h>
+#include <base/thread.h>
+
+#include "host.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ASAN 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define ASAN 1
+#endif
+
+#ifdef ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+#define STACK_LEN ((size_t)256 << 10)
+#define GUARD_LEN ((size_t)4096)
+
+#define POINT_NS 20   /* a point at which interrupts are looked for */
+#define RELAX_NS 1000 /* a turn of a spin loop */
+#define CLOCK_NS 50   /* a look at the clock */
+
+/* One point in so many lets another CPU run. */
+#define TURN_POINTS 8
+
+struct host_cpu *host_self;
+uint64_t host_time;
+struct host_counts host_counts;
+
+static struct host_cpu cpus[HOST_MAXCPU];
+static struct cpu kernel_cpus[HOST_MAXCPU];
+static struct thread boot_threads[HOST_MAXCPU];
+u_int host_ncpus = 1;
+static u_int ncpus_wanted; /* CPUs that take turns */
+static uint64_t random_state;
+
+/* Stacks of threads that are gone. */
+static void *free_stacks;
+
+uint64_t
+host_random(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+/*
+ * Contexts.
+ */
+
+/*
+ * Save the callee-saved registers on this stack and its pointer in *from,
+ * take both from to.
+ */
+void host_swap(void **from, void *to);
+
+#if defined(__x86_64__)
+/* System V ABI for x86-64, section 3.2.1: rbx, rbp, r12 to r15. */
+__asm__(".text\n"
+	".globl host_swap\n"
+	".type host_swap, @function\n"
+	"host_swap:\n"
+	"	pushq %rbp\n"
+	"	pushq %rbx\n"
+	"	pushq %r12\n"
+	"	pushq %r13\n"
+	"	pushq %r14\n"
+	"	pushq %r15\n"
+	"	movq %rsp, (%rdi)\n"
+	"	movq %rsi, %rsp\n"
+	"	popq %r15\n"
+	"	popq %r14\n"
+	"	popq %r13\n"
+	"	popq %r12\n"
+	"	popq %rbx\n"
+	"	popq %rbp\n"
+	"	ret\n"
+	".size host_swap, . - host_swap\n");
+#define SWAP_REGS 6
+
+/* A stack from which host_swap() "returns" to fn, as if called. */
+static void *
+first_context(void *top, void (*fn)(void))
+{
+	uintptr_t *sp = top;
+
+	*--sp = 0; /* alignment, and an end for unwinders */
+	*--sp = (uintptr_t)fn;
+	sp -= SWAP_REGS;
+	memset(sp, 0, SWAP_REGS * sizeof(*sp));
+	return sp;
+}
+#elif defined(__aarch64__)
+/* AAPCS64, section 6.1: x19 to x30, d8 to d15. */
+__asm__(".text\n"
+	".globl host_swap\n"
+	".type host_swap, %function\n"
+	"host_swap:\n"
+	"	sub sp, sp, #160\n"
+	"	stp x19, x20, [sp, #0]\n"
+	"	stp x21, x22, [sp, #16]\n"
+	"	stp x23, x24, [sp, #32]\n"
+	"	stp x25, x26, [sp, #48]\n"
+	"	stp x27, x28, [sp, #64]\n"
+	"	stp x29, x30, [sp, #80]\n"
+	"	stp d8, d9, [sp, #96]\n"
+	"	stp d10, d11, [sp, #112]\n"
+	"	stp d12, d13, [sp, #128]\n"
+	"	stp d14, d15, [sp, #144]\n"
+	"	mov x9, sp\n"
+	"	str x9, [x0]\n"
+	"	mov sp, x1\n"
+	"	ldp x19, x20, [sp, #0]\n"
+	"	ldp x21, x22, [sp, #16]\n"
+	"	ldp x23, x24, [sp, #32]\n"
+	"	ldp x25, x26, [sp, #48]\n"
+	"	ldp x27, x28, [sp, #64]\n"
+	"	ldp x29, x30, [sp, #80]\n"
+	"	ldp d8, d9, [sp, #96]\n"
+	"	ldp d10, d11, [sp, #112]\n"
+	"	ldp d12, d13, [sp, #128]\n"
+	"	ldp d14, d15, [sp, #144]\n"
+	"	add sp, sp, #160\n"
+	"	ret\n"
+	".size host_swap, . - host_swap\n");
+#define SWAP_REGS 20
+
+static void *
+first_context(void *top, void (*fn)(void))
+{
+	uintptr_t *sp = top;
+
+	sp -= SWAP_REGS;
+	memset(sp, 0, SWAP_REGS * sizeof(*sp));
+	sp[11] = (uintptr_t)fn; /* x30 */
+	return sp;
+}
+#else
+#error "host_swap() is not written for this processor"
+#endif
+
+/* Resume to; from is gone for good if dying. */
+static void
+context_switch(struct md_thread *from, struct md_thread *to, bool dying)
+{
+#ifdef ASAN
+	__sanitizer_start_switch_fiber(dying ? NULL : &from->mt_fake,
+	    to->mt_stack, to->mt_stacklen);
+#else
+	(void)dying;
+#endif
+	host_swap(&from->mt_sp, to->mt_sp);
+#ifdef ASAN
+	__sanitizer_finish_switch_fiber(from->mt_fake, NULL, NULL);
+#endif
+}
+
+/* The first function on a new stack. */
+static void
+context_start(void)
+{
+	struct md_thread *mt = &host_self->hc_thread->td_md;
+
+#ifdef ASAN
+	__sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+#endif
+	mt->mt_fn(mt->mt_arg);
+	abort();
+}
+
+static void
+stack_alloc(struct md_thread *mt)
+{
+	void *p = free_stacks;
+
+	if (p != NULL)
+		free_stacks = *(void **)p;
+	else
+		p = host_map_stack(STACK_LEN);
+	mt->mt_stack = p;
+	mt->mt_stacklen = STACK_LEN;
+}
+
+void
+md_thread_init(struct thread *td, void (*fn)(void *), void *arg)
+{
+	struct md_thread *mt = &td->td_md;
+
+	stack_alloc(mt);
+	mt->mt_fn = fn;
+	mt->mt_arg = arg;
+	mt->mt_sp = first_context((char *)mt->mt_stack + mt->mt_stacklen,
+	    context_start);
+}
+
+void
+md_thread_free(struct thread *td)
+{
+	void *p = td->td_md.mt_stack;
+
+	if (p == NULL)
+		return;
+#ifdef ASAN
+	__asan_unpoison_memory_region(p, STACK_LEN);
+#endif
+	td->td_md.mt_stack = NULL;
+	*(void **)p = free_stacks;
+	free_stacks = p;
+}
+
+void
+md_switch(struct thread *from, struct thread *to)
+{
+	KASSERT(!host_self->hc_intr && host_self->hc_thread == from);
+	host_self->hc_thread = to;
+	context_switch(&from->td_md, &to->td_md, thread_state(from) == TD_DEAD);
+}
+
+/*
+ * Taking turns.
+ */
+
+static bool
+interrupted(const struct host_cpu *hc)
+{
+	return hc->hc_pending != 0 || hc->hc_timer <= host_time;
+}
+
+static bool
+can_run(const struct host_cpu *hc)
+{
+	return hc->hc_thread != NULL && (!hc->hc_waiting || interrupted(hc));
+}
+
+static void
+run_cpu(struct host_cpu *to)
+{
+	struct host_cpu *from = host_self;
+
+	if (to == from)
+		return;
+	host_self = to;
+	context_switch(&from->hc_thread->td_md, &to->hc_thread->td_md, false);
+	KASSERT(host_self == from);
+}
+
+/* Let a CPU that can run do so; this one when there is no other. */
+static void
+take_turns(void)
+{
+	u_int i, start;
+
+	start = (u_int)(host_random() % ncpus_wanted);
+	for (i = 0; i < ncpus_wanted; i++) {
+		struct host_cpu *hc = &cpus[(start + i) % ncpus_wanted];
+
+		if (hc != host_self && can_run(hc)) {
+			run_cpu(hc);
+			return;
+		}
+	}
+}
+
+/* The earliest timer of all CPUs. */
+static uint64_t
+next_timer(void)
+{
+	uint64_t when = UINT64_MAX;
+	u_int i;
+
+	for (i = 0; i < ncpus_wanted; i++)
+		when = MIN(when, cpus[i].hc_timer);
+	return when;
+}
+
+void
+md_cpu_idle(void)
+{
+	struct host_cpu *self = host_self;
+	uint64_t when;
+	u_int i;
+
+	KASSERT(!self->hc_intr);
+	self->hc_waiting = true;
+	while (!interrupted(self)) {
+		for (i = 0; i < ncpus_wanted && !can_run(&cpus[i]); i++)
+			continue;
+		if (i < ncpus_wanted) {
+			take_turns();
+			continue;
+		}
+		when = next_timer();
+		if (when == UINT64_MAX)
+			panic("every cpu idles and no timer is set");
+		host_time = MAX(host_time, when);
+	}
+	self->hc_waiting = false;
+}
+
+/*
+ * Interrupts.
+ */
+
+static void
+deliver(void)
+{
+	struct host_cpu *self = host_self;
+	u_int kind;
+
+	while (self->hc_intr && interrupted(self)) {
+		self->hc_intr = false;
+		cpu_intr_enter();
+		if (self->hc_timer <= host_time) {
+			self->hc_timer = UINT64_MAX;
+			cpu_clock();
+		} else {
+			kind = (u_int)__builtin_ctz(self->hc_pending);
+			self->hc_pending &= ~(1u << kind);
+			cpu_ipi(kind);
+		}
+		cpu_intr_exit();
+		/* The thread may have moved, but its interrupts are on. */
+		self = host_self;
+		self->hc_intr = true;
+	}
+}
+
+void
+host_point(void)
+{
+	host_time += POINT_NS;
+	if (ncpus_wanted > 1 && host_random() % TURN_POINTS == 0)
+		take_turns();
+	deliver();
+}
+
+void
+host_relax(void)
+{
+	host_time += RELAX_NS;
+	take_turns();
+	if (host_self->hc_intr)
+		deliver();
+	else if ((host_self->hc_pending & 1u << MD_IPI_STOP) != 0) {
+		host_self->hc_pending &= ~(1u << MD_IPI_STOP);
+		cpu_ipi(MD_IPI_STOP);
+	}
+}
+
+void
+md_ipi(u_int cpu, enum md_ipi_kind kind)
+{
+	KASSERT(cpu < ncpus_wanted && kind < MD_NIPI);
+	host_counts.hn_ipi++;
+	cpus[cpu].hc_pending |= 1u << kind;
+}
+
+/*
+ * Time.
+ */
+
+uint64_t
+md_time_ns(void)
+{
+	host_time += CLOCK_NS;
+	return host_time;
+}
+
+uint64_t
+md_cycles_ns(uint64_t cycles)
+{
+	return cycles;
+}
+
+uint64_t
+md_wall_ns(void)
+{
+	return 1000000000ull * 1700000000ull;
+}
+
+void
+md_timer_set(uint64_t when)
+{
+	host_self->hc_timer = when;
+}
+
+/*
+ * Start.
+ */
+
+static void
+cpu_begin(void *arg)
+{
+	struct host_cpu *hc = arg;
+	u_int id = (u_int)(hc - cpus);
+
+	cpu_attach(hc->hc_cpu, id, hc->hc_thread, NULL);
+	cpu_main();
+}
+
+/* The thread that calls is the first of the boot CPU, on the main stack. */
+void
+host_cpu_init(uint64_t seed)
+{
+	struct md_thread *mt = &boot_threads[0].td_md;
+
+	random_state = seed * 2 + 1;
+	ncpus_wanted = 1;
+	host_main_stack(&mt->mt_stack, &mt->mt_stacklen);
+	cpus[0].hc_cpu = &kernel_cpus[0];
+	cpus[0].hc_thread = &boot_threads[0];
+	cpus[0].hc_timer = UINT64_MAX;
+	host_self = &cpus[0];
+	cpu_attach(&kernel_cpus[0], 0, &boot_threads[0], NULL);
+}
+
+u_int
+md_cpu_start(void)
+{
+	struct md_thread *mt;
+	u_int i, n = host_ncpus;
+
+	KASSERT(n >= 1 && n <= HOST_MAXCPU);
+	for (i = 1; i < n; i++) {
+		mt = &boot_threads[i].td_md;
+		stack_alloc(mt);
+		mt->mt_fn = cpu_begin;
+		mt->mt_arg = &cpus[i];
+		mt->mt_sp =
+		    first_context((char *)mt->mt_stack + mt->mt_stacklen,
+			context_start);
+		cpus[i].hc_cpu = &kernel_cpus[i];
+		cpus[i].hc_thread = &boot_threads[i];
+		cpus[i].hc_timer = UINT64_MAX;
+	}
+	ncpus_wanted = n;
+	while (ncpu < n)
+		host_relax();
+	return n;
+}

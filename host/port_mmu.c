@@ -1,0 +1,285 @@
+/*
+ * port_mmu.c (host): the MMU of the hosted machine, in its simplest form: no
+ * TLB, every access walks the tables.
+ *
+ * The walker is written from the Intel SDM, volume 3, section 4.5 (4-level
+ * paging), and shares nothing with pmap/: where the two disagree, one of them
+ * is wrong.
+ */
+#include <stdatomic.h>
+#include <string.h>
+
+#include <sys/errno.h>
+#include <port/machdep.h>
+#include <base/cpu.h>
+#include <base/kassert.h>
+
+#include "host.h"
+
+/* Table 4-15 to 4-20: what an entry says. */
+#define ENTRY_P    (1ull << 0)  /* present */
+#define ENTRY_RW   (1ull << 1)  /* writes allowed */
+#define ENTRY_US   (1ull << 2)  /* user accesses allowed */
+#define ENTRY_A    (1ull << 5)  /* accessed */
+#define ENTRY_D    (1ull << 6)  /* dirty, in a leaf */
+#define ENTRY_PS   (1ull << 7)  /* a leaf above the last level */
+#define ENTRY_XD   (1ull << 63) /* no execution */
+#define ENTRY_ADDR 0x000ffffffffff000ull
+
+#define LEVELS      4
+#define LEVEL_BITS  9
+#define CANONICAL_U (1ull << 47) /* end of the lower half */
+
+int (*host_fault)(vaddr_t va, u_int access);
+
+/* How often an access is tried again after its fault was handled. */
+#define MAXTRIES 64
+
+/* Set the bits that the processor sets (section 4.8), atomically. */
+static bool
+mark(_Atomic(uint64_t) *slot, uint64_t seen, uint64_t bits)
+{
+	if ((seen & bits) == bits)
+		return true;
+	return atomic_compare_exchange_strong(slot, &seen, seen | bits);
+}
+
+bool
+host_walk(paddr_t root, vaddr_t va, u_int access, paddr_t *pap)
+{
+	_Atomic(uint64_t) *table, *slot[LEVELS];
+	uint64_t entry[LEVELS], rights, mask;
+	u_int level, shift;
+	bool leaf, no_exec;
+
+again:
+	if (root == 0 || va >= CANONICAL_U)
+		return false;
+	rights = ENTRY_RW | ENTRY_US;
+	no_exec = false;
+	table = md_direct(root & ENTRY_ADDR);
+	for (level = LEVELS; level-- > 0;) {
+		shift = 12 + level * LEVEL_BITS;
+		slot[level] = &table[(va >> shift) & ((1u << LEVEL_BITS) - 1)];
+		entry[level] = atomic_load(slot[level]);
+		if ((entry[level] & ENTRY_P) == 0)
+			return false;
+		rights &= entry[level];
+		no_exec |= (entry[level] & ENTRY_XD) != 0;
+		leaf = level == 0 || (entry[level] & ENTRY_PS) != 0;
+		if (leaf)
+			break;
+		table = md_direct(entry[level] & ENTRY_ADDR);
+	}
+	if ((rights & ENTRY_US) == 0 ||
+	    ((access & HOST_WRITE) != 0 && (rights & ENTRY_RW) == 0) ||
+	    ((access & HOST_EXEC) != 0 && no_exec))
+		return false;
+	/* A leaf of a large page is at level 1 or 2, never at the top. */
+	KASSERT(level < LEVELS - 1);
+	for (u_int l = LEVELS; l-- > level;)
+		if (!mark(slot[l], entry[l],
+			l == level && (access & HOST_WRITE) != 0
+			    ? ENTRY_A | ENTRY_D
+			    : ENTRY_A))
+			goto again;
+	mask = (1ull << (12 + level * LEVEL_BITS)) - 1;
+	*pap = (entry[level] & ENTRY_ADDR & ~mask) | (va & mask);
+	return true;
+}
+
+paddr_t
+host_cpu_root(void)
+{
+	return host_self->hc_root;
+}
+
+void
+md_root_load(paddr_t root, u_int asid)
+{
+	KASSERT(root != 0 && asid < md_asid_count());
+	host_self->hc_root = root;
+	host_self->hc_asid = asid;
+	host_counts.hn_root_load++;
+}
+
+void
+md_root_kernel(void)
+{
+	host_self->hc_root = 0;
+	host_self->hc_asid = 0;
+	host_counts.hn_root_kernel++;
+}
+
+u_int
+md_asid_count(void)
+{
+	return 1;
+}
+
+void
+md_tlb_flush_page(u_int asid, vaddr_t va)
+{
+	KASSERT(asid < md_asid_count() && (va & PAGE_MASK) == 0);
+	host_counts.hn_flush_page++;
+}
+
+void
+md_tlb_flush_asid(u_int asid)
+{
+	KASSERT(asid < md_asid_count());
+	host_counts.hn_flush_asid++;
+}
+
+void
+md_tlb_flush_kernel(void)
+{
+	host_counts.hn_flush_kernel++;
+}
+
+bool
+md_tlb_broadcast(void)
+{
+	return false;
+}
+
+void
+md_tlb_flush_page_all(u_int asid __unused, vaddr_t va __unused)
+{
+	panic("no broadcast here");
+}
+
+void
+md_tlb_flush_asid_all(u_int asid __unused)
+{
+	panic("no broadcast here");
+}
+
+void
+md_icache_sync(void *va __unused, size_t len __unused)
+{
+}
+
+/*
+ * User copies: what the processor does for one access to bytes of one page.
+ */
+
+/* Where user address va is, for an access; NULL: EFAULT. */
+static void *
+user_byte(vaddr_t va, u_int access)
+{
+	paddr_t pa;
+	u_int tries;
+
+	for (tries = 0; tries < MAXTRIES; tries++) {
+		if (host_walk(host_self->hc_root, va, access, &pa))
+			return md_direct(pa);
+		if (host_fault == NULL || host_fault(va, access) != 0)
+			return NULL;
+	}
+	panic("user access to %#lx faults for ever", (u_long)va);
+}
+
+static bool
+user_range(vaddr_t va, size_t len)
+{
+	return len <= VM_MAXUSER_ADDRESS && va <= VM_MAXUSER_ADDRESS - len;
+}
+
+/* Bytes from va to the end of its page, at most len. */
+static size_t
+in_page(vaddr_t va, size_t len)
+{
+	return MIN(len, PAGE_SIZE - (va & PAGE_MASK));
+}
+
+int
+md_copyin(vaddr_t from, void *to, size_t len)
+{
+	char *dst = to;
+	size_t n;
+	void *src;
+
+	if (!user_range(from, len))
+		return EFAULT;
+	for (; len > 0; len -= n, from += n, dst += n) {
+		n = in_page(from, len);
+		src = user_byte(from, HOST_READ);
+		if (src == NULL)
+			return EFAULT;
+		memcpy(dst, src, n);
+	}
+	return 0;
+}
+
+int
+md_copyout(const void *from, vaddr_t to, size_t len)
+{
+	const char *src = from;
+	size_t n;
+	void *dst;
+
+	if (!user_range(to, len))
+		return EFAULT;
+	for (; len > 0; len -= n, to += n, src += n) {
+		n = in_page(to, len);
+		dst = user_byte(to, HOST_WRITE);
+		if (dst == NULL)
+			return EFAULT;
+		memcpy(dst, src, n);
+	}
+	return 0;
+}
+
+int
+md_copyinstr(vaddr_t from, char *to, size_t max, size_t *lenp)
+{
+	size_t done = 0, n, got;
+	const char *src;
+
+	while (done < max) {
+		if (!user_range(from + done, 1))
+			return EFAULT;
+		src = user_byte(from + done, HOST_READ);
+		if (src == NULL)
+			return EFAULT;
+		n = in_page(from + done, max - done);
+		got = strnlen(src, n);
+		memcpy(to + done, src, MIN(got + 1, n));
+		done += got;
+		if (got < n) {
+			*lenp = done + 1;
+			return 0;
+		}
+	}
+	return ENAMETOOLONG;
+}
+
+int
+md_fetch32(vaddr_t va, uint32_t *valp)
+{
+	_Atomic(uint32_t) *p;
+
+	if (!user_range(va, sizeof(*p)) || va % sizeof(*p) != 0)
+		return EFAULT;
+	p = user_byte(va, HOST_READ);
+	if (p == NULL)
+		return EFAULT;
+	*valp = atomic_load(p);
+	return 0;
+}
+
+int
+md_cas32(vaddr_t va, uint32_t want, uint32_t new, uint32_t *oldp)
+{
+	_Atomic(uint32_t) *p;
+
+	if (!user_range(va, sizeof(*p)) || va % sizeof(*p) != 0)
+		return EFAULT;
+	p = user_byte(va, HOST_WRITE);
+	if (p == NULL)
+		return EFAULT;
+	atomic_compare_exchange_strong(p, &want, new);
+	*oldp = want;
+	return 0;
+}
