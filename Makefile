@@ -1,0 +1,240 @@
+# Makefile: the kernel, its test image, the hosted unit tests, the root image.
+#
+#	make [ARCH=amd64] [DEBUG=1] [CC=clang-14] [V=1] [B=build] [target]
+#
+#	all		kernel and root image
+#	unit		hosted unit tests, under ASan and UBSan: B/host/unit
+#	ktest		kernel with the unit tests linked in: .../vmspace-ktest
+#	progs		programs of tests/user, as a root to overlay: .../testroot
+#	layers		the nets that keep the layers apart
+#	style		what tools/ can say about the source
+#	size docs gdb dist clean distclean
+
+ARCH ?= amd64
+DEBUG ?= 0
+B ?= build
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG := $(findstring clang,$(CC))
+O := $(B)/$(ARCH)$(if $(filter 1,$(DEBUG)),-debug)$(if $(CLANG),-clang)
+H := $(B)/host$(if $(CLANG),-clang)
+Q := $(if $(V),,@)
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+#
+# Layers, lowest first.  INC_x is what layer x may include; every layer also
+# sees its own headers, <sys/...>, <machine/param.h> and the port's
+# <md/inline.h>.  This is the first net.
+#
+LAYERS := base phys pmap uvm kern fs
+INC_base := port
+INC_phys := base port
+INC_pmap := phys base port
+INC_uvm := pmap phys base
+INC_kern := uvm pmap phys base port
+INC_fs := kern uvm pmap phys base port
+INC_all := port $(LAYERS)
+
+SRC_pmap := $(wildcard pmap/*.c pmap/$(ARCH)/*.c)
+$(foreach l,base phys uvm kern fs,$(eval SRC_$l := $(wildcard $l/*.c)))
+SRC_arch := $(wildcard arch/$(ARCH)/*.c arch/$(ARCH)/*.S)
+SRC_host := $(wildcard host/*.c)
+SRC_test := $(wildcard tests/unit/*.c)
+LDSCRIPT := $(firstword $(wildcard arch/$(ARCH)/*.ld))
+
+incs = $(foreach d,$1 $(INC_$1),-I $d/include) -I sys/include \
+    -I sys/$(ARCH) $(if $(filter pmap all,$1),-I pmap/$(ARCH)) \
+    $(if $(filter kern fs all,$1),-I $(B)/gen)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+    -Wvla -Werror
+CF_ALL := -std=gnu11 -g -O2 $(WARN) -fno-strict-aliasing -fno-common \
+    -DDEBUG=$(DEBUG) -MMD -MP
+CF_KERN := -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+    -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+    -mgeneral-regs-only -I arch/$(ARCH)/include
+CF_amd64 := -mno-red-zone -mcmodel=kernel
+CF_HOST := -std=gnu11 -g -O1 $(WARN) -fno-strict-aliasing -fno-common \
+    -fno-omit-frame-pointer -fsanitize=address,undefined \
+    -fno-sanitize-recover=all -D_GNU_SOURCE -DDEBUG=1 -I host/include -MMD -MP
+CF_TOOL := -std=gnu11 -g -O2 $(WARN) -D_GNU_SOURCE -MMD -MP
+
+obj = $(addprefix $(O)/,$(addsuffix .o,$(basename $1)))
+hobj = $(addprefix $(H)/,$(addsuffix .o,$(basename $1)))
+
+all: image
+image: $(O)/vmspace $(O)/initramfs.cpio $(B)/host/feed
+kernel: $(O)/vmspace
+ktest: $(O)/vmspace-ktest
+unit: $(H)/unit
+progs: $(O)/testroot.stamp
+
+#
+# The kernel: one archive per layer and the architecture's objects.
+#
+define layer
+$(O)/$1/%.o: $1/%.c
+	@mkdir -p $$(@D)
+	$(Q)$$(CC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,$1) -c $$< -o $$@
+$(O)/lib$1.a: $(call obj,$(SRC_$1))
+	$(Q)rm -f $$@ && $(AR) rcsD $$@ $$^
+$(H)/$1/%.o: $1/%.c
+	@mkdir -p $$(@D)
+	$(Q)$$(CC) $(CF_HOST) $(call incs,$1) -c $$< -o $$@
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer,$l)))
+
+$(O)/arch/%.o: arch/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,all) \
+	    -c $< -o $@
+$(O)/arch/%.o: arch/%.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,all) \
+	    -D__ASSEMBLER__ -c $< -o $@
+$(O)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,all) \
+	    -I tests/unit -c $< -o $@
+
+# What kern/syscalls.tbl generates: prototypes for whoever includes them, and
+# the table itself, which names handlers of both layers and so lies in fs.
+SYSCALLS_H := $(B)/gen/kern/syscalls.h
+$(SYSCALLS_H): kern/syscalls.tbl tools/gensyscalls.sh
+	@mkdir -p $(@D)
+	$(Q)tools/gensyscalls.sh header $< >$@
+$(O)/gen/sysent.c: kern/syscalls.tbl tools/gensyscalls.sh
+	@mkdir -p $(@D)
+	$(Q)tools/gensyscalls.sh table $< $(ARCH) >$@
+$(O)/gen/sysent.o: $(O)/gen/sysent.c
+	$(Q)$(CC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,fs) \
+	    -c $< -o $@
+$(O)/libfs.a: $(O)/gen/sysent.o
+$(call obj,$(SRC_kern) $(SRC_fs) $(SRC_arch) $(SRC_test)) $(O)/gen/sysent.o \
+    $(O)/headers.ok: | $(SYSCALLS_H)
+
+LIBS := $(LAYERS:%=$(O)/lib%.a)
+LINK = $(CC) -nostdlib -static -no-pie -Wl,-T,$(LDSCRIPT) -Wl,--build-id=none \
+    -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
+    -o $@ $(filter %.o,$^) -Wl,--whole-archive $(LIBS) -Wl,--no-whole-archive
+
+# Linked twice: the second time with a table of the first one's symbols, for
+# backtraces.
+$(O)/vmspace: $(call obj,$(SRC_arch))
+$(O)/vmspace-ktest: $(call obj,$(SRC_arch) $(SRC_test))
+$(O)/vmspace $(O)/vmspace-ktest: $(LIBS) $(LDSCRIPT) $(O)/layers.ok \
+    arch/$(ARCH)/ksyms.awk
+	$(Q)$(LINK)
+	$(Q)nm -n $@ | LC_ALL=C awk -f arch/$(ARCH)/ksyms.awk >$@.ksyms.S
+	$(Q)$(CC) -c $@.ksyms.S -o $@.ksyms.o
+	$(Q)$(LINK) $@.ksyms.o
+
+#
+# The other two nets.  An image does not link while one of them is torn.
+#
+HEADERS := $(wildcard $(INC_all:%=%/include/*/*.h) sys/include/sys/*.h \
+    sys/$(ARCH)/machine/*.h pmap/$(ARCH)/machine/*.h)
+HDR_CC = $(CC) $(filter-out -MMD -MP,$(CF_ALL)) $(CF_KERN) $(CF_$(ARCH))
+INC_port :=
+INC_sys :=
+
+layers: $(O)/layers.ok
+$(O)/layers.ok: $(O)/symbols.ok $(O)/headers.ok
+	@touch $@
+$(O)/symbols.ok: tools/checklayers $(LIBS)
+	$(Q)tools/checklayers $(LIBS)
+	@touch $@
+$(O)/headers.ok: tools/checkheaders $(HEADERS) \
+    $(wildcard arch/$(ARCH)/include/md/*.h)
+	@mkdir -p $(@D)
+	$(Q)tools/checkheaders cycle $(HEADERS) \
+	    $(wildcard arch/$(ARCH)/include/md/*.h)
+	$(Q)$(foreach l,port sys $(LAYERS),tools/checkheaders alone \
+	    "$(HDR_CC) $(call incs,$l)" $(filter $l/%,$(HEADERS)) &&) :
+	@touch $@
+
+#
+# Hosted: the same layers in a Linux process.  base/libc.c is what a hosted
+# libc has; kern and fs stay out for now.
+#
+HOSTED := $(filter-out base/libc.c,$(SRC_base)) $(SRC_phys) $(SRC_pmap) \
+    $(SRC_uvm) $(SRC_host) \
+    $(filter-out tests/unit/t_kern_% tests/unit/t_fs_%,$(SRC_test))
+
+$(H)/host/%.o: host/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CF_HOST) $(call incs,all) -I tests/unit -c $< -o $@
+$(H)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CF_HOST) $(call incs,all) -I tests/unit -c $< -o $@
+$(H)/unit: $(call hobj,$(HOSTED))
+	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^ -lpthread
+
+#
+# The root image: Debian's busybox, our init, a few files below etc.
+#
+BUSYBOX := $(B)/pkg/$(ARCH)/busybox-static
+CC_USER_amd64 := gcc
+CC_USER = $(CC_USER_$(ARCH))
+
+$(BUSYBOX)/bin/busybox:
+	$(Q)B=$(abspath $(B)) tools/getpkg $(ARCH) busybox-static $(BUSYBOX)
+$(B)/host/mkcpio $(B)/host/feed: $(B)/host/%: tools/%.c
+	@mkdir -p $(@D)
+	$(Q)gcc $(CF_TOOL) -o $@ $<
+$(B)/$(ARCH)/init: user/init.c
+	@mkdir -p $(@D)
+	$(Q)$(CC_USER) $(CF_TOOL) -static -s -o $@ $<
+$(O)/initramfs.cpio: tools/mkroot $(BUSYBOX)/bin/busybox $(B)/$(ARCH)/init \
+    $(B)/host/mkcpio $(wildcard user/etc/*)
+	@mkdir -p $(@D)
+	$(Q)tools/mkroot $(O)/root $(BUSYBOX)/bin/busybox $(B)/$(ARCH)/init
+	$(Q)$(B)/host/mkcpio $(O)/root >$@
+
+# Programs of our own for the tests, each from one file.
+PROGS := $(patsubst tests/user/%.c,$(O)/testroot/t/%,$(wildcard tests/user/*.c))
+
+$(O)/testroot/t/%: tests/user/%.c $(wildcard tests/user/*.h)
+	@mkdir -p $(@D) $(O)/testdep
+	$(Q)$(CC_USER) -std=gnu11 -g -O2 $(WARN) -D_GNU_SOURCE -static -pthread \
+	    -o $@ $<
+$(O)/testroot.stamp: $(PROGS)
+	@touch $@
+
+#
+# The rest.
+#
+style:
+	$(Q)tools/checkstyle
+
+size:
+	@tools/sizes $(ARCH)
+
+docs:
+	$(Q)mandoc -T lint -W warning docs/man/*.?
+
+# A kernel that waits for "make gdb" in another terminal:
+#	QEMUFLAGS='-s -S' ./run
+gdb: $(O)/vmspace
+	gdb -q $< -ex 'target remote :1234'
+
+VERSION = $(shell git describe --always --dirty)
+dist:
+	@mkdir -p $(B)
+	git archive --prefix=vmspace-$(VERSION)/ -o $(B)/vmspace-$(VERSION).tar.gz \
+	    HEAD
+
+# What was downloaded stays until distclean.
+clean:
+	rm -rf $(filter-out $(B)/pkg $(B)/apt,$(wildcard $(B)/*))
+distclean:
+	rm -rf $(B)
+
+.PHONY: all image kernel ktest unit progs layers style size docs gdb dist \
+    clean distclean
+
+-include $(shell find $(O) $(H) $(B)/host -name '*.d' 2>/dev/null)

@@ -1,0 +1,46 @@
+# lib.sh: what the scripts of tests/boot share.  Each runs from anywhere,
+# boots vmspace by ./run, and returns 0 if it saw what it should.
+set -eu
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+: "${B:=$top/build}" "${ARCH:=amd64}" "${DEBUG:=0}"
+export B ARCH DEBUG
+# shellcheck disable=SC2034 # used by the scripts
+bin=$B/$ARCH
+[ "$DEBUG" = 0 ] || bin=$bin-debug
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 143' HUP INT TERM
+
+fail() {
+	echo "${0##*/}: $*" >&2
+	[ ! -s "$tmp/console" ] || sed 's/^/| /' "$tmp/console" | tail -n 40 >&2
+	exit 1
+}
+
+# guest COMMAND: boot it; its status to $rc, its output to $tmp/out.  The
+# kernel's own lines end with the one that tells the way out.
+guest() {
+	rc=0
+	"$top/run" "$1" </dev/null >"$tmp/console" 2>"$tmp/stderr" || rc=$?
+	tr -d '\r' <"$tmp/console" | sed '1,/Ctrl-A/d' >"$tmp/out"
+	[ $rc -ne 254 ] || fail "the kernel panicked"
+	[ $rc -ne 255 ] || fail "no status: $(cat "$tmp/stderr")"
+}
+
+# passes COMMAND: boot it and expect status 0.
+passes() {
+	guest "$1"
+	[ $rc -eq 0 ] || fail "status $rc of: $1"
+}
+
+# Programs of tests/user, as /t in the guest.
+progs() {
+	make -s -C "$top" B="$B" ARCH="$ARCH" DEBUG="$DEBUG" progs >&2
+	export ROOT="$bin/testroot"
+}
+
+# number NAME: the value after NAME in the output.
+number() {
+	sed -n "s/^$1[: ]*\([0-9][0-9]*\).*/\1/p" "$tmp/out" | tail -n 1
+}

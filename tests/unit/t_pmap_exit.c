@@ -1,0 +1,222 @@
+/*
+ * t_pmap_exit.c: the death of a space, and what it costs.
+ */
+#include <sys/errno.h>
+
+#include <base/cpu.h>
+#include <base/print.h>
+#include <base/thread.h>
+#include <pmap/pmap.h>
+#include <port/machdep.h>
+
+#include "ktest.h"
+
+TEST(pmap_purge_detaches)
+{
+	struct vm_page *pg;
+	struct pmap *pm;
+	uint64_t kick, loads, root;
+
+	pg = page_alloc(PK_ANON, 0);
+	if (!CHECK(pmap_create(&pm) == 0))
+		return;
+	CHECK(pmap_enter(pm, 0x10000, page_to_phys(pg), PROT_READ, PROT_READ) ==
+	      0);
+	preempt_disable();
+	pmap_activate(pm);
+	preempt_enable();
+
+	loads = count_sum(COUNT_ROOT_LOAD);
+	root = count_sum(COUNT_PURGE_ROOT);
+	kick = count_sum(COUNT_PURGE_KICK);
+	pmap_purge(pm);
+	CHECK(pmap_curpmap() == &pmap_kernel);
+	CHECK(atomic_load(&pm->pm_state) == PMAP_DETACHED);
+	CHECK(atomic_load(&pm->pm_cpus) == 0);
+	CHECK(count_sum(COUNT_PURGE_ROOT) - root <= 1);
+	CHECK(count_sum(COUNT_PURGE_KICK) - kick <= 1);
+
+	/* Nothing can be made in it, nor is it loaded again. */
+	CHECK(pmap_enter(pm, 0x20000, page_to_phys(pg), PROT_READ, 0) == ESRCH);
+	CHECK(pmap_enter(pm, 0x40000000, page_to_phys(pg), PROT_READ, 0) ==
+	      ESRCH);
+	preempt_disable();
+	pmap_activate(pm);
+	CHECK(pmap_curpmap() == &pmap_kernel);
+	pmap_deactivate(pm);
+	preempt_enable();
+	pmap_purge(pm);
+	CHECK(count_sum(COUNT_ROOT_LOAD) - loads <= 1);
+
+	/* What is there is still found from the page. */
+	CHECK(pmap_page_mapped(pg) && pmap_is_referenced(pg));
+	pmap_page_protect(pg, PROT_NONE);
+	CHECK(!pmap_page_mapped(pg));
+	pmap_remove_all(pm);
+	CHECK(atomic_load(&pm->pm_state) == PMAP_DEAD);
+	pmap_remove_all(pm);
+	CHECK(pmap_enter(pm, 0x20000, page_to_phys(pg), PROT_READ, 0) == ESRCH);
+	pmap_destroy(pm);
+	page_free(pg);
+}
+
+/*
+ * Goal: teardown costs what is resident: 7 pages scattered over 4 GiB are 7
+ * entries in 7 lines of 7 leaf tables.
+ */
+TEST(pmap_purge_sparse)
+{
+	struct vm_page *pg[7];
+	uint64_t leaf, line, table;
+	struct pmap *pm;
+	u_int i;
+
+	if (!CHECK(pmap_create(&pm) == 0))
+		return;
+	for (i = 0; i < nitems(pg); i++) {
+		pg[i] = page_alloc(PK_ANON, 0);
+		CHECK(pmap_enter(pm, 0x100000000 + i * 0x24924000ull,
+			  page_to_phys(pg[i]), PROT_READ | PROT_WRITE,
+			  i % 2 ? PROT_WRITE : PROT_READ) == 0);
+	}
+	leaf = count_sum(COUNT_PURGE_LEAF);
+	line = count_sum(COUNT_PURGE_LINE);
+	table = count_sum(COUNT_PURGE_TABLE);
+	pmap_purge(pm);
+	pmap_remove_all(pm);
+	CHECK(count_sum(COUNT_PURGE_LEAF) - leaf == 7);
+	/* 7 leaf tables, 4 above them, 1 above those: one line each or two. */
+	CHECK(count_sum(COUNT_PURGE_TABLE) - table == 7 + 4 + 1);
+	CHECK(count_sum(COUNT_PURGE_LINE) - line <= 7 + 7 + 1 + 1);
+	for (i = 0; i < nitems(pg); i++) {
+		CHECK(!pmap_page_mapped(pg[i]));
+		CHECK(pmap_is_referenced(pg[i]));
+		CHECK(pmap_is_modified(pg[i]) == (i % 2 != 0));
+		page_free(pg[i]);
+	}
+	CHECK(pmap_resident(pm) == 0);
+	pmap_destroy(pm);
+}
+
+/*
+ * Goal: a space full of shared pages dies without touching the others'
+ * mappings; chunks and tables go.
+ */
+TEST(pmap_purge_shared)
+{
+	struct vm_page *pg[64];
+	struct pmap *a, *b;
+	u_int i;
+
+	if (!CHECK(pmap_create(&a) == 0 && pmap_create(&b) == 0))
+		return;
+	for (i = 0; i < nitems(pg); i++) {
+		pg[i] = page_alloc(PK_OBJECT, 0);
+		CHECK(pmap_enter(i % 2 ? a : b, 0x10000 + i * PAGE_SIZE,
+			  page_to_phys(pg[i]), PROT_READ, 0) == 0);
+		CHECK(pmap_enter(i % 2 ? b : a, 0x10000 + i * PAGE_SIZE,
+			  page_to_phys(pg[i]), PROT_READ, 0) == 0);
+		CHECK(pmap_enter(a, 0x80000000 + i * 10 * PAGE_SIZE,
+			  page_to_phys(pg[i]), PROT_READ, 0) == 0);
+	}
+	pmap_verify(a);
+	pmap_verify(b);
+	pmap_purge(a);
+	pmap_remove_all(a);
+	pmap_destroy(a);
+	for (i = 0; i < nitems(pg); i++)
+		CHECK(pmap_page_mapcount(pg[i]) == 1);
+	CHECK(pmap_resident(b) == nitems(pg));
+	pmap_verify(b);
+	pmap_remove(b, 0, VM_MAXUSER_ADDRESS);
+	pmap_destroy(b);
+	for (i = 0; i < nitems(pg); i++) {
+		CHECK(!pmap_page_mapped(pg[i]));
+		page_free(pg[i]);
+	}
+}
+
+/*
+ * Goal: without memory at any point, an operation says so and leaves nothing
+ * half done.
+ */
+static int
+build(struct pmap **pmp, struct vm_page **pg, u_int n)
+{
+	struct pmap *pm;
+	int error;
+	u_int i;
+
+	error = pmap_create(&pm);
+	if (error != 0)
+		return error;
+	*pmp = pm;
+	for (i = 0; i < n; i++) {
+		error = pmap_enter(pm, 0x10000 + i * 0x7654000ull,
+		    page_to_phys(pg[i]), PROT_READ | PROT_WRITE, PROT_WRITE);
+		if (error != 0)
+			return error;
+		error = pmap_enter(pm, 0x7fff00000000 + i * 5 * PAGE_SIZE,
+		    page_to_phys(pg[i]), PROT_READ, PROT_READ);
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}
+
+TEST(pmap_enomem)
+{
+	struct vm_page *pg[9];
+	struct pmap *pm;
+	bool fired = true;
+	int error;
+	u_int i, n;
+
+	for (i = 0; i < nitems(pg); i++)
+		pg[i] = page_alloc(PK_OBJECT, 0);
+	for (n = 1; fired && n < 1000; n++) {
+		pm = NULL;
+		phys_fail_nth(n);
+		error = build(&pm, pg, nitems(pg));
+		fired = phys_fail_fired();
+		phys_fail_nth(0);
+		CHECK(error == (fired ? ENOMEM : 0));
+		if (pm == NULL)
+			continue;
+		pmap_verify(pm);
+		for (i = 0; i < nitems(pg); i++)
+			pmap_verify_page(pg[i]);
+		if (n % 2 != 0) {
+			pmap_remove(pm, 0, VM_MAXUSER_ADDRESS);
+			CHECK(pmap_resident(pm) == 0);
+		} else {
+			pmap_purge(pm);
+			pmap_remove_all(pm);
+		}
+		pmap_destroy(pm);
+		for (i = 0; i < nitems(pg); i++)
+			CHECK(!pmap_page_mapped(pg[i]));
+	}
+	CHECK(!fired && n > 20);
+	for (i = 0; i < nitems(pg); i++)
+		page_free(pg[i]);
+}
+
+/* A space is still referenced by somebody who may look, after its death. */
+TEST(pmap_reference_after_purge)
+{
+	struct pmap *pm;
+	vm_prot_t prot;
+	paddr_t pa;
+
+	if (!CHECK(pmap_create(&pm) == 0))
+		return;
+	pmap_reference(pm);
+	pmap_purge(pm);
+	pmap_remove_all(pm);
+	pmap_destroy(pm);
+	CHECK(!pmap_extract(pm, 0x10000, &pa, &prot));
+	pmap_remove(pm, 0, VM_MAXUSER_ADDRESS);
+	CHECK(pmap_resident(pm) == 0);
+	pmap_destroy(pm);
+}

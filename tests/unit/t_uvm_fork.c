@@ -1,0 +1,239 @@
+/*
+ * t_uvm_fork.c: what children get, and that nobody else's stores show.
+ */
+#include "t_uvm.h"
+
+#define BASE ((vaddr_t)0x30000000)
+
+/* Three generations write the same pages; each sees its own. */
+TEST(uvm_fork_generations)
+{
+	struct vmspace *vm[3] = {space(), NULL, NULL};
+	u_int g, i, round;
+
+	if (vm[0] == NULL)
+		return;
+	CHECK(map_anon(vm[0], BASE, ptoa(8), RW) == 0);
+	for (i = 0; i < 8; i++)
+		CHECK(poke(vm[0], BASE + ptoa(i), (u_char)(i + 1)) == 0);
+	CHECK(uvmspace_fork(vm[0], &vm[1]) == 0);
+	CHECK(poke(vm[1], BASE + ptoa(1), 101) == 0);
+	CHECK(uvmspace_fork(vm[1], &vm[2]) == 0);
+	CHECK(poke(vm[0], BASE + ptoa(2), 102) == 0);
+	CHECK(poke(vm[2], BASE + ptoa(3), 103) == 0);
+	for (g = 0; g < 3; g++)
+		for (i = 0; i < 8; i++)
+			CHECK(peek(vm[g], BASE + ptoa(i)) ==
+			      (i == 1 && g > 0       ? 101
+				  : i == 2 && g == 0 ? 102
+				  : i == 3 && g == 2 ? 103
+						     : (int)i + 1));
+	for (round = 0; round < 4; round++)
+		for (g = 0; g < 3; g++)
+			for (i = 0; i < 8; i++)
+				CHECK(poke(vm[g], BASE + ptoa(i),
+					  (u_char)(40 * g + i + round)) == 0);
+	for (g = 0; g < 3; g++) {
+		verify(vm[g]);
+		for (i = 0; i < 8; i++)
+			CHECK(peek(vm[g], BASE + ptoa(i)) ==
+			      (int)(40 * g + i + 3));
+	}
+	/* The middle one goes first. */
+	end_space(vm[1]);
+	CHECK(peek(vm[0], BASE) == 3 && peek(vm[2], BASE) == 83);
+	verify(vm[0]);
+	end_space(vm[0]);
+	verify(vm[2]);
+	end_space(vm[2]);
+}
+
+/*
+ * As FreeBSD's tests/sys/vm/shared_shadow_inval: P1 has a copy of what P0
+ * had; P1 and P2 then share.  A page that P2 replaces must vanish from P1's
+ * tables at once.
+ */
+TEST(uvm_fork_copy_then_share)
+{
+	struct vmspace *p0 = space(), *p1, *p2, *p3;
+	u_int i;
+
+	if (p0 == NULL)
+		return;
+	CHECK(map_anon(p0, BASE, ptoa(4), RW) == 0);
+	for (i = 0; i < 4; i++)
+		CHECK(poke(p0, BASE + ptoa(i), 1) == 0);
+	if (!CHECK(uvmspace_fork(p0, &p1) == 0))
+		return;
+	/* P1 maps P0's pages to read before it starts to share. */
+	CHECK(peek(p1, BASE) == 1 && peek(p1, BASE + ptoa(1)) == 1);
+	CHECK(
+	    uvm_inherit(&p1->vm_map, BASE, BASE + ptoa(4), INHERIT_SHARE) == 0);
+	if (!CHECK(uvmspace_fork(p1, &p2) == 0))
+		return;
+	CHECK(peek(p1, BASE) == 1 && peek(p2, BASE) == 1);
+	CHECK(poke(p2, BASE, 2) == 0);
+	CHECK(peek(p1, BASE) == 2 && peek(p0, BASE) == 1);
+	CHECK(poke(p1, BASE + ptoa(1), 3) == 0);
+	CHECK(peek(p2, BASE + ptoa(1)) == 3);
+
+	/* A copy of what is shared: both sharers must be held back. */
+	CHECK(
+	    uvm_inherit(&p2->vm_map, BASE, BASE + ptoa(4), INHERIT_COPY) == 0);
+	CHECK(poke(p1, BASE + ptoa(2), 4) == 0);
+	CHECK(poke(p2, BASE + ptoa(2), 5) == 0);
+	if (!CHECK(uvmspace_fork(p2, &p3) == 0))
+		return;
+	CHECK(poke(p1, BASE + ptoa(2), 6) == 0);
+	CHECK(peek(p2, BASE + ptoa(2)) == 6 && peek(p3, BASE + ptoa(2)) == 5);
+	CHECK(poke(p3, BASE + ptoa(3), 7) == 0);
+	CHECK(peek(p1, BASE + ptoa(3)) == 1 && peek(p2, BASE + ptoa(3)) == 1);
+	/* The sharer that did not fork goes; the other still works. */
+	end_space(p0);
+	end_space(p1);
+	CHECK(poke(p2, BASE, 8) == 0);
+	CHECK(peek(p2, BASE) == 8 && peek(p3, BASE) == 2);
+	verify(p2);
+	verify(p3);
+	end_space(p2);
+	end_space(p3);
+}
+
+TEST(uvm_fork_inheritance)
+{
+	struct vmspace *vm = space(), *child;
+	struct uvm_object *uo;
+	struct vm_map *map;
+
+	if (vm == NULL || !CHECK(uao_create(ptoa(2), &uo) == 0))
+		return;
+	map = &vm->vm_map;
+	CHECK(map_anon(vm, BASE, ptoa(6), RW) == 0);
+	CHECK(map_object(vm, BASE + ptoa(8), ptoa(2), RW, uo, 0, false) == 0);
+	CHECK(map_object(vm, BASE + ptoa(12), ptoa(2), RW, uo, 0, true) == 0);
+	CHECK(poke(vm, BASE, 1) == 0 && poke(vm, BASE + ptoa(2), 1) == 0);
+	CHECK(poke(vm, BASE + ptoa(8), 1) == 0);
+	CHECK(poke(vm, BASE + ptoa(12), 2) == 0);
+	CHECK(uvm_inherit(map, BASE, BASE + ptoa(2), INHERIT_ZERO) == 0);
+	CHECK(uvm_inherit(map, BASE + ptoa(2), BASE + ptoa(4), INHERIT_NONE) ==
+	      0);
+	CHECK(uvm_inherit(map, BASE + ptoa(8), BASE + ptoa(10), INHERIT_ZERO) ==
+	      EINVAL);
+	CHECK(uvm_inherit(map, BASE + ptoa(8), BASE + ptoa(10), INHERIT_COPY) ==
+	      EINVAL);
+	CHECK(uvm_inherit(map, BASE + ptoa(12), BASE + ptoa(14),
+		  INHERIT_ZERO) == EINVAL);
+	CHECK(uvm_wire(map, BASE + ptoa(4), BASE + ptoa(6), true) == 0);
+	if (!CHECK(uvmspace_fork(vm, &child) == 0))
+		return;
+	verify(vm);
+	verify(child);
+	CHECK(peek(child, BASE) == 0 && peek(vm, BASE) == 1);
+	CHECK(peek(child, BASE + ptoa(2)) == -EFAULT);
+	CHECK(poke(child, BASE + ptoa(8), 9) == 0);
+	CHECK(peek(vm, BASE + ptoa(8)) == 9);
+	CHECK(peek(vm, BASE + ptoa(12)) == 2);
+	CHECK(peek(child, BASE + ptoa(12)) == 2);
+	rw_read_enter(&child->vm_map.vm_lock);
+	CHECK(uvm_map_lookup(&child->vm_map, BASE + ptoa(4))->ve_wired == 0);
+	rw_exit(&child->vm_map.vm_lock);
+	/* New memory does not merge with what came by fork. */
+	CHECK(map_anon(child, BASE + ptoa(6), ptoa(1), RW) == 0);
+	rw_read_enter(&child->vm_map.vm_lock);
+	CHECK(uvm_map_lookup(&child->vm_map, BASE + ptoa(6))->ve_start ==
+	      BASE + ptoa(6));
+	rw_exit(&child->vm_map.vm_lock);
+	end_space(vm);
+	end_space(child);
+	uvm_object_free(uo);
+}
+
+/* Fork fails at every allocation in turn; nothing is lost or seen. */
+TEST(uvm_fork_nomem)
+{
+	const struct uvm_upcalls *old = quiet_upcalls();
+	struct vmspace *vm = space(), *child = NULL;
+	struct uvm_object *uo;
+	u_long n;
+	u_int i;
+	int error;
+
+	if (vm == NULL || !CHECK(uao_create(ptoa(4), &uo) == 0))
+		return;
+	for (i = 0; i < 4; i++) {
+		CHECK(map_anon(vm, BASE + ptoa(8 * i), ptoa(4), RW) == 0);
+		CHECK(poke(vm, BASE + ptoa(8 * i), (u_char)i) == 0);
+	}
+	CHECK(uvm_inherit(&vm->vm_map, BASE + ptoa(16), BASE + ptoa(20),
+		  INHERIT_SHARE) == 0);
+	CHECK(map_object(vm, BASE + ptoa(64), ptoa(4), RW, uo, 0, false) == 0);
+	for (n = 1;; n++) {
+		phys_fail_nth(n);
+		error = uvmspace_fork(vm, &child);
+		phys_fail_nth(0);
+		verify(vm);
+		if (error == 0)
+			break;
+		CHECK(error == ENOMEM);
+		/* A child that was half made has told the parent nothing. */
+		for (i = 0; i < 4; i++)
+			CHECK(poke(vm, BASE + ptoa(8 * i), (u_char)i) == 0);
+	}
+	CHECK(n > 6);
+	for (i = 0; i < 4; i++)
+		CHECK(peek(child, BASE + ptoa(8 * i)) == (int)i);
+	end_space(child);
+	end_space(vm);
+	uvm_object_free(uo);
+	uvm_upcalls = old;
+}
+
+/*
+ * Splitting what a child shares, and letting go of the halves, frees pages as
+ * soon as nobody can see them, and never before.
+ */
+TEST(uvm_fork_split_halves)
+{
+	struct vmspace *vm = space(), *child;
+	u_long before;
+	u_int i;
+
+	if (vm == NULL)
+		return;
+	CHECK(map_anon(vm, BASE, ptoa(64), RW) == 0);
+	for (i = 0; i < 64; i++)
+		CHECK(poke(vm, BASE + ptoa(i), (u_char)i) == 0);
+	before = phys_free_count();
+	/* Alone: half of it goes at once. */
+	CHECK(uvm_unmap(&vm->vm_map, BASE + ptoa(48), BASE + ptoa(64)) == 0);
+	CHECK(phys_free_count() >= before + 16);
+	if (!CHECK(uvmspace_fork(vm, &child) == 0))
+		return;
+	CHECK(uvm_protect(&vm->vm_map, BASE + ptoa(16), BASE + ptoa(32),
+		  PROT_READ) == 0);
+	CHECK(uvm_unmap(&vm->vm_map, BASE + ptoa(32), BASE + ptoa(40)) == 0);
+	for (i = 0; i < 48; i++)
+		CHECK(peek(child, BASE + ptoa(i)) == (int)i);
+	CHECK(uvm_unmap(&child->vm_map, BASE + ptoa(8), BASE + ptoa(48)) == 0);
+	end_space(child);
+	before = phys_free_count();
+	/*
+	 * Three entries share the amap; each gives up needs-copy, and the last
+	 * one finds the pages nobody has any more.
+	 */
+	CHECK(poke(vm, BASE, 1) == 0 && poke(vm, BASE + ptoa(40), 1) == 0);
+	CHECK(uvm_protect(&vm->vm_map, BASE + ptoa(16), BASE + ptoa(32), RW) ==
+	      0);
+	CHECK(poke(vm, BASE + ptoa(16), 1) == 0);
+	CHECK(phys_free_count() + 4 >= before + 8);
+	for (i = 0; i < 48; i++)
+		if (i < 32 || i >= 40)
+			CHECK(peek(vm, BASE + ptoa(i)) ==
+			      (i == 0 || i == 16 || i == 40 ? 1 : (int)i));
+	/* What is mapped in the hole is new. */
+	CHECK(map_anon(vm, BASE + ptoa(32), ptoa(8), RW) == 0);
+	for (i = 32; i < 40; i++)
+		CHECK(peek(vm, BASE + ptoa(i)) == 0);
+	verify(vm);
+	end_space(vm);
+}

@@ -1,0 +1,208 @@
+/*
+ * t_uvm_radix.c: the radix tree against a sorted array.
+ */
+#include <sys/errno.h>
+
+#include <base/print.h>
+#include <phys/page.h>
+#include <uvm/radix.h>
+
+#include "ktest.h"
+
+#define NKEY 400
+
+/* The model: indices in order; the value of an index follows from it. */
+static uint64_t key[NKEY];
+static u_int nkey;
+
+static void *
+value(uint64_t idx)
+{
+	return (void *)(uintptr_t)((idx << 1) | 1);
+}
+
+/* Near, far and at the very ends, so that all shapes come up. */
+static uint64_t
+random_index(void)
+{
+	uint64_t r = ktest_random();
+
+	switch (r % 6) {
+	case 0:
+		return r >> 24;
+	case 1:
+		return 0x7fff00000 + ((r >> 8) & 1023);
+	case 2:
+		return (r >> 4) << (ktest_random() % 37);
+	case 3:
+		return ~(uint64_t)0 - (r >> 27);
+	case 4:
+		return ((r >> 8) & 15) * 64 + ((r >> 16) & 3);
+	default:
+		return (uint64_t)1 << (r >> 26);
+	}
+}
+
+/* The first position in key[] at or above idx. */
+static u_int
+position(uint64_t idx)
+{
+	u_int i;
+
+	for (i = 0; i < nkey && key[i] < idx; i++)
+		;
+	return i;
+}
+
+static bool
+has(uint64_t idx)
+{
+	u_int i = position(idx);
+
+	return i < nkey && key[i] == idx;
+}
+
+static void
+check_all(const struct radix *rx)
+{
+	uint64_t idx;
+	void *v;
+	u_int i;
+
+	CHECK(radix_verify(rx) == nkey);
+	CHECK(radix_empty(rx) == (nkey == 0));
+	for (i = 0, idx = 0; (v = radix_next(rx, &idx)) != NULL; i++, idx++) {
+		if (!CHECK(i < nkey && key[i] == idx && v == value(idx)))
+			return;
+		if (idx == UINT64_MAX) {
+			i++;
+			break;
+		}
+	}
+	CHECK(i == nkey);
+}
+
+static void
+wiped(void *arg, uint64_t idx, void *v)
+{
+	u_int *n = arg;
+
+	CHECK(*n < nkey && key[*n] == idx && v == value(idx));
+	(*n)++;
+}
+
+static void
+toggle(struct radix *rx, uint64_t idx)
+{
+	u_int i = position(idx), j;
+
+	if (has(idx)) {
+		CHECK(radix_lookup(rx, idx) == value(idx));
+		CHECK(radix_replace(rx, idx, rx) == value(idx));
+		CHECK(radix_replace(rx, idx, value(idx)) == rx);
+		CHECK(radix_remove(rx, idx) == value(idx));
+		nkey--;
+		for (j = i; j < nkey; j++)
+			key[j] = key[j + 1];
+	} else if (nkey < NKEY) {
+		CHECK(radix_lookup(rx, idx) == NULL);
+		CHECK(radix_remove(rx, idx) == NULL);
+		CHECK(radix_insert(rx, idx, value(idx)) == 0);
+		for (j = nkey++; j > i; j--)
+			key[j] = key[j - 1];
+		key[i] = idx;
+	}
+}
+
+TEST(uvm_radix_model)
+{
+	struct radix rx, high;
+	uint64_t idx, got;
+	u_int step, n, i;
+
+	radix_init(&rx);
+	radix_init(&high);
+	nkey = 0;
+	for (step = 0; step < 6000; step++) {
+		idx = nkey > 0 && ktest_random() % 3 == 0
+			  ? key[ktest_random() % nkey]
+			  : random_index();
+		switch (ktest_random() % 16) {
+		case 0:
+			got = idx;
+			i = position(idx);
+			if (radix_next(&rx, &got) == NULL)
+				CHECK(i == nkey);
+			else
+				CHECK(i < nkey && got == key[i]);
+			break;
+		case 1:
+			CHECK(radix_split(&rx, idx, &high) == 0);
+			n = (u_int)radix_verify(&rx);
+			CHECK(n == position(idx));
+			CHECK(radix_verify(&high) == nkey - n);
+			got = 0;
+			if (radix_next(&high, &got) != NULL)
+				CHECK(got >= idx);
+			CHECK(radix_join(&rx, &high) == 0);
+			CHECK(radix_empty(&high));
+			break;
+		default:
+			toggle(&rx, idx);
+			break;
+		}
+		if (step % 16 == 0)
+			check_all(&rx);
+	}
+	check_all(&rx);
+	n = 0;
+	radix_wipe(&rx, wiped, &n);
+	CHECK(n == nkey && radix_empty(&rx));
+}
+
+/* Whatever allocation fails, nothing changes and nothing is lost. */
+TEST(uvm_radix_nomem)
+{
+	struct radix rx, high;
+	u_long n;
+	u_int i, got;
+	int error;
+
+	radix_init(&rx);
+	radix_init(&high);
+	nkey = 0;
+	for (i = 0; i < 200; i++)
+		toggle(&rx, random_index());
+	for (n = 1;; n++) {
+		phys_fail_nth(n);
+		error = radix_split(&rx, key[nkey / 2], &high);
+		phys_fail_nth(0);
+		if (error == 0)
+			break;
+		CHECK(error == ENOMEM && radix_empty(&high));
+		check_all(&rx);
+	}
+	for (n = 1;; n++) {
+		phys_fail_nth(n);
+		error = radix_join(&rx, &high);
+		phys_fail_nth(0);
+		if (error == 0)
+			break;
+		CHECK(error == ENOMEM);
+	}
+	check_all(&rx);
+	for (n = 1;; n++) {
+		phys_fail_nth(n);
+		error = radix_insert(&rx, (uint64_t)5 << 50, &rx);
+		phys_fail_nth(0);
+		if (error == 0)
+			break;
+		CHECK(error == ENOMEM);
+		check_all(&rx);
+	}
+	CHECK(radix_remove(&rx, (uint64_t)5 << 50) == &rx);
+	check_all(&rx);
+	got = 0;
+	radix_wipe(&rx, wiped, &got);
+	CHECK(got == nkey);
+}

@@ -1,0 +1,42 @@
+# need.sh: install what this machine lacks.  Sourced by run and check.
+
+say() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+die() {
+	say "$*"
+	exit 255
+}
+
+# need WHY WHAT=PACKAGE ...: every WHAT, a program or an absolute path, is
+# there on return; the packages of those that were not have been installed.
+need() {
+	_why=$1 _miss=
+	shift
+	for _p; do
+		case $_p in
+		/*) [ -e "${_p%%=*}" ] && continue ;;
+		*) command -v "${_p%%=*}" >/dev/null 2>&1 && continue ;;
+		esac
+		_miss="$_miss ${_p#*=}"
+	done
+	[ -n "$_miss" ] || return 0
+	command -v apt-get >/dev/null 2>&1 ||
+	    die "$_why needs$_miss, and there is no apt-get to install it"
+	if [ "$(id -u)" -eq 0 ]; then
+		_root=
+	elif command -v sudo >/dev/null 2>&1; then
+		_root=sudo
+	else
+		die "$_why needs$_miss: install it as root, for there is no sudo"
+	fi
+	say "installing$_miss with apt-get: $_why needs it"
+	# shellcheck disable=SC2086
+	{
+		$_root apt-get -qq -o DPkg::Lock::Timeout=300 update &&
+		$_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+		    -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+		    install --no-install-recommends $_miss
+	} </dev/null >&2 || die "apt-get could not install$_miss"
+}
