@@ -94,6 +94,11 @@ struct thread *sleepq_take(const void *chan);
 bool sleepq_any(const void *chan);
 void sleepq_init(void);
 
+/* What base_verify() is made of. */
+void sched_verify(void);
+void sleepq_verify(void);
+void timeout_verify(void);
+
 /* Start the thread that runs epoch callbacks. */
 void epoch_init(void);
 

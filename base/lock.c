@@ -25,24 +25,35 @@ static struct mutex big_lock = MUTEX_INITIALIZER(RANK_BIG);
  * Ranks.
  */
 
-/* Panic unless the caller may take a lock of rank r. */
-static void
-rank_check(const struct thread *td, u_int r)
+static __noinline void
+rank_violation(const struct thread *td, u_int r)
 {
-	KASSERT(r > RANK_NONE && r < RANK_MAX);
-	if (__predict_false((td->td_ranks >> r) != 0) &&
-	    !atomic_load_explicit(&panicking, memory_order_relaxed))
+	if (!atomic_load_explicit(&panicking, memory_order_relaxed))
 		panic("lock order: rank %u wanted, held %#lx", r,
 		    (u_long)td->td_ranks);
+}
+
+/* The caller, td, takes a lock of rank r: panic unless it may. */
+static inline void
+rank_take(struct thread *td, u_int r)
+{
+	if (__predict_false(td->td_ranks >> r != 0))
+		rank_violation(td, r);
+	td->td_ranks |= RANKBIT(r);
+}
+
+static inline void
+rank_drop(struct thread *td, u_int r)
+{
+	KASSERT((td->td_ranks & RANKBIT(r)) != 0);
+	td->td_ranks &= ~RANKBIT(r);
 }
 
 void
 lock_rank_hold(u_int r)
 {
-	struct thread *td = curthread();
-
-	rank_check(td, r);
-	td->td_ranks |= RANKBIT(r);
+	KASSERT(r > RANK_NONE && r < RANK_MAX);
+	rank_take(curthread(), r);
 }
 
 void
@@ -57,23 +68,23 @@ lock_rank_note(u_int r)
 void
 lock_rank_drop(u_int r)
 {
-	struct thread *td = curthread();
-
-	KASSERT((td->td_ranks & RANKBIT(r)) != 0);
-	td->td_ranks &= ~RANKBIT(r);
+	rank_drop(curthread(), r);
 }
 
 void
 lock_rank_enter(enum lock_rank rank)
 {
-	KASSERT(curthread()->td_nopreempt > 0);
-	lock_rank_hold(rank);
+	struct thread *td = curthread();
+
+	KASSERT(td->td_nopreempt > 0);
+	KASSERT(rank >= RANK_SPIN && rank < RANK_MAX);
+	rank_take(td, rank);
 }
 
 void
 lock_rank_exit(enum lock_rank rank)
 {
-	lock_rank_drop(rank);
+	rank_drop(curthread(), rank);
 }
 
 bool
@@ -140,7 +151,7 @@ spin_enter(struct spin *l)
 	if (l->sp_rank >= RANK_INTR)
 		intr = md_intr_disable();
 	KASSERT(!spin_held(l));
-	lock_rank_hold(l->sp_rank);
+	rank_take(curthread(), l->sp_rank);
 	while (!spin_acquire(l))
 		if (spin_wait(l))
 			break;
@@ -172,7 +183,7 @@ spin_exit(struct spin *l)
 	bool intr = l->sp_intr;
 
 	KASSERT(spin_held(l));
-	lock_rank_drop(l->sp_rank);
+	rank_drop(curthread(), l->sp_rank);
 	atomic_store_explicit(&l->sp_owner, 0, memory_order_release);
 	if (l->sp_rank >= RANK_INTR)
 		md_intr_restore(intr);
@@ -263,7 +274,7 @@ mutex_enter(struct mutex *m)
 
 	KASSERT(td->td_nopreempt == 0);
 	KASSERT(!mutex_held(m));
-	lock_rank_hold(m->mx_rank);
+	rank_take(td, m->mx_rank);
 	for (spins = 0; !mutex_acquire(m, td); spins++) {
 		if (atomic_load_explicit(&panicking, memory_order_relaxed)) {
 			if (!panic_mine())
@@ -299,7 +310,7 @@ mutex_exit(struct mutex *m)
 	struct spin *bucket;
 
 	KASSERT(mutex_held(m));
-	lock_rank_drop(m->mx_rank);
+	rank_drop(td, m->mx_rank);
 	if (atomic_compare_exchange_strong_explicit(&m->mx_owner, &old, 0,
 		memory_order_release, memory_order_relaxed))
 		return;

@@ -22,6 +22,7 @@ void (*panic_hook)(const char *msg);
 
 static _Atomic(u_int) panic_owner; /* CPU id + 1, 0: nobody panics */
 static _Atomic(cpumask_t) stopped; /* CPUs that will do nothing more */
+static u_int depth;                /* panics in panic_owner's panic */
 
 bool
 panic_mine(void)
@@ -103,7 +104,9 @@ panic_message(const char *msg)
 			print_where("panic elsewhere too", msg);
 			stop_forever();
 		}
-		print_where("panic in panic", msg);
+		/* One that cannot even be told is not told again. */
+		if (depth++ == 0)
+			print_where("panic in panic", msg);
 		md_halt(PANIC_STATUS);
 	}
 	print_where("panic", msg);

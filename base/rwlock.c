@@ -100,7 +100,7 @@ wait_handover(struct rwlock *rw, uintptr_t blockers, uintptr_t flags,
 	return true;
 }
 
-/* After a panic locks are no waited for: see lock.c. */
+/* After a panic nobody waits for a lock: see lock.c. */
 static bool
 walk_through(struct rwlock *rw, uintptr_t word)
 {

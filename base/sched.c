@@ -24,7 +24,7 @@
 
 #include "base_impl.h"
 
-/* One pick in so many starts with the lowest priority. */
+/* One pick in so many starts at another priority, each of them in turn. */
 #define FAIR_PICK 8
 
 void (*sched_switched)(struct thread *from, struct thread *to);
@@ -42,21 +42,9 @@ _Static_assert(nitems(((struct cpu *)0)->cpu_runq) == NPRIO,
  */
 
 void
-preempt_disable(void)
+preempt_now(void)
 {
-	curthread()->td_nopreempt++;
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
-void
-preempt_enable(void)
-{
-	struct thread *td = curthread();
-
-	atomic_signal_fence(memory_order_seq_cst);
-	KASSERT(td->td_nopreempt > 0);
-	if (--td->td_nopreempt == 0 && __predict_false(sched_need()) &&
-	    md_intr_enabled())
+	if (md_intr_enabled())
 		sched_preempt();
 }
 
@@ -149,13 +137,13 @@ static struct thread *
 queue_take(struct cpu *c, const struct cpu *self)
 {
 	struct thread *td, *me = curthread();
-	u_int i, q;
-	bool upwards;
+	u_int first = 0, i, q;
 
 	KASSERT(spin_held(&c->cpu_runq_lock));
-	upwards = ++c->cpu_npick % FAIR_PICK == 0;
+	if (++c->cpu_npick % FAIR_PICK == 0)
+		first = c->cpu_npick / FAIR_PICK;
 	for (i = 0; i < NPRIO; i++) {
-		q = upwards ? NPRIO - 1 - i : i;
+		q = (first + i) % NPRIO;
 		TAILQ_FOREACH(td, &c->cpu_runq[q], td_link) {
 			if (!allowed(td, self) ||
 			    (td != me && thread_oncpu(td)))
@@ -313,12 +301,6 @@ charge(struct cpu *c, struct thread *td, uint64_t now)
 	td->td_credit -= MIN(td->td_credit, ran);
 	if (td->td_credit == 0)
 		td->td_boost = false;
-	if (td == c->cpu_idle)
-		atomic_store_explicit(&c->cpu_idle_ns,
-		    atomic_load_explicit(&c->cpu_idle_ns,
-			memory_order_relaxed) +
-			ran,
-		    memory_order_relaxed);
 	c->cpu_switch_time = now;
 }
 
@@ -466,6 +448,15 @@ sched_idle(void)
 	}
 }
 
+uint64_t
+cpu_idle_time(const struct cpu *c)
+{
+	uint64_t user, idle;
+
+	thread_times(c->cpu_idle, &user, &idle);
+	return idle;
+}
+
 static void
 idle_start(void *arg __unused)
 {
@@ -492,6 +483,43 @@ sched_cpu_init(struct cpu *c, struct thread *boot, void *kstack)
 		c->cpu_curprio = NPRIO;
 	} else
 		c->cpu_curprio = PRIO_USER;
+}
+
+/* Every queue has as many threads as counted, all of them ready. */
+void
+sched_verify(void)
+{
+	struct thread *td;
+	struct cpu *c;
+	u_int id, n, q;
+
+	for (id = 0; id < ncpu; id++) {
+		c = cpu_table[id];
+		KASSERT(c->cpu_self == c && c->cpu_id == id);
+		spin_enter(&c->cpu_runq_lock);
+		n = 0;
+		for (q = 0; q < NPRIO; q++)
+			TAILQ_FOREACH(td, &c->cpu_runq[q], td_link) {
+				KASSERT(thread_state(td) == TD_READY);
+				KASSERT(td->td_cpu == c);
+				KASSERT(td != c->cpu_idle);
+				thread_check_stack(td);
+				n++;
+			}
+		KASSERT(queue_empty(c) == (n == 0));
+		KASSERT(n == atomic_load_explicit(&c->cpu_nrun,
+				 memory_order_relaxed));
+		spin_exit(&c->cpu_runq_lock);
+	}
+}
+
+void
+base_verify(void)
+{
+	KASSERT(lock_none_above(RANK_SPIN));
+	sched_verify();
+	sleepq_verify();
+	timeout_verify();
 }
 
 void

@@ -365,3 +365,22 @@ thread_wake(struct thread *td)
 {
 	end_sleep(td, SLEEP_STOP, 0);
 }
+
+/* Whoever hangs on a bucket sleeps on a channel that hashes to it. */
+void
+sleepq_verify(void)
+{
+	struct thread *td;
+	struct bucket *b;
+
+	for (b = buckets; b < buckets + NBUCKET; b++) {
+		spin_enter(&b->sb_lock);
+		TAILQ_FOREACH(td, &b->sb_threads, td_link) {
+			KASSERT(wchan(td) != NULL);
+			KASSERT(bucket_of(wchan(td)) == b);
+			KASSERT(thread_state(td) == TD_SLEEP ||
+				thread_state(td) == TD_STOPPED);
+		}
+		spin_exit(&b->sb_lock);
+	}
+}

@@ -126,3 +126,19 @@ timeout_run(uint64_t now)
 		clock_arm(to->to_when);
 	spin_exit(&timeout_lock);
 }
+
+/* The list is by time, and nothing that idles is on it. */
+void
+timeout_verify(void)
+{
+	struct timeout *to;
+	uint64_t last = 1;
+
+	spin_enter(&timeout_lock);
+	TAILQ_FOREACH(to, &timeouts, to_link) {
+		KASSERT(to->to_when >= last);
+		KASSERT(to->to_fn != NULL);
+		last = to->to_when;
+	}
+	spin_exit(&timeout_lock);
+}

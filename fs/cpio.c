@@ -190,11 +190,13 @@ cpio_one(struct vnode *root, const struct cpio_entry *ce, char *buf,
 	struct vnode *dvp, *vp;
 	struct cpio_link *cl;
 	const char *last;
+	int64_t when;
 	int error;
 
 	error = cpio_dir(root, ce->ce_name, buf, &dvp, &last);
 	if (error != 0)
 		return error;
+	when = atomic_load_explicit(&dvp->v_mtime, memory_order_relaxed);
 	if (*last == '\0' || strcmp(last, ".") == 0) {
 		/* The root itself: its attributes. */
 		root->v_mode = S_IFDIR | (ce->ce_mode & 07777);
@@ -212,6 +214,8 @@ cpio_one(struct vnode *root, const struct cpio_entry *ce, char *buf,
 		error = cpio_node(dvp, last, ce, &vp);
 		cl = NULL;
 	}
+	/* A directory keeps the time its own entry gave it. */
+	atomic_store_explicit(&dvp->v_mtime, when, memory_order_relaxed);
 	vrele(dvp);
 	if (error != 0)
 		return error;

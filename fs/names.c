@@ -21,12 +21,9 @@ struct at {
 	struct vnode *at_dir;
 };
 
-/*
- * Walk to upath below dirfd.  0: the big lock is held and at_end() is due.
- * An errno: nothing is held.  With LK_EMPTY upath 0 or "" is dirfd itself.
- */
+/* Fetch what the caller gave, before any lock. */
 static int
-at_begin(struct at *at, int dirfd, vaddr_t upath, u_int flags)
+at_fetch(struct at *at, int dirfd, vaddr_t upath, u_int flags)
 {
 	int error;
 
@@ -42,18 +39,50 @@ at_begin(struct at *at, int dirfd, vaddr_t upath, u_int flags)
 	}
 	error =
 	    vfs_at(*at->at_path.pa_str == '/' ? AT_FDCWD : dirfd, &at->at_dir);
-	if (error != 0) {
+	if (error != 0)
 		path_free(&at->at_path);
+	return error;
+}
+
+static void
+at_forget(struct at *at)
+{
+	vrele(at->at_dir);
+	path_free(&at->at_path);
+}
+
+static int
+at_walk(struct at *at)
+{
+	return vfs_walk(at->at_dir, at->at_path.pa_str, &at->at_lk);
+}
+
+/*
+ * Walk to upath below dirfd.  0: the big lock is held and at_end() is due.
+ * An errno: nothing is held.  With LK_EMPTY upath 0 or "" is dirfd itself.
+ */
+static int
+at_begin(struct at *at, int dirfd, vaddr_t upath, u_int flags)
+{
+	int error;
+
+	error = at_fetch(at, dirfd, upath, flags);
+	if (error != 0)
 		return error;
-	}
 	vfs_enter();
-	error = vfs_walk(at->at_dir, at->at_path.pa_str, &at->at_lk);
+	error = at_walk(at);
 	if (error != 0) {
 		vfs_exit();
-		vrele(at->at_dir);
-		path_free(&at->at_path);
+		at_forget(at);
 	}
 	return error;
+}
+
+/* The same for an open file alone. */
+static int
+at_fd(struct at *at, int fd)
+{
+	return fd < 0 ? EBADF : at_begin(at, fd, 0, LK_EMPTY);
 }
 
 static void
@@ -61,8 +90,7 @@ at_end(struct at *at)
 {
 	vfs_walk_done(&at->at_lk);
 	vfs_exit();
-	vrele(at->at_dir);
-	path_free(&at->at_path);
+	at_forget(at);
 }
 
 static uid_t
@@ -367,6 +395,40 @@ may_rename(const struct lookup *from, const struct lookup *to, u_int flags)
 	return 0;
 }
 
+/* Whether the walk to lk would end as it did; later walks may sleep. */
+static bool
+still(const struct lookup *lk)
+{
+	struct vnode *vp;
+	bool same;
+	int error;
+
+	if (is_dots(lk->lk_name))
+		return true;
+	error = lk->lk_dvp->v_ops->vo_lookup(lk->lk_dvp, lk->lk_name, &vp);
+	if (error != 0)
+		return lk->lk_vp == NULL;
+	same = vp == lk->lk_vp;
+	vrele(vp);
+	return same;
+}
+
+/* Both walks are done.  Big lock. */
+static int
+rename_locked(const struct lookup *from, const struct lookup *to, u_int flags)
+{
+	struct vnode *dvp = from->lk_dvp;
+	int error;
+
+	error = may_rename(from, to, flags);
+	if (error != 0 || from->lk_vp == to->lk_vp)
+		return error;
+	if (!still(from) || !still(to))
+		return ERESTARTNOINTR;
+	return dvp->v_ops->vo_rename(dvp, from->lk_name, to->lk_dvp,
+	    to->lk_name);
+}
+
 static long
 do_rename(int fromfd, vaddr_t ufrom, int tofd, vaddr_t uto, u_int flags)
 {
@@ -375,24 +437,26 @@ do_rename(int fromfd, vaddr_t ufrom, int tofd, vaddr_t uto, u_int flags)
 
 	if ((flags & ~RENAME_NOREPLACE) != 0)
 		return -EINVAL;
-	error = at_begin(&from, fromfd, ufrom, LK_PARENT);
+	error = at_fetch(&from, fromfd, ufrom, LK_PARENT);
 	if (error != 0)
 		return -error;
-	/* Only to fetch the second path: user memory is read without locks. */
-	vfs_exit();
-	error = at_begin(&to, tofd, uto, LK_PARENT);
+	error = at_fetch(&to, tofd, uto, LK_PARENT);
 	if (error != 0) {
-		vfs_enter();
-		at_end(&from);
+		at_forget(&from);
 		return -error;
 	}
-	error = may_rename(&from.at_lk, &to.at_lk, flags);
-	if (error == 0 && from.at_lk.lk_vp != to.at_lk.lk_vp)
-		error = from.at_lk.lk_dvp->v_ops->vo_rename(from.at_lk.lk_dvp,
-		    from.at_lk.lk_name, to.at_lk.lk_dvp, to.at_lk.lk_name);
-	at_end(&to);
 	vfs_enter();
-	at_end(&from);
+	error = at_walk(&from);
+	if (error == 0) {
+		error = at_walk(&to);
+		if (error == 0)
+			error = rename_locked(&from.at_lk, &to.at_lk, flags);
+		vfs_walk_done(&to.at_lk);
+	}
+	vfs_walk_done(&from.at_lk);
+	vfs_exit();
+	at_forget(&to);
+	at_forget(&from);
 	return -error;
 }
 
@@ -453,16 +517,14 @@ sys_chdir(const uintptr_t *a)
 long
 sys_fchdir(const uintptr_t *a)
 {
-	struct file *f;
+	struct at at;
 	int error;
 
-	error = fd_get_any((int)a[0], &f);
+	error = at_fd(&at, (int)a[0]);
 	if (error != 0)
 		return -error;
-	vfs_enter();
-	error = set_dir(f->f_vnode, &curproc()->ps_fs->fp_cwd->cw_cwd);
-	vfs_exit();
-	file_rele(f);
+	error = set_dir(at.at_lk.lk_vp, &curproc()->ps_fs->fp_cwd->cw_cwd);
+	at_end(&at);
 	return -error;
 }
 
@@ -573,16 +635,14 @@ sys_fchmodat(const uintptr_t *a)
 long
 sys_fchmod(const uintptr_t *a)
 {
-	struct file *f;
+	struct at at;
 	int error;
 
-	error = fd_get((int)a[0], &f);
+	error = at_fd(&at, (int)a[0]);
 	if (error != 0)
 		return -error;
-	vfs_enter();
-	error = change_mode(f->f_vnode, (mode_t)a[1]);
-	vfs_exit();
-	file_rele(f);
+	error = change_mode(at.at_lk.lk_vp, (mode_t)a[1]);
+	at_end(&at);
 	return -error;
 }
 
@@ -655,16 +715,14 @@ sys_fchownat(const uintptr_t *a)
 long
 sys_fchown(const uintptr_t *a)
 {
-	struct file *f;
+	struct at at;
 	int error;
 
-	error = fd_get((int)a[0], &f);
+	error = at_fd(&at, (int)a[0]);
 	if (error != 0)
 		return -error;
-	vfs_enter();
-	error = change_owner(f->f_vnode, (uid_t)a[1], (gid_t)a[2]);
-	vfs_exit();
-	file_rele(f);
+	error = change_owner(at.at_lk.lk_vp, (uid_t)a[1], (gid_t)a[2]);
+	at_end(&at);
 	return -error;
 }
 
@@ -780,7 +838,7 @@ do_utimes_tv(int dirfd, vaddr_t upath, vaddr_t utv)
 long
 sys_utimes(const uintptr_t *a)
 {
-	return a[0] == 0 ? -EFAULT : do_utimes_tv(AT_FDCWD, a[0], a[1]);
+	return do_utimes_tv(AT_FDCWD, a[0], a[1]);
 }
 
 long
@@ -796,8 +854,6 @@ sys_utime(const uintptr_t *a)
 	int64_t sec[2];
 	int error;
 
-	if (a[0] == 0)
-		return -EFAULT;
 	if (a[1] != 0) {
 		error = copyin(a[1], sec, sizeof(sec));
 		if (error != 0)

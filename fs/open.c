@@ -285,6 +285,21 @@ sys_memfd_create(const uintptr_t *a)
 	return fd_install(f, 0, (flags & MFD_CLOEXEC) != 0);
 }
 
+/* There is no network, nor sockets without one: no family is known. */
+long
+sys_socket(const uintptr_t *a)
+{
+	(void)a;
+	return -EAFNOSUPPORT;
+}
+
+long
+sys_socketpair(const uintptr_t *a)
+{
+	(void)a;
+	return -EAFNOSUPPORT;
+}
+
 /*
  * Upcalls of kern.
  */

@@ -15,6 +15,7 @@
 #include <phys/page.h>
 #include <uvm/uvm.h>
 #include <kern/time.h>
+#include <fs/init.h>
 
 #define KIB(bytes) ((u_long)(bytes) >> 10)
 
@@ -124,10 +125,15 @@ state_name(char c)
 	}
 }
 
-/* Who its parent, group and session are; the terminal's number or 0. */
+/*
+ * Who its parent, group and session are, the terminal and its foreground
+ * group (0 and -1: none), the times of children, its name.
+ */
 struct family {
-	pid_t fa_parent, fa_pgrp, fa_session;
+	pid_t fa_parent, fa_pgrp, fa_session, fa_foreground;
 	dev_t fa_tty;
+	uint64_t fa_cutime, fa_cstime;
+	char fa_comm[sizeof(((struct proc *)0)->ps_comm)];
 };
 
 static void
@@ -136,6 +142,7 @@ pid_family(struct proc *p, struct family *fa)
 	struct pgrp *pg;
 
 	memset(fa, 0, sizeof(*fa));
+	fa->fa_foreground = -1;
 	mutex_enter(&proctree_lock);
 	pg = p->ps_pgrp;
 	if (p->ps_parent != NULL)
@@ -143,8 +150,16 @@ pid_family(struct proc *p, struct family *fa)
 	if (pg != NULL) {
 		fa->fa_pgrp = pg->pg_id;
 		fa->fa_session = pg->pg_session->s_id;
-		fa->fa_tty = pg->pg_session->s_tty ? MAKEDEV(4, 64) : 0;
 	}
+	if (pg != NULL && tty_foreground(pg->pg_session) != 0) {
+		fa->fa_foreground = tty_foreground(pg->pg_session);
+		fa->fa_tty = MAKEDEV(4, 64);
+	}
+	fa->fa_cutime = p->ps_cru.rt_utime;
+	fa->fa_cstime = p->ps_cru.rt_stime;
+	mutex_enter(&p->ps_lock);
+	strlcpy(fa->fa_comm, p->ps_comm, sizeof(fa->fa_comm));
+	mutex_exit(&p->ps_lock);
 	mutex_exit(&proctree_lock);
 }
 
@@ -278,12 +293,12 @@ stat_line(struct pbuf *pb, struct proc *p, pid_t tid, char state,
 	pid_sizes(p, &sz);
 	pid_signals(p, &ss);
 	proc_rusage(p, &ru);
-	pb_printf(pb, "%d (%s) %c %d %d %d %lu %d 0 ", tid, p->ps_comm, state,
+	pb_printf(pb, "%d (%s) %c %d %d %d %lu %d 0 ", tid, fa.fa_comm, state,
 	    fa.fa_parent, fa.fa_pgrp, fa.fa_session, (u_long)fa.fa_tty,
-	    fa.fa_tty != 0 ? fa.fa_pgrp : -1);
+	    fa.fa_foreground);
 	pb_printf(pb, "%ld 0 %ld 0 %lu %lu %lu %lu ", (long)ru.ru_minflt,
-	    (long)ru.ru_majflt, ticks(utime), ticks(stime),
-	    ticks(p->ps_cru.rt_utime), ticks(p->ps_cru.rt_stime));
+	    (long)ru.ru_majflt, ticks(utime), ticks(stime), ticks(fa.fa_cutime),
+	    ticks(fa.fa_cstime));
 	pb_printf(pb, "%d %d %u 0 %lu %lu %lu %lu ", 20 + p->ps_nice,
 	    p->ps_nice, proc_threads(p), ticks(p->ps_start),
 	    (u_long)sz.sz_total, atop(sz.sz_rss), (u_long)RLIM_INFINITY);
@@ -380,7 +395,7 @@ status_text(struct pbuf *pb, struct proc *p, pid_t tid, char state)
 	pb_printf(pb,
 	    "Name:\t%s\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\n"
 	    "PPid:\t%d\nTracerPid:\t0\n",
-	    p->ps_comm, state, state_name(state), p->ps_pid, tid, fa.fa_parent);
+	    fa.fa_comm, state, state_name(state), p->ps_pid, tid, fa.fa_parent);
 	status_ids(pb, p);
 	status_memory(pb, p);
 	pb_printf(pb, "Threads:\t%u\nSigQ:\t%u/%lu\n", proc_threads(p),
@@ -593,13 +608,15 @@ const struct fileops procmem_ops = {
 static int
 show_comm(struct pnode *pn, struct pbuf *pb)
 {
+	struct family fa;
 	struct proc *p;
 
 	p = proc_find(pn->pn_pid);
 	if (p == NULL)
 		return ESRCH;
-	pb_printf(pb, "%s\n", p->ps_comm);
+	pid_family(p, &fa);
 	proc_rele(p);
+	pb_printf(pb, "%s\n", fa.fa_comm);
 	return 0;
 }
 

@@ -123,6 +123,7 @@ show_meminfo(struct pnode *pn, struct pbuf *pb)
 	    st.us_kernel > kstacks ? st.us_kernel - kstacks : 0);
 	memline(pb, "KernelStack", kstacks);
 	memline(pb, "PageTables", st.us_table);
+	memline(pb, "PoolSlack", st.us_slack);
 	memline(pb, "CommitLimit", st.us_total);
 	memline(pb, "Committed_AS", st.us_anon + st.us_object);
 	return 0;
@@ -136,7 +137,7 @@ show_meminfo(struct pnode *pn, struct pbuf *pb)
 static void
 cpu_ticks(u_int id, u_long *busy, u_long *idle)
 {
-	uint64_t now = md_time_ns(), ns = cpu_table[id]->cpu_idle_ns;
+	uint64_t now = md_time_ns(), ns = cpu_idle_time(cpu_table[id]);
 
 	ns = MIN(ns, now);
 	*idle = (u_long)(ns / (NSEC / CLK_TCK));
@@ -180,7 +181,7 @@ show_uptime(struct pnode *pn, struct pbuf *pb)
 
 	(void)pn;
 	for (i = 0; i < ncpu; i++)
-		idle += cpu_table[i]->cpu_idle_ns;
+		idle += cpu_idle_time(cpu_table[i]);
 	pb_printf(pb, "%lu.%02lu %lu.%02lu\n", (u_long)(now / NSEC),
 	    (u_long)(now % NSEC / 10000000), (u_long)(idle / NSEC),
 	    (u_long)(idle % NSEC / 10000000));

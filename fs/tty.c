@@ -89,45 +89,78 @@ tty_signal(int sig)
 	mutex_exit(&proctree_lock);
 }
 
-/* One byte through the line discipline; waits for room. */
-static void
-tty_byte(u_char c)
+/*
+ * Bytes through the line discipline, which may have to wait for room, up to
+ * the first that asks for a signal; how many were taken.
+ */
+static size_t
+tty_bytes(const u_char *s, size_t len, int *sigp)
 {
+	size_t n = 0;
 	int what;
 
+	*sigp = 0;
 	mutex_enter(&tty.tt_lock);
-	while ((what = ldisc_input(&tty.tt_ld, c)) == LD_FULL)
+	while (n < len && *sigp == 0) {
+		what = ldisc_input(&tty.tt_ld, s[n]);
+		if (what != LD_FULL) {
+			*sigp = what;
+			n++;
+			continue;
+		}
+		wakeup(&tty.tt_ld);
+		poll_notify();
 		(void)sleep_mutex(&tty.tt_session, &tty.tt_lock, 0, 0,
 		    "ttyroom");
+	}
 	mutex_exit(&tty.tt_lock);
-	if (what > 0)
-		tty_signal(what);
+	return n;
 }
 
 static void
 tty_thread(void *arg)
 {
 	u_char buf[64];
-	size_t i, n;
+	size_t done, n;
+	int sig;
 
 	(void)arg;
 	for (;;) {
 		n = tty_take(buf, sizeof(buf));
-		for (i = 0; i < n; i++)
-			tty_byte(buf[i]);
+		for (done = 0; done < n;) {
+			done += tty_bytes(buf + done, n - done, &sig);
+			if (sig != 0)
+				tty_signal(sig);
+		}
 		wakeup(&tty.tt_ld);
 		poll_notify();
 	}
 }
 
+/*
+ * "console=raw" on the command line: what arrives before a program has chosen
+ * its modes is data, not typed, and is neither echoed nor edited.
+ */
+static void
+tty_raw(void)
+{
+	struct abi_termios t = tty.tt_ld.ld_t;
+
+	t.c_iflag = t.c_oflag = t.c_lflag = 0;
+	ldisc_set(&tty.tt_ld, &t);
+}
+
 void
 tty_init(void)
 {
+	const char *console = kern_param("console");
 	int error;
 
 	spin_init(&tty.tt_rawlock, RANK_TTY);
 	mutex_init(&tty.tt_lock, RANK_VNODE);
 	ldisc_init(&tty.tt_ld, md_console_write);
+	if (console != NULL && strcmp(console, "raw") == 0)
+		tty_raw();
 	error = kthread_create("tty", tty_thread, NULL, NULL);
 	if (error != 0)
 		panic("no thread for the terminal: error %d", error);
@@ -186,6 +219,13 @@ tty_mine(void)
 	    pg->pg_session->s_id != tty.tt_session)
 		return NULL;
 	return pg->pg_session;
+}
+
+pid_t
+tty_foreground(const struct session *s)
+{
+	KASSERT(mutex_held(&proctree_lock));
+	return s->s_tty && s->s_id == tty.tt_session ? tty.tt_pgrp : 0;
 }
 
 static int

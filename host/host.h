@@ -23,6 +23,9 @@
 void host_boot(u_int ncpus, size_t len, uint64_t seed);
 void host_ram_init(size_t len);
 
+/* What md_asid_count() is: set before host_boot(); 1: the machine has none. */
+extern u_int host_asids;
+
 /* The caller becomes the boot CPU; md_cpu_start() starts host_ncpus in all. */
 extern u_int host_ncpus;
 void host_cpu_init(uint64_t seed);
@@ -65,7 +68,18 @@ paddr_t host_cpu_root(void);
 void *host_map_stack(size_t len);
 void host_main_stack(void **stack, size_t *len);
 
-/* Numbers that follow from the seed. */
+/*
+ * This CPU's TLB, for the loaded ASID.
+ * host_tlb_lookup: whether a walk that is remembered allowed the access.
+ * host_tlb_insert: remember one.
+ * host_tlb_flush: forget those of the ASID or of all, of the page or of all.
+ */
+bool host_tlb_lookup(vaddr_t va, u_int access, paddr_t *pap);
+void host_tlb_insert(vaddr_t va, u_int access, paddr_t pa);
+void host_tlb_flush(bool one_asid, u_int asid, bool one_page, vaddr_t va);
+
+/* Numbers that follow from the seed, and a new seed. */
 uint64_t host_random(void);
+void host_reseed(uint64_t seed);
 
 #endif

@@ -67,6 +67,12 @@ host_random(void)
 	return random_state;
 }
 
+void
+host_reseed(uint64_t seed)
+{
+	random_state = seed * 2 + 1; /* never 0 */
+}
+
 /*
  * Contexts.
  */
@@ -427,7 +433,7 @@ host_cpu_init(uint64_t seed)
 {
 	struct md_thread *mt = &boot_threads[0].td_md;
 
-	random_state = seed * 2 + 1;
+	host_reseed(seed);
 	ncpus_wanted = 1;
 	host_main_stack(&mt->mt_stack, &mt->mt_stacklen);
 	cpus[0].hc_cpu = &kernel_cpus[0];

@@ -1,6 +1,6 @@
 /*
- * port_mmu.c (host): the MMU of the hosted machine, in its simplest form: no
- * TLB, every access walks the tables.
+ * port_mmu.c (host): the MMU of the hosted machine.  An access asks the TLB
+ * (port_tlb.c), then walks the tables.
  *
  * The walker is written from the Intel SDM, volume 3, section 4.5 (4-level
  * paging), and shares nothing with pmap/: where the two disagree, one of them
@@ -31,6 +31,7 @@
 #define CANONICAL_U (1ull << 47) /* end of the lower half */
 
 int (*host_fault)(vaddr_t va, u_int access);
+u_int host_asids = 1;
 
 /* How often an access is tried again after its fault was handled. */
 #define MAXTRIES 64
@@ -100,6 +101,8 @@ md_root_load(paddr_t root, u_int asid)
 	KASSERT(root != 0 && asid < md_asid_count());
 	host_self->hc_root = root;
 	host_self->hc_asid = asid;
+	if (host_asids == 1)
+		host_tlb_flush(false, 0, false, 0);
 	host_counts.hn_root_load++;
 }
 
@@ -108,19 +111,22 @@ md_root_kernel(void)
 {
 	host_self->hc_root = 0;
 	host_self->hc_asid = 0;
+	if (host_asids == 1)
+		host_tlb_flush(false, 0, false, 0);
 	host_counts.hn_root_kernel++;
 }
 
 u_int
 md_asid_count(void)
 {
-	return 1;
+	return host_asids;
 }
 
 void
 md_tlb_flush_page(u_int asid, vaddr_t va)
 {
 	KASSERT(asid < md_asid_count() && (va & PAGE_MASK) == 0);
+	host_tlb_flush(true, asid, true, va);
 	host_counts.hn_flush_page++;
 }
 
@@ -128,12 +134,14 @@ void
 md_tlb_flush_asid(u_int asid)
 {
 	KASSERT(asid < md_asid_count());
+	host_tlb_flush(true, asid, false, 0);
 	host_counts.hn_flush_asid++;
 }
 
 void
 md_tlb_flush_kernel(void)
 {
+	host_tlb_flush(false, 0, false, 0);
 	host_counts.hn_flush_kernel++;
 }
 
@@ -172,8 +180,13 @@ user_byte(vaddr_t va, u_int access)
 	u_int tries;
 
 	for (tries = 0; tries < MAXTRIES; tries++) {
-		if (host_walk(host_self->hc_root, va, access, &pa))
+		if (host_self->hc_root != 0 &&
+		    host_tlb_lookup(va, access, &pa))
 			return md_direct(pa);
+		if (host_walk(host_self->hc_root, va, access, &pa)) {
+			host_tlb_insert(va, access, pa);
+			return md_direct(pa);
+		}
 		if (host_fault == NULL || host_fault(va, access) != 0)
 			return NULL;
 	}

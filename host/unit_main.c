@@ -1,7 +1,7 @@
 /*
  * unit_main.c: the hosted unit tests.
  *
- *	unit [--seed N] [--cpus N] [--list] [NAME...]
+ *	unit [--seed N] [--cpus N] [--asids N] [--list] [NAME...]
  *
  * Runs the tests named (all by default) on a hosted machine, and exits with 1
  * if one failed.
@@ -24,8 +24,8 @@
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: unit [--seed N] [--cpus N] [--list] "
-			"[NAME...]\n");
+	fprintf(stderr, "usage: unit [--seed N] [--cpus N] [--asids N] "
+			"[--list] [NAME...]\n");
 	exit(2);
 }
 
@@ -68,6 +68,8 @@ main(int argc, char **argv)
 			seed = number(argv[++i], UINT32_MAX);
 		else if (strcmp(argv[i], "--cpus") == 0)
 			cpus = number(argv[++i], HOST_MAXCPU);
+		else if (strcmp(argv[i], "--asids") == 0)
+			host_asids = number(argv[++i], 65536);
 		else if (strcmp(argv[i], "--list") == 0)
 			list = true;
 		else
@@ -76,11 +78,12 @@ main(int argc, char **argv)
 	for (; i < argc && len < sizeof(filter); i++)
 		len += (size_t)snprintf(
 		    filter + len, sizeof(filter) - len, "%s ", argv[i]);
-	if (cpus == 0)
+	if (cpus == 0 || host_asids == 0)
 		usage();
 	ksnprintf(replay, sizeof(replay), "%s --cpus %u --seed", argv[0], cpus);
 	ktest_replay = replay;
 	ktest_free_pages = free_pages;
+	ktest_reseed = host_reseed;
 	host_boot(cpus, RAM_LEN, seed);
 	if (list) {
 		ktest_list();

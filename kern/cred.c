@@ -4,8 +4,11 @@
  * There are no capabilities: user 0 may do everything, which is what the
  * capability calls report as well.
  *
- * Locks: the uidinfo table is under proctree_lock, credentials under the
- * lock of their process; a process reads its own without.
+ * Credentials are under the lock of their process, which reads its own without.
+ *
+ * Protection:
+ *	I	constant after creation
+ *	T	proctree_lock
  */
 #include <kern/proc.h>
 #include <sys/errno.h>

@@ -439,7 +439,6 @@ exec_name(struct proc *p, struct exec_run *er)
 	mutex_enter(&p->ps_lock);
 	strlcpy(p->ps_comm, base, sizeof(p->ps_comm));
 	strlcpy(curthread()->td_name, base, sizeof(curthread()->td_name));
-	strlcpy(p->ps_exe, er->er_image.ei_path, PATH_MAX);
 	mutex_exit(&p->ps_lock);
 }
 
@@ -460,6 +459,7 @@ exec_commit(struct exec_run *er)
 	mutex_enter(&p->ps_lock);
 	p->ps_cred = er->er_cred;
 	p->ps_dumpable = !er->er_secure;
+	p->ps_lockfuture = false;
 	mutex_exit(&p->ps_lock);
 	lwp_take_pid(curlwp());
 	md_frame_exec(curthread(), er->er_layout.el_start, er->er_sp);

@@ -132,7 +132,8 @@ exit_leave_space(struct proc *p)
 {
 	KASSERT(curlwp()->l_pmap == NULL);
 	KASSERT(p->ps_nlwp == 1);
-	KASSERT(p->ps_vmspace != NULL);
+	if (p->ps_vmspace == NULL)
+		return; /* proc_create(), and no exec */
 	p->ps_lastuser = uvmspace_leave(p->ps_vmspace);
 	proc_vfork_done(p);
 }
@@ -150,6 +151,8 @@ proc_purge(struct proc *p)
 	KASSERT(!p->ps_kernel);
 	KASSERT(lock_none());
 	KASSERT(!big_held());
+	if (vm == NULL)
+		return;
 	if (p->ps_lastuser) {
 		uvmspace_purge(vm);
 		KASSERT(vm->vm_map.vm_state == VM_DEAD);
@@ -237,6 +240,8 @@ proc_zombie(struct proc *p)
 	p->ps_nozombie = exit_unwanted(p);
 	atomic_store_explicit(&p->ps_state, PS_ZOMBIE, memory_order_release);
 	sig_notify_parent(p, 0, p->ps_wstatus);
+	if (DEBUG)
+		proc_verify_all();
 	if (p->ps_nozombie)
 		proc_remove(p);
 	mutex_exit(&proctree_lock);
@@ -280,7 +285,8 @@ lwp_leave(struct lwp *l)
 	struct proc *p = l->l_proc;
 
 	KASSERT(lock_none());
-	futex_lwp_exit();
+	if (l->l_pmap != NULL)
+		futex_lwp_exit();
 
 	spin_enter(&p->ps_siglock);
 	l->l_exiting = true;
@@ -289,7 +295,8 @@ lwp_leave(struct lwp *l)
 	spin_exit(&p->ps_siglock);
 
 	reaper_enter();
-	lwp_switch_pmap(NULL);
+	if (l->l_pmap != NULL)
+		lwp_switch_pmap(NULL);
 
 	/* The last stays listed, and is charged, until the space is empty. */
 	if (!lwp_unlink(l, true))

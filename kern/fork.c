@@ -105,7 +105,6 @@ fork_copy(struct proc *parent, struct proc *p, const struct clone_args *ca)
 	p->ps_cred = parent->ps_cred;
 	memcpy(p->ps_rlimit, parent->ps_rlimit, sizeof(p->ps_rlimit));
 	memcpy(p->ps_comm, parent->ps_comm, sizeof(p->ps_comm));
-	strlcpy(p->ps_exe, parent->ps_exe, PATH_MAX);
 	p->ps_dumpable = parent->ps_dumpable;
 	p->ps_oomadj = parent->ps_oomadj;
 	p->ps_nice = parent->ps_nice;
@@ -154,13 +153,18 @@ fork_link(struct proc *parent, struct proc *p, const struct clone_args *ca)
 		mutex_exit(&proctree_lock);
 		return ERESTARTNOINTR;
 	}
-	error = uidinfo_enter(p, p->ps_cred.cr_uid,
-	    parent->ps_rlimit[RLIMIT_NPROC].rlim_cur);
+	/* Zombies count as well: they hold a structure and a number. */
+	error = EAGAIN;
+	if (proc_count < lwp_max)
+		error = uidinfo_enter(p, p->ps_cred.cr_uid,
+		    parent->ps_rlimit[RLIMIT_NPROC].rlim_cur);
 	if (error == 0) {
 		up = ca->ca_flags & CLONE_PARENT ? parent->ps_parent : parent;
 		proc_insert(p, up, parent->ps_pgrp);
 		if (ca->ca_flags & CLONE_VFORK)
 			refcount_acquire(&p->ps_refs); /* fork_wait()'s */
+		if (DEBUG)
+			proc_verify_all();
 	}
 	mutex_exit(&proctree_lock);
 	return error;
@@ -215,7 +219,7 @@ fork_process(const struct clone_args *ca, pid_t *tidp)
 		if (error != 0)
 			goto fail_proc;
 	}
-	if (kern_fs != NULL) {
+	if (parent->ps_fs != NULL) {
 		error = kern_fs->fo_fork(parent, p, (u_int)ca->ca_flags);
 		if (error != 0)
 			goto fail_space;
@@ -239,7 +243,7 @@ fail_fs:
 	TAILQ_REMOVE(&p->ps_lwps, l, l_link);
 	l->l_pmap = NULL;
 	thread_fini(&l->l_thread);
-	if (kern_fs != NULL)
+	if (p->ps_fs != NULL)
 		kern_fs->fo_exit(p);
 fail_space:
 	fork_drop_space(p, ca);
@@ -248,6 +252,52 @@ fail_proc:
 fail_lwp:
 	lwp_free(l);
 	return error;
+}
+
+int
+proc_create(const char *name, void (*fn)(void *), void *arg, struct proc **pp)
+{
+	struct proc *p;
+	struct lwp *l;
+	int error;
+
+	error = lwp_alloc(NULL, &l);
+	if (error != 0)
+		return error;
+	error = proc_alloc(l->l_tid, &p);
+	if (error != 0) {
+		lwp_free(l);
+		return error;
+	}
+	lwp_setproc(l, p);
+	memcpy(p->ps_rlimit, proc0.ps_rlimit, sizeof(p->ps_rlimit));
+	strlcpy(p->ps_comm, name, sizeof(p->ps_comm));
+	p->ps_dumpable = true;
+	thread_init(&l->l_thread, l->l_thread.td_kstack, name, fn, arg);
+	TAILQ_INSERT_TAIL(&p->ps_lwps, l, l_link);
+	p->ps_nlwp = 1;
+
+	mutex_enter(&proctree_lock);
+	error = pgrp_enter(p, p->ps_pid, NULL);
+	if (error == 0) {
+		error = uidinfo_enter(p, 0, RLIM_INFINITY);
+		if (error != 0)
+			pgrp_leave(p);
+	}
+	if (error == 0) {
+		*pp = p;
+		proc_insert(p, &proc0, NULL);
+	}
+	mutex_exit(&proctree_lock);
+	if (error != 0) {
+		TAILQ_REMOVE(&p->ps_lwps, l, l_link);
+		thread_fini(&l->l_thread);
+		proc_rele(p);
+		lwp_free(l);
+		return error;
+	}
+	thread_ready(&l->l_thread);
+	return 0;
 }
 
 int

@@ -9,9 +9,10 @@
  * Requeueing takes one bucket lock at a time; a waiter in between has no
  * bucket (NULL) and whoever needs it spins for that moment.
  *
- * Locks:
- *	b	lock of the bucket that the waiter is on
- *	b:a	the same, but read without it and then looked at again
+ * Protection:
+ *	a	C11 atomic
+ *	b	lock of the bucket that the waiter is on; b:a is read without it
+ *		and then looked at again
  */
 #include <kern/futex.h>
 #include <sys/errno.h>

@@ -75,58 +75,29 @@ init_start(void *arg __unused)
 	md_frame_enter();
 }
 
-/* Make process 1, which differs from a forked one in having no parent. */
-static void
-init_create(void)
-{
-	struct proc *p;
-	struct lwp *l;
-	int error;
-
-	error = lwp_alloc(NULL, &l);
-	if (error == 0)
-		error = proc_alloc(l->l_tid, &p);
-	if (error != 0)
-		panic("no memory for the first process");
-	KASSERT(p->ps_pid == 1);
-	lwp_setproc(l, p);
-	memcpy(p->ps_rlimit, proc0.ps_rlimit, sizeof(p->ps_rlimit));
-	strlcpy(p->ps_comm, "init", sizeof(p->ps_comm));
-	p->ps_dumpable = true;
-	thread_init(&l->l_thread, l->l_thread.td_kstack, "init", init_start,
-	    NULL);
-	TAILQ_INSERT_TAIL(&p->ps_lwps, l, l_link);
-	p->ps_nlwp = 1;
-	initproc = p;
-
-	mutex_enter(&proctree_lock);
-	error = uidinfo_enter(p, 0, RLIM_INFINITY);
-	KASSERT(error == 0);
-	proc_insert(p, &proc0, NULL);
-	error = pgrp_enter(p, p->ps_pid, NULL);
-	KASSERT(error == 0);
-	mutex_exit(&proctree_lock);
-	thread_ready(&l->l_thread);
-}
-
 /* What needs a thread that may sleep in any way. */
 static void
 main_thread(void *arg __unused)
 {
 	const struct bootinfo *bi = main_bootinfo;
-	const char *filter = kern_param("ktest");
+	const char *filter = kern_param("ktest"), *policy;
+	int error;
 
 	reaper_init();
-	if (filter != NULL && ktest_boot != NULL)
-		md_halt(ktest_boot(filter) != 0);
+	policy = kern_param("vm.exit_policy");
+	uvm_exit_reaper = policy != NULL && strcmp(policy, "reaper") == 0;
 	if (kern_fs != NULL)
 		kern_fs->fo_mount_root(bi->bi_initrdlen != 0
 					   ? md_direct(bi->bi_initrd)
 					   : NULL,
 		    bi->bi_initrdlen);
+	if (filter != NULL && ktest_boot != NULL)
+		md_halt(ktest_boot(filter) != 0);
 	main_find_restart();
 	main_banner();
-	init_create();
+	error = proc_create("init", init_start, NULL, &initproc);
+	if (error != 0)
+		panic("no first process: error %d", error);
 }
 
 void

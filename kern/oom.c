@@ -6,7 +6,7 @@
  * gone.  One victim at a time: another is chosen only when the last one takes
  * too long.  The first process is never chosen.
  *
- * Locks:
+ * Protection:
  *	T	proctree_lock
  */
 #include <kern/proc.h>
@@ -90,7 +90,8 @@ oom_pending(void)
 bool
 oom_kill(void)
 {
-	bool victim;
+	bool user = curthread()->td_frame != NULL, victim;
+	uint64_t mask = 0;
 
 	KASSERT(lock_none_above(RANK_PROCTREE));
 	if (sig_killed())
@@ -98,9 +99,16 @@ oom_kill(void)
 	mutex_enter(&proctree_lock);
 	victim = oom_pending() || oom_choose();
 	mutex_exit(&proctree_lock);
-	if (victim && !sig_killed())
+	if (!victim)
+		return false;
+	/* Only our own death is worth not waiting for the victim's. */
+	if (user)
+		mask = sig_killable();
+	if (!sig_killed())
 		(void)sleep_until(md_time_ns() + OOM_WAIT, SLEEP_INTR, "oom");
-	return victim;
+	if (user)
+		sig_killable_end(mask);
+	return true;
 }
 
 static const struct uvm_upcalls oom_upcalls = {

@@ -1,15 +1,26 @@
 /*
  * param.c: the kernel's command line, "key=value key=value ...".
+ *
+ * A copy is cut into its words once, so that what is handed out never
+ * changes: no lock.
  */
 #include <kern/proc.h>
 #include <base/print.h>
 
 static const char *param_line = "";
+static char param_words[4096]; /* words with their NULs; the last is empty */
 
 void
 kern_param_init(const char *cmdline)
 {
-	param_line = cmdline != NULL ? cmdline : "";
+	char *s;
+
+	if (cmdline == NULL)
+		return;
+	param_line = cmdline;
+	strlcpy(param_words, cmdline, sizeof(param_words) - 1);
+	for (s = strchr(param_words, ' '); s != NULL; s = strchr(s + 1, ' '))
+		*s = '\0';
 }
 
 const char *
@@ -21,24 +32,17 @@ kern_cmdline(void)
 const char *
 kern_param(const char *key)
 {
-	static char value[256];
-	size_t klen = strlen(key), n;
+	const char *end = param_words + sizeof(param_words);
 	const char *s;
+	size_t len = strlen(key);
 
-	for (s = param_line; *s != '\0'; s += n) {
-		while (*s == ' ')
-			s++;
-		for (n = 0; s[n] != '\0' && s[n] != ' ';)
-			n++;
-		if (n < klen || strncmp(s, key, klen) != 0)
+	for (s = param_words; s < end; s += strlen(s) + 1) {
+		if (strncmp(s, key, len) != 0)
 			continue;
-		if (n == klen) /* a key alone is true */
+		if (s[len] == '=')
+			return s + len + 1;
+		if (s[len] == '\0') /* a key alone is true */
 			return "1";
-		if (s[klen] != '=')
-			continue;
-		strlcpy(value, s + klen + 1,
-		    MIN(sizeof(value), n - klen - 1 + 1));
-		return value;
 	}
 	return NULL;
 }

@@ -24,6 +24,7 @@
 #define NHASH  512 /* a power of two */
 #define PIDMIN 300 /* where numbers start again; low ones are for boot */
 
+const struct fs_upcalls *kern_fs;
 struct proc proc0;
 struct proc *initproc;
 struct mutex proctree_lock;
@@ -35,7 +36,8 @@ static struct proclist proc_hash[NHASH]; /* [T] */
 static struct lwplist lwp_hash[NHASH];   /* [T] */
 static uint8_t pid_uses[PID_MAX];        /* [T] */
 static pid_t pid_last;                   /* [T] */
-static u_int lwp_count;                  /* [T] user threads and zombies' */
+static u_int lwp_count;                  /* [T] user threads */
+u_int proc_count;
 
 /* One user of a number more; it is a new one or has users. */
 static void
@@ -144,11 +146,6 @@ proc_alloc(pid_t pid, struct proc **pp)
 	p = kmem_alloc(sizeof(*p), PA_ZERO);
 	if (p == NULL)
 		return ENOMEM;
-	p->ps_exe = kmem_alloc(PATH_MAX, PA_ZERO);
-	if (p->ps_exe == NULL) {
-		kmem_free(p, sizeof(*p));
-		return ENOMEM;
-	}
 	proc_setup(p, pid);
 	refcount_init(&p->ps_refs, 1); /* the tables' */
 	*pp = p;
@@ -164,7 +161,6 @@ proc_rele(struct proc *p)
 	KASSERT(p->ps_vmspace == NULL);
 	KASSERT(p->ps_fs == NULL);
 	KASSERT(TAILQ_EMPTY(&p->ps_lwps));
-	kmem_free(p->ps_exe, PATH_MAX);
 	kmem_free(p, sizeof(*p));
 }
 
@@ -178,6 +174,7 @@ proc_insert(struct proc *p, struct proc *parent, struct pgrp *pg)
 	LIST_INSERT_HEAD(&proc_all, p, ps_all);
 	LIST_INSERT_HEAD(&proc_hash[p->ps_pid % NHASH], p, ps_hash);
 	pid_hold(p->ps_pid);
+	proc_count++;
 	if (pg != NULL)
 		pgrp_join(p, pg);
 	atomic_store_explicit(&p->ps_state, PS_LIVE, memory_order_release);
@@ -196,6 +193,8 @@ proc_remove(struct proc *p)
 		pgrp_leave(p);
 	uidinfo_leave(p);
 	pid_drop(p->ps_pid);
+	KASSERT(proc_count > 0);
+	proc_count--;
 	p->ps_parent = NULL;
 }
 

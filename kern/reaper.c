@@ -8,7 +8,7 @@
  * comparison: then it does what exit left undone, and the process becomes a
  * zombie only after that, so that a child is never waitable too early.
  *
- * Locks:
+ * Protection:
  *	r	reap_lock
  */
 #include <kern/proc.h>

@@ -10,6 +10,8 @@
 #include <port/frame.h>
 #include <port/machdep.h>
 
+long kern_restart_call = -1;
+
 /* What a signal does when nobody asked. */
 #define SIG_CORE                                                               \
 	(SIGBIT(SIGQUIT) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) |                  \
@@ -147,7 +149,7 @@ stop_begin(struct lwp *l, int sig)
 	p->ps_stopsig = (u_int)sig;
 	TAILQ_FOREACH(t, &p->ps_lwps, l_link)
 		if (t != l)
-			lwp_kick(t);
+			sig_poke(t);
 }
 
 /* Die of sig. */

@@ -153,9 +153,8 @@ sig_update(struct lwp *l)
 		    memory_order_release);
 }
 
-/* Make l look if there is something for it. */
-static void
-lwp_poke(struct lwp *l)
+void
+sig_poke(struct lwp *l)
 {
 	sig_update(l);
 	if (atomic_load_explicit(&l->l_thread.td_sigpend, memory_order_relaxed))
@@ -171,7 +170,7 @@ sig_retarget(struct proc *p)
 	if (p->ps_sigpend.sp_set == 0)
 		return;
 	TAILQ_FOREACH(l, &p->ps_lwps, l_link)
-		lwp_poke(l);
+		sig_poke(l);
 }
 
 /* Wake whoever takes sig: l, or for the whole process somebody. */
@@ -186,14 +185,14 @@ sig_wake(struct proc *p, struct lwp *l, int sig)
 		return;
 	}
 	if (l != NULL) {
-		lwp_poke(l);
+		sig_poke(l);
 		return;
 	}
 	TAILQ_FOREACH(t, &p->ps_lwps, l_link) {
 		if (t->l_exiting)
 			continue;
 		if (((~t->l_sigmask | t->l_sigwait) & SIGBIT(sig)) != 0) {
-			lwp_poke(t);
+			sig_poke(t);
 			return;
 		}
 	}

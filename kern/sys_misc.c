@@ -82,11 +82,13 @@ long
 sys_sysinfo(const uintptr_t *args)
 {
 	struct abi_sysinfo si = {0};
+	struct uvm_stats st;
 	struct proc *p;
 
 	si.uptime = (int64_t)(md_time_ns() / NSEC);
-	si.totalram = phys_total();
-	si.freeram = phys_free_count();
+	uvm_stats(&st);
+	si.totalram = st.us_total;
+	si.freeram = st.us_free;
 	si.mem_unit = PAGE_SIZE;
 	mutex_enter(&proctree_lock);
 	LIST_FOREACH(p, &proc_all, ps_all)

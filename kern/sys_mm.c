@@ -10,6 +10,7 @@
 #include <phys/kmem.h>
 #include <phys/page.h>
 #include <kern/proc.h>
+#include <kern/process_vm.h>
 
 #define PROT_SEM       0x8u        /* means nothing anywhere */
 #define PROT_GROWSDOWN 0x01000000u /* mprotect: down to the entry's start */
@@ -618,4 +619,79 @@ sys_brk(const uintptr_t *args)
 		(void)uvm_wire(curmap(), round_page(old), round_page(new),
 		    true);
 	return (long)new;
+}
+
+#define NIOV 1024 /* most pieces of one call */
+
+/* An array of pieces, kmem of NIOV at most; EINVAL, EFAULT, ENOMEM. */
+static int
+get_iovecs(vaddr_t from, u_long n, struct abi_iovec **vecp)
+{
+	struct abi_iovec *vec;
+	uint64_t total = 0;
+	u_long i;
+	int error;
+
+	*vecp = NULL;
+	if (n > NIOV)
+		return EINVAL;
+	if (n == 0)
+		return 0;
+	vec = kmem_alloc(n * sizeof(*vec), 0);
+	if (vec == NULL)
+		return ENOMEM;
+	error = copyin(from, vec, n * sizeof(*vec));
+	for (i = 0; error == 0 && i < n; i++) {
+		if (vec[i].iov_len > INT64_MAX - total)
+			error = EINVAL;
+		total += vec[i].iov_len;
+	}
+	if (error != 0) {
+		kmem_free(vec, n * sizeof(*vec));
+		return error;
+	}
+	*vecp = vec;
+	return 0;
+}
+
+static long
+do_process_vm(const uintptr_t *args, bool write)
+{
+	struct abi_iovec *lvec, *rvec = NULL;
+	u_long nl = args[2], nr = args[4];
+	struct vmspace *vm;
+	size_t total = 0;
+	int error;
+
+	if (args[5] != 0)
+		return -EINVAL;
+	error = get_iovecs(args[1], nl, &lvec);
+	if (error != 0)
+		return -error;
+	error = get_iovecs(args[3], nr, &rvec);
+	if (error == 0)
+		error = process_vm_get((pid_t)args[0], &vm);
+	if (error == 0) {
+		error = process_vm_copy(vm, lvec, (u_int)nl, rvec, (u_int)nr,
+		    write, &total);
+		uvmspace_free(vm);
+	}
+	if (lvec != NULL)
+		kmem_free(lvec, nl * sizeof(*lvec));
+	if (rvec != NULL)
+		kmem_free(rvec, nr * sizeof(*rvec));
+	return total != 0 ? (long)total : -error;
+}
+
+/* process_vm_readv(pid, lvec, nl, rvec, nr, flags) */
+long
+sys_process_vm_readv(const uintptr_t *args)
+{
+	return do_process_vm(args, false);
+}
+
+long
+sys_process_vm_writev(const uintptr_t *args)
+{
+	return do_process_vm(args, true);
 }

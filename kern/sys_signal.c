@@ -84,12 +84,16 @@ sys_rt_sigpending(const uintptr_t *args)
 	return -copyout(&set, args[0], args[1]);
 }
 
-/* Sleep until a signal that the mask admits is there. */
+/*
+ * Sleep until a signal that the mask admits is there.  One that another
+ * thread takes instead, or a stop, makes the call again.
+ */
 static long
 wait_signal(void)
 {
 	while (!sig_pending())
-		(void)sleep_until(UINT64_MAX, SLEEP_INTR, "pause");
+		if (sleep_until(UINT64_MAX, SLEEP_INTR, "pause") == EINTR)
+			break;
 	return -ERESTARTNOHAND;
 }
 
@@ -346,6 +350,7 @@ sys_rt_sigtimedwait(const uintptr_t *args)
 	struct abi_timespec ts;
 	uint64_t set, deadline = UINT64_MAX, ns;
 	int sig, error = 0;
+	bool woken = false;
 
 	if (args[3] != sizeof(set))
 		return -EINVAL;
@@ -360,7 +365,7 @@ sys_rt_sigtimedwait(const uintptr_t *args)
 	}
 	set_sigwait(l, set);
 	while ((sig = sig_take(set, &info)) == 0) {
-		if (sig_pending()) {
+		if (woken || sig_pending()) {
 			error = EINTR;
 			break;
 		}
@@ -368,7 +373,7 @@ sys_rt_sigtimedwait(const uintptr_t *args)
 			error = EAGAIN;
 			break;
 		}
-		(void)sleep_until(deadline, SLEEP_INTR, "sigwait");
+		woken = sleep_until(deadline, SLEEP_INTR, "sigwait") == EINTR;
 	}
 	set_sigwait(l, 0);
 	if (error != 0)

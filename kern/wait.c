@@ -102,6 +102,22 @@ wait_charge(struct proc *me, struct proc *c)
 	    MAX((u_long)c->ps_ru.ru_maxrss, c->ps_cru.rt_maxrss));
 }
 
+/* What c and the children that it has waited for have used. */
+static void
+wait_usage(struct proc *c, struct abi_rusage *ru)
+{
+	const struct rutimes *rt = &c->ps_cru;
+	uint64_t utime, stime;
+
+	proc_times(c, &utime, &stime);
+	*ru = c->ps_ru;
+	ru->ru_utime = time_timeval(utime + rt->rt_utime);
+	ru->ru_stime = time_timeval(stime + rt->rt_stime);
+	ru->ru_minflt += (int64_t)rt->rt_minflt;
+	ru->ru_majflt += (int64_t)rt->rt_majflt;
+	ru->ru_maxrss = MAX(ru->ru_maxrss, (int64_t)rt->rt_maxrss);
+}
+
 /* Report c, which wait_look() liked.  T held on entry, not on return. */
 static void
 wait_report(struct proc *me, struct proc *c, u_int opt, struct wait_result *wr)
@@ -116,7 +132,7 @@ wait_report(struct proc *me, struct proc *c, u_int opt, struct wait_result *wr)
 		return;
 	}
 	KASSERT(c->ps_vmspace == NULL); /* not waitable before it is empty */
-	wr->wr_ru = c->ps_ru;
+	wait_usage(c, &wr->wr_ru);
 	if (opt & WNOWAIT) {
 		mutex_exit(&proctree_lock);
 		return;

@@ -16,7 +16,7 @@
  * Protection:
  *	I	constant after phys_cpu_init()
  *	c	pc_lock
- *	c:a	written under pc_lock, read anywhere
+ *	a	C11 atomic; c:a is written under pc_lock, read anywhere
  */
 #define PC_NPAGE 448
 #define PC_NZERO 48

@@ -26,7 +26,7 @@
  * Protection:
  *	I	constant after pool_mag_init()
  *	m	mg_lock
- *	m:a	written under mg_lock, read anywhere
+ *	a	C11 atomic; m:a is written under mg_lock, read anywhere
  */
 struct pool_mag {
 	struct spin mg_lock;    /* [I] RANK_POOL */
@@ -346,6 +346,24 @@ pool_drain_all(void)
 	LIST_FOREACH(pl, &pool_list, pl_all)
 		pool_drain(pl);
 	spin_exit(&pool_list_lock);
+}
+
+u_long
+pool_slack(void)
+{
+	struct pool *pl;
+	u_long n = 0, need;
+
+	spin_enter(&pool_list_lock);
+	LIST_FOREACH(pl, &pool_list, pl_all) {
+		spin_enter(&pl->pl_lock);
+		need = (pl->pl_nused + pl->pl_perslab - 1) / pl->pl_perslab;
+		KASSERT(need <= pl->pl_nslab);
+		n += pl->pl_nslab - need;
+		spin_exit(&pl->pl_lock);
+	}
+	spin_exit(&pool_list_lock);
+	return n;
 }
 
 u_long

@@ -26,7 +26,7 @@
  * Protection:
  *	I	constant after asid_init()
  *	A	asid_lock
- *	A:a	written under it, read anywhere
+ *	a	C11 atomic; A:a is written under asid_lock, read anywhere
  */
 static struct spin asid_lock = SPIN_INITIALIZER(RANK_ASID);
 u_int asid_count;                         /* [I] 1: the machine has none */

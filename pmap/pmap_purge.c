@@ -18,9 +18,9 @@
 
 /* A table being walked: what is left of it. */
 struct purge_level {
-	struct vm_page *pl_table;
-	uint64_t pl_lines; /* to come */
-	u_int pl_idx;      /* next in the line; a multiple of 8: line done */
+	struct vm_page *lv_table;
+	uint64_t lv_lines; /* to come */
+	u_int lv_idx;      /* next in the first of them */
 };
 
 struct purge {
@@ -116,13 +116,13 @@ purge_leaf(struct purge *pu, struct vm_page *table)
 static void
 purge_open(struct purge *pu, struct vm_page *table, u_int level)
 {
-	struct purge_level *pl = &pu->pu_level[level];
+	struct purge_level *lv = &pu->pu_level[level];
 
 	page_lock(table, RANK_TABLE);
 	KASSERT(page_kind(table) == PK_TABLE && table->pg_level == level);
-	pl->pl_table = table;
-	pl->pl_lines = table_lines(table);
-	pl->pl_idx = 0;
+	lv->lv_table = table;
+	lv->lv_lines = table_lines(table);
+	lv->lv_idx = 0;
 	if (level == PTE_ROOT) {
 		table->pg_count = 0;
 		table_setlines(table, 0);
@@ -136,17 +136,17 @@ purge_open(struct purge *pu, struct vm_page *table, u_int level)
 static struct vm_page *
 purge_next(struct purge *pu, u_int level)
 {
-	struct purge_level *pl = &pu->pu_level[level];
-	pte_slot_t *slots = table_slots(pl->pl_table);
+	struct purge_level *lv = &pu->pu_level[level];
+	pte_slot_t *slots = table_slots(lv->lv_table);
 	u_int idx;
 	pte_t pte;
 
-	while (pl->pl_lines != 0) {
-		idx = (u_int)__builtin_ctzll(pl->pl_lines) * PTE_PERLINE +
-		      pl->pl_idx;
-		if (++pl->pl_idx == PTE_PERLINE) {
-			pl->pl_idx = 0;
-			pl->pl_lines &= pl->pl_lines - 1;
+	while (lv->lv_lines != 0) {
+		idx = (u_int)__builtin_ctzll(lv->lv_lines) * PTE_PERLINE +
+		      lv->lv_idx;
+		if (++lv->lv_idx == PTE_PERLINE) {
+			lv->lv_idx = 0;
+			lv->lv_lines &= lv->lv_lines - 1;
 			pu->pu_nline++;
 		}
 		pte = pte_load(&slots[idx]);
@@ -178,7 +178,7 @@ pmap_remove_all(struct pmap *pm)
 		if (child == NULL) {
 			if (level == PTE_ROOT)
 				break;
-			purge_free(&pu, pu.pu_level[level].pl_table);
+			purge_free(&pu, pu.pu_level[level].lv_table);
 			level++;
 		} else if (level == 1) {
 			purge_leaf(&pu, child);

@@ -78,19 +78,19 @@ pv_unlink(struct vm_page *pg, struct pv_link *pv)
 static struct pv_chunk *
 pv_chunk_make(struct vm_page *table, u_int line)
 {
-	struct pv_chunk *pc;
+	struct pv_chunk *ck;
 
 	if (table->pg_chunks == NULL) {
 		table->pg_chunks = kmem_alloc(CHUNKS_LEN, PA_ZERO);
 		if (table->pg_chunks == NULL)
 			return NULL;
 	}
-	pc = table->pg_chunks[line];
-	if (pc == NULL) {
-		pc = pool_get(&pv_chunk_pool, PA_ZERO);
-		table->pg_chunks[line] = pc;
+	ck = table->pg_chunks[line];
+	if (ck == NULL) {
+		ck = pool_get(&pv_chunk_pool, PA_ZERO);
+		table->pg_chunks[line] = ck;
 	}
-	return pc;
+	return ck;
 }
 
 int
@@ -98,7 +98,7 @@ pv_enter(struct vm_page *table, u_int idx, struct vm_page *pg)
 {
 	pte_slot_t *slot = &table_slots(table)[idx];
 	u_int bit = 1u << (idx % PTE_PERLINE);
-	struct pv_chunk *pc;
+	struct pv_chunk *ck;
 	struct pv_link *pv;
 	uintptr_t none = 0;
 
@@ -108,12 +108,12 @@ pv_enter(struct vm_page *table, u_int idx, struct vm_page *pg)
 		(uintptr_t)slot, memory_order_acq_rel, memory_order_relaxed))
 		return 0;
 
-	pc = pv_chunk_make(table, idx / PTE_PERLINE);
-	if (pc == NULL)
+	ck = pv_chunk_make(table, idx / PTE_PERLINE);
+	if (ck == NULL)
 		return ENOMEM;
-	KASSERT((pc->pc_used & bit) == 0);
-	pc->pc_used |= bit;
-	pv = &pc->pc_link[idx % PTE_PERLINE];
+	KASSERT((ck->ck_used & bit) == 0);
+	ck->ck_used |= bit;
+	pv = &ck->ck_link[idx % PTE_PERLINE];
 	pv->pv_slot = slot;
 	page_lock(pg, RANK_PV);
 	pv_insert(pg, NULL, pv);
@@ -126,7 +126,7 @@ pv_remove(struct vm_page *table, u_int idx, struct vm_page *pg)
 {
 	pte_slot_t *slot = &table_slots(table)[idx];
 	u_int bit = 1u << (idx % PTE_PERLINE);
-	struct pv_chunk *pc;
+	struct pv_chunk *ck;
 	struct pv_link *pv;
 
 	KASSERT(page_locked(table));
@@ -137,18 +137,18 @@ pv_remove(struct vm_page *table, u_int idx, struct vm_page *pg)
 		return;
 	}
 	KASSERT(table->pg_chunks != NULL);
-	pc = table->pg_chunks[idx / PTE_PERLINE];
-	KASSERT(pc != NULL && (pc->pc_used & bit) != 0);
-	pv = &pc->pc_link[idx % PTE_PERLINE];
+	ck = table->pg_chunks[idx / PTE_PERLINE];
+	KASSERT(ck != NULL && (ck->ck_used & bit) != 0);
+	pv = &ck->ck_link[idx % PTE_PERLINE];
 	KASSERT(pv->pv_slot == slot);
 	page_lock(pg, RANK_PV);
 	pv_unlink(pg, pv);
 	page_unlock(pg, RANK_PV);
 	pv->pv_slot = NULL;
-	pc->pc_used &= ~bit;
-	if (pc->pc_used == 0) {
+	ck->ck_used &= ~bit;
+	if (ck->ck_used == 0) {
 		table->pg_chunks[idx / PTE_PERLINE] = NULL;
-		pool_put(&pv_chunk_pool, pc);
+		pool_put(&pv_chunk_pool, ck);
 	}
 }
 

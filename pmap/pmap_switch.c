@@ -182,5 +182,4 @@ pmap_purge(struct pmap *pm)
 	atomic_store_explicit(&pm->pm_state, PMAP_DETACHED,
 	    memory_order_seq_cst);
 	preempt_enable();
-	count_add(COUNT_PURGE, 1);
 }

@@ -21,7 +21,7 @@ typedef _Atomic(pte_t) pte_slot_t;
  * of one leaf table: link i to entry i of the line.
  *
  * Protection:
- *	v	the lock of the mapped page (RANK_PV)
+ *	v	the lock of the mapped page (RANK_PV); t while not in its list
  *	t	the lock of the table (RANK_TABLE)
  */
 struct pv_link {
@@ -31,8 +31,8 @@ struct pv_link {
 };
 
 struct pv_chunk {
-	struct pv_link pc_link[PTE_PERLINE];
-	u_int pc_used; /* [t] a bit for each link in use */
+	struct pv_link ck_link[PTE_PERLINE];
+	u_int ck_used; /* [t] a bit for each link in use */
 };
 
 extern struct pool pv_chunk_pool;
@@ -40,13 +40,13 @@ extern struct pool pv_chunk_pool;
 /*
  * struct pmap_cpu: what a CPU has loaded, and its part in shootdowns.
  *
- * A CPU that wants others to flush fills pm_req, puts its bit into their
- * boxes, interrupts them and waits until all have left pc_pending.
+ * A CPU that wants others to do something says in pc_flush or pc_kick what,
+ * puts its bit into their boxes, interrupts them and waits until all have left
+ * pc_pending.
  *
  * Protection:
  *	O	the CPU itself, interrupts off
- *	O:a	written so, read anywhere
- *	a	C11 atomic
+ *	a	C11 atomic; O:a is written by the CPU itself, read anywhere
  *	s	the CPU itself while pc_pending is empty; read by those in it
  *	A	asid_lock
  */

@@ -13,7 +13,7 @@ static void
 verify_pv(struct vm_page *table, u_int idx, struct vm_page *pg)
 {
 	pte_slot_t *slot = &table_slots(table)[idx];
-	struct pv_chunk *pc;
+	struct pv_chunk *ck;
 	struct pv_link *pv;
 	u_int found = 0;
 
@@ -26,9 +26,9 @@ verify_pv(struct vm_page *table, u_int idx, struct vm_page *pg)
 		if (pv->pv_slot != slot)
 			continue;
 		KASSERT(table->pg_chunks != NULL);
-		pc = table->pg_chunks[idx / PTE_PERLINE];
-		KASSERT(pc != NULL && pv == &pc->pc_link[idx % PTE_PERLINE]);
-		KASSERT((pc->pc_used >> (idx % PTE_PERLINE) & 1) != 0);
+		ck = table->pg_chunks[idx / PTE_PERLINE];
+		KASSERT(ck != NULL && pv == &ck->ck_link[idx % PTE_PERLINE]);
+		KASSERT((ck->ck_used >> (idx % PTE_PERLINE) & 1) != 0);
 		found++;
 	}
 	page_unlock(pg, RANK_PV);
@@ -40,7 +40,7 @@ static void
 verify_leaf(struct vm_page *table)
 {
 	pte_slot_t *slots = table_slots(table);
-	struct pv_chunk *pc;
+	struct pv_chunk *ck;
 	uint64_t lines = 0;
 	u_int idx, line, n = 0;
 	pte_t pte;
@@ -52,9 +52,9 @@ verify_leaf(struct vm_page *table)
 			KASSERT(pte == 0);
 			if (table->pg_chunks == NULL)
 				continue;
-			pc = table->pg_chunks[line];
-			KASSERT(pc == NULL ||
-				(pc->pc_used >> (idx % PTE_PERLINE) & 1) == 0);
+			ck = table->pg_chunks[line];
+			KASSERT(ck == NULL ||
+				(ck->ck_used >> (idx % PTE_PERLINE) & 1) == 0);
 			continue;
 		}
 		n++;

@@ -2,9 +2,11 @@
  * uvm_amap.c: anonymous memory.  <uvm/amap.h> has the structures and the
  * rules about who may change what.
  *
- * Locks: am_lock guards the slots.  An amap whose count is zero is out of
- * reach, once it is off the list of its object, and is taken apart without
- * any.  amap_truncate() comes from the object, against the order: it takes a
+ * Locks: am_lock guards the slots.  Where slots go from one amap to another
+ * both are locked, the lower or older one first: the other is known to its
+ * object's list, if to nobody else.  An amap whose count is zero is out of
+ * reach, once it is off that list, and is taken apart without any lock.
+ * amap_truncate() comes from the object, against the order: it takes a
  * reference under the object's lock, lets go of it, and then locks the amap.
  */
 #include <uvm/amap.h>
@@ -181,33 +183,34 @@ amap_range_empty(struct vm_amap *am, uint64_t slot, uint64_t n)
 	return radix_next(&am->am_anons, &i) == NULL || i - slot >= n;
 }
 
+static void
+share_one(void *arg __unused, uint64_t slot __unused, void *v)
+{
+	struct vm_anon *an = v;
+
+	refcount_acquire(&an->an_refs);
+}
+
 struct vm_amap *
 amap_copy(struct vm_amap *old, uint64_t slot, uint64_t n)
 {
 	struct vm_amap *am;
-	struct vm_anon *an;
-	uint64_t i;
+	int error;
 
+	KASSERT(n > 0);
 	am = amap_create(old->am_obj);
 	if (am == NULL)
 		return NULL;
-	/*
-	 * Slots of a shared amap may be replaced but for this lock; nobody
-	 * else knows the new one, but an amap is locked when it is written.
-	 */
-	rw_read_enter(&old->am_lock);
-	for (i = slot;
-	     (an = radix_next(&old->am_anons, &i)) != NULL && i - slot < n;
-	     i++) {
-		refcount_acquire(&an->an_refs);
-		if (radix_insert(&am->am_anons, i, an) != 0) {
-			uvm_anon_rele(an);
-			rw_exit(&old->am_lock);
-			amap_free(am);
-			return NULL;
-		}
-	}
+	rw_write_enter(&old->am_lock);
+	rw_write_enter_nested(&am->am_lock);
+	error = radix_copy(&old->am_anons, slot, slot + (n - 1), &am->am_anons,
+	    share_one, NULL);
+	rw_exit(&am->am_lock);
 	rw_exit(&old->am_lock);
+	if (error != 0) {
+		amap_free(am);
+		return NULL;
+	}
 	return am;
 }
 
@@ -229,15 +232,16 @@ amap_split(struct vm_amap *am, uint64_t slot, struct vm_amap **highp)
 {
 	struct vm_amap *high;
 	uint64_t i = slot;
+	bool empty;
 	int error;
 
-	rw_write_enter(&am->am_lock);
-	if (radix_next(&am->am_anons, &i) == NULL) {
-		rw_exit(&am->am_lock);
+	rw_read_enter(&am->am_lock);
+	empty = radix_next(&am->am_anons, &i) == NULL;
+	rw_exit(&am->am_lock);
+	if (empty) {
 		*highp = NULL;
 		return 0;
 	}
-	rw_exit(&am->am_lock);
 	high = amap_create(am->am_obj);
 	if (high == NULL)
 		return ENOMEM;
@@ -245,7 +249,9 @@ amap_split(struct vm_amap *am, uint64_t slot, struct vm_amap **highp)
 	    atomic_load_explicit(&am->am_flags, memory_order_relaxed),
 	    memory_order_relaxed);
 	rw_write_enter(&am->am_lock);
+	rw_write_enter_nested(&high->am_lock);
 	error = radix_split(&am->am_anons, slot, &high->am_anons);
+	rw_exit(&high->am_lock);
 	rw_exit(&am->am_lock);
 	if (error != 0) {
 		amap_free(high);
@@ -276,7 +282,9 @@ amap_join(struct vm_amap *low, struct vm_amap *high)
 
 	KASSERT(low->am_obj == high->am_obj);
 	rw_write_enter(&low->am_lock);
+	rw_write_enter_nested(&high->am_lock);
 	error = radix_join(&low->am_anons, &high->am_anons);
+	rw_exit(&high->am_lock);
 	rw_exit(&low->am_lock);
 	if (error != 0)
 		return error;

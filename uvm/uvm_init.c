@@ -3,6 +3,8 @@
  */
 #include <uvm/uvm.h>
 
+#include <phys/pool.h>
+
 #include "uvm_local.h"
 
 const struct uvm_upcalls *uvm_upcalls;
@@ -20,10 +22,12 @@ uvm_init(void)
 void
 uvm_stats(struct uvm_stats *st)
 {
+	pool_drain_all();
 	st->us_total = phys_total();
-	st->us_free = phys_free_count();
+	st->us_slack = pool_slack();
+	st->us_free = phys_free_count() + st->us_slack;
 	st->us_anon = phys_kind_count(PK_ANON);
 	st->us_object = phys_kind_count(PK_OBJECT);
-	st->us_kernel = phys_kind_count(PK_KERNEL);
+	st->us_kernel = phys_kind_count(PK_KERNEL) - st->us_slack;
 	st->us_table = phys_kind_count(PK_TABLE);
 }

@@ -117,8 +117,9 @@ void uvm_tree_verify(const struct vm_map *map);
  * uvm_entries_alike: equal in all that a program can tell, and contiguous;
  *	whether the amaps fit is another question.
  *
- * uvm_map_clip: split the entry that has va inside it, if one has.  ENOMEM:
- *	nothing changed; count is checked unless force.
+ * uvm_map_clip: split e at va, which lies inside it, so that e ends there and
+ *	its ve_next begins.  ENOMEM: nothing changed; the limit of entries
+ *	is checked unless force.
  * uvm_map_insert: put e, which lies in free space, into the map, merging it
  *	with its neighbours; returns the entry that now covers it.
  * uvm_map_simplify: merge what can be merged in [start, end] and at its ends.
@@ -141,7 +142,8 @@ int uvm_entry_own(struct vm_entry *e);
 bool uvm_entry_extends(const struct vm_entry *e, uint64_t slot, uint64_t n);
 bool uvm_entries_alike(const struct vm_entry *a, const struct vm_entry *b);
 
-int uvm_map_clip(struct vm_map *map, vaddr_t va, bool force);
+int uvm_map_clip(struct vm_map *map, struct vm_entry *e, vaddr_t va,
+    bool force);
 struct vm_entry *uvm_map_insert(struct vm_map *map, struct vm_entry *e);
 void uvm_map_simplify(struct vm_map *map, vaddr_t start, vaddr_t end);
 int uvm_map_unmap(struct vm_map *map, vaddr_t start, vaddr_t end,

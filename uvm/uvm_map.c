@@ -343,29 +343,39 @@ uvm_map_simplify(struct vm_map *map, vaddr_t start, vaddr_t end)
 struct vm_entry *
 uvm_map_insert(struct vm_map *map, struct vm_entry *e)
 {
-	struct vm_entry *prev;
+	struct vm_entry *prev, *next;
 
 	KASSERT(rw_write_held(&map->vm_lock));
 	prev = uvm_tree_prev(map, e->ve_start);
 	if (prev != NULL && merge_fits(prev, e)) {
 		absorb(map, prev, e);
-		e = prev;
-	} else
-		uvm_tree_insert(map, e, prev);
-	merge_next(map, e);
+		(void)merge_next(map, prev);
+		return prev;
+	}
+	next = prev == NULL ? map->vm_first : prev->ve_next;
+	if (next != NULL && merge_fits(e, next)) {
+		/* The same, the other way round: next is in the tree. */
+		next->ve_amap = e->ve_amap;
+		next->ve_flags = e->ve_flags;
+		next->ve_off = e->ve_off;
+		e->ve_amap = NULL;
+		uvm_tree_resize(map, next, e->ve_start, next->ve_end);
+		drop_object(e);
+		uvm_entry_free(e);
+		return next;
+	}
+	uvm_tree_insert(map, e, prev);
 	return e;
 }
 
 int
-uvm_map_clip(struct vm_map *map, vaddr_t va, bool force)
+uvm_map_clip(struct vm_map *map, struct vm_entry *e, vaddr_t va, bool force)
 {
-	struct vm_entry *e, *new;
+	struct vm_entry *new;
 	int error;
 
 	KASSERT(rw_write_held(&map->vm_lock));
-	e = uvm_map_lookup(map, va);
-	if (e == NULL || e->ve_start == va)
-		return 0;
+	KASSERT(e->ve_start < va && va < e->ve_end);
 	if (!force && map->vm_nentries >= uvm_map_count_max)
 		return ENOMEM;
 	new = uvm_entry_alloc();
@@ -417,11 +427,43 @@ unmap_pages(struct vm_map *map, vaddr_t start, vaddr_t end)
 	pmap_remove(map->vm_pmap, start, end);
 }
 
+/*
+ * Clip so that no entry reaches over the ends of [start, end), in which some
+ * are.  *firstp is the first inside, *stopp the first behind, or NULL.
+ * ENOMEM: nothing changed.
+ */
+static int
+isolate(struct vm_map *map, vaddr_t start, vaddr_t end,
+    struct vm_entry **firstp, struct vm_entry **stopp)
+{
+	struct vm_entry *first = *firstp, *last;
+	int error;
+
+	for (last = first;
+	     last->ve_next != NULL && last->ve_next->ve_start < end;)
+		last = last->ve_next;
+	/* Only a hole in the middle of an entry makes one more of them. */
+	if (first->ve_start < start && end < first->ve_end &&
+	    map->vm_nentries >= uvm_map_count_max)
+		return ENOMEM;
+	error = 0;
+	if (end < last->ve_end)
+		error = uvm_map_clip(map, last, end, true);
+	*stopp = last->ve_next;
+	if (error == 0 && first->ve_start < start) {
+		error = uvm_map_clip(map, first, start, true);
+		*firstp = first->ve_next;
+	}
+	if (error != 0)
+		uvm_map_simplify(map, start, end);
+	return error;
+}
+
 int
 uvm_map_unmap(struct vm_map *map, vaddr_t start, vaddr_t end,
     struct vm_entry **dead)
 {
-	struct vm_entry *e, *next, **tail;
+	struct vm_entry *e, *next, *stop;
 	bool touched;
 	int error;
 
@@ -430,29 +472,17 @@ uvm_map_unmap(struct vm_map *map, vaddr_t start, vaddr_t end,
 	e = uvm_map_next(map, start);
 	if (e == NULL || e->ve_start >= end)
 		return 0;
-	/* Only a hole in the middle of an entry makes one more of them. */
-	if (e->ve_start < start && end < e->ve_end &&
-	    map->vm_nentries >= uvm_map_count_max)
-		return ENOMEM;
-	error = uvm_map_clip(map, start, true);
-	if (error == 0)
-		error = uvm_map_clip(map, end, true);
-	if (error != 0) {
-		uvm_map_simplify(map, start, end);
+	error = isolate(map, start, end, &e, &stop);
+	if (error != 0)
 		return error;
-	}
-
-	/* What has neither amap nor object was never mapped. */
 	touched = false;
-	for (tail = dead; *tail != NULL; tail = &(*tail)->ve_next)
-		;
-	for (e = uvm_map_next(map, start); e != NULL && e->ve_start < end;
-	     e = next) {
+	for (; e != stop; e = next) {
 		next = e->ve_next;
+		/* What has neither amap nor object was never mapped. */
 		touched |= e->ve_amap != NULL || e->ve_obj != NULL;
 		uvm_tree_remove(map, e);
-		*tail = e;
-		tail = &e->ve_next;
+		e->ve_next = *dead;
+		*dead = e;
 	}
 	if (touched)
 		unmap_pages(map, start, end);

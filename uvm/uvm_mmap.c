@@ -55,12 +55,17 @@ range_apply(struct vm_map *map, vaddr_t start, vaddr_t end,
 			va = e->ve_start;
 			continue;
 		}
-		error = uvm_map_clip(map, va, false);
-		if (error == 0)
-			error = uvm_map_clip(map, end, false);
-		if (error != 0)
-			break;
-		e = uvm_map_lookup(map, va);
+		if (e->ve_start < va) {
+			error = uvm_map_clip(map, e, va, false);
+			if (error != 0)
+				break;
+			e = e->ve_next;
+		}
+		if (end < e->ve_end) {
+			error = uvm_map_clip(map, e, end, false);
+			if (error != 0)
+				break;
+		}
 		va = e->ve_end;
 		error = op->ro_fn(map, e, op);
 	}

@@ -328,6 +328,104 @@ radix_wipe(struct radix *rx, void (*fn)(void *, uint64_t, void *), void *arg)
 	}
 }
 
+/* The slots of n that reach into [first, last], which n does. */
+static uint64_t
+slots_within(const struct radix_node *n, uint64_t first, uint64_t last)
+{
+	uint64_t mask = ~(uint64_t)0;
+
+	if (first > n->rn_base)
+		mask <<= slot_of(n, first);
+	if (last < node_last(n))
+		mask &= ~(uint64_t)0 >> (RX_SLOTS - 1 - slot_of(n, last));
+	return mask;
+}
+
+/* A copy on its way: a node, its copy, and the slots still to do. */
+struct copying {
+	const struct radix_node *src;
+	struct radix_node *dst;
+	uint64_t todo;
+};
+
+/* Begin to copy n, whose copy is to hang at *link. */
+static int
+copy_push(struct copying *c, const struct radix_node *n, void **link,
+    uint64_t first, uint64_t last)
+{
+	c->src = n;
+	c->dst = node_alloc(n->rn_base, n->rn_shift);
+	if (c->dst == NULL)
+		return ENOMEM;
+	c->todo = n->rn_used & slots_within(n, first, last);
+	*link = c->dst;
+	return 0;
+}
+
+/* The copy at *link is done.  False: nothing was in the range; it is gone. */
+static bool
+copy_pop(void **link)
+{
+	struct radix_node *n = *link;
+
+	if (n->rn_used == 0)
+		*link = NULL;
+	else if (!is_leaf(n) && (n->rn_used & (n->rn_used - 1)) == 0)
+		*link = n->rn_slot[first_slot(n->rn_used)];
+	else
+		return true;
+	pool_put(&radix_pool, n);
+	return *link != NULL;
+}
+
+int
+radix_copy(const struct radix *rx, uint64_t first, uint64_t last,
+    struct radix *copy, void (*fn)(void *, uint64_t, void *), void *arg)
+{
+	struct copying path[RX_DEPTH], *p;
+	struct radix_node *n;
+	u_int depth, s;
+
+	KASSERT(radix_empty(copy));
+	n = rx->rx_root;
+	if (n == NULL || n->rn_base > last || node_last(n) < first)
+		return 0;
+	if (copy_push(&path[0], n, &copy->rx_root, first, last) != 0)
+		return ENOMEM;
+	for (depth = 1; depth > 0;) {
+		p = &path[depth - 1];
+		if (p->todo == 0) {
+			depth--;
+			if (depth == 0) {
+				(void)copy_pop(&copy->rx_root);
+				break;
+			}
+			n = path[depth - 1].dst;
+			s = slot_of(n, p->dst->rn_base);
+			if (!copy_pop(&n->rn_slot[s]))
+				n->rn_used &= ~slot_bit(s);
+			continue;
+		}
+		s = first_slot(p->todo);
+		p->todo &= p->todo - 1;
+		n = p->src->rn_slot[s];
+		if (is_leaf(p->src)) {
+			fn(arg, p->src->rn_base + s, n);
+			node_set(p->dst, s, n);
+			continue;
+		}
+		if (n->rn_base > last || node_last(n) < first)
+			continue;
+		KASSERT(depth < RX_DEPTH);
+		if (copy_push(&path[depth], n, &p->dst->rn_slot[s], first,
+			last) != 0)
+			return ENOMEM;
+		p->dst->rn_used |= slot_bit(s);
+		depth++;
+	}
+	return 0;
+}
+
 /*
  * Restore the invariants of *link after its slot s may have become empty:
  * without children it goes, with an only one that takes its place.

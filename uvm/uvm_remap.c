@@ -197,6 +197,16 @@ move_entries(struct remap *re)
 	}
 }
 
+/* Make va a border of entries, if it lies inside one. */
+static int
+clip_at(struct vm_map *map, vaddr_t va)
+{
+	struct vm_entry *e = uvm_map_lookup(map, va);
+
+	return e == NULL || e->ve_start == va ? 0
+					      : uvm_map_clip(map, e, va, false);
+}
+
 static int
 move(struct remap *re)
 {
@@ -211,9 +221,9 @@ move(struct remap *re)
 			return error;
 		re->re_oldlen = re->re_newlen;
 	}
-	error = uvm_map_clip(map, re->re_old, false);
+	error = clip_at(map, re->re_old);
 	if (error == 0)
-		error = uvm_map_clip(map, re->re_old + re->re_oldlen, false);
+		error = clip_at(map, re->re_old + re->re_oldlen);
 	if (error == 0)
 		error = make_room(re);
 	if (error != 0) {

@@ -7,7 +7,8 @@
  * ve_maxgap is the largest ve_gap of the subtree.  The room before the first
  * entry belongs to no gap.
  *
- * Locks: the map's, for writing by what changes the tree, else in any mode.
+ * Locks: the map's, for writing by what changes the tree, else in any mode; the
+ * callers in uvm_map.c assert it in every build.
  */
 #include <uvm/map.h>
 
@@ -133,19 +134,25 @@ rebalance(struct vm_map *map, struct vm_entry *e)
 	return e;
 }
 
-/* Do so from e to the root, as far as it makes a difference. */
+/*
+ * Do so from e upward: as far as must, an ancestor of e or NULL, and from
+ * there on as long as it makes a difference.
+ */
 static void
-fix_upward(struct vm_map *map, struct vm_entry *e)
+fix_upward(struct vm_map *map, struct vm_entry *e, const struct vm_entry *must)
 {
 	struct vm_entry *top;
 	vsize_t oldgap;
 	u_int oldheight;
 
 	for (; e != NULL; e = top->ve_parent) {
+		if (e == must)
+			must = NULL;
 		oldheight = e->ve_height;
 		oldgap = e->ve_maxgap;
 		top = rebalance(map, e);
-		if (top->ve_height == oldheight && top->ve_maxgap == oldgap)
+		if (must == NULL && top->ve_height == oldheight &&
+		    top->ve_maxgap == oldgap)
 			break;
 	}
 }
@@ -157,7 +164,7 @@ gap_changed(struct vm_map *map, struct vm_entry *e)
 	if (e == NULL)
 		return;
 	e->ve_gap = gap_behind(map, e);
-	fix_upward(map, e);
+	fix_upward(map, e, NULL);
 }
 
 void
@@ -165,7 +172,7 @@ uvm_tree_insert(struct vm_map *map, struct vm_entry *e, struct vm_entry *prev)
 {
 	struct vm_entry *next;
 
-	KASSERT(rw_write_held(&map->vm_lock));
+	KDASSERT(rw_write_held(&map->vm_lock));
 	KASSERT(e->ve_start < e->ve_end);
 	next = prev == NULL ? map->vm_first : prev->ve_next;
 	KASSERT(prev == NULL || prev->ve_end <= e->ve_start);
@@ -194,8 +201,11 @@ uvm_tree_insert(struct vm_map *map, struct vm_entry *e, struct vm_entry *prev)
 	}
 	e->ve_height = 0;
 	e->ve_maxgap = 0;
-	gap_changed(map, e);
-	gap_changed(map, prev);
+	e->ve_gap = gap_behind(map, e);
+	if (prev != NULL)
+		prev->ve_gap = gap_behind(map, prev);
+	/* In the tree, prev is above the leaf that follows it. */
+	fix_upward(map, e, prev);
 	map->vm_nentries++;
 	map->vm_size += e->ve_end - e->ve_start;
 	if ((e->ve_flags & VE_GROWSDOWN) != 0)
@@ -203,44 +213,61 @@ uvm_tree_insert(struct vm_map *map, struct vm_entry *e, struct vm_entry *prev)
 		    memory_order_relaxed);
 }
 
+/*
+ * Take e, which has two children, out of the tree: the next in order, which
+ * has no left child, takes its place.
+ */
+static void
+replace_by_next(struct vm_map *map, struct vm_entry *e)
+{
+	struct vm_entry *next = e->ve_next, *from;
+
+	KASSERT(next->ve_left == NULL);
+	from = next->ve_parent;
+	if (from == e)
+		from = next;
+	else {
+		replace_child(map, from, next, next->ve_right);
+		next->ve_right = e->ve_right;
+		next->ve_right->ve_parent = next;
+	}
+	next->ve_left = e->ve_left;
+	next->ve_left->ve_parent = next;
+	next->ve_height = e->ve_height;
+	next->ve_maxgap = e->ve_maxgap;
+	replace_child(map, e->ve_parent, e, next);
+	fix_upward(map, from, next);
+}
+
 void
 uvm_tree_remove(struct vm_map *map, struct vm_entry *e)
 {
-	struct vm_entry *prev = e->ve_prev, *next = e->ve_next, *from;
+	struct vm_entry *prev = e->ve_prev, *next = e->ve_next, *parent;
 
-	KASSERT(rw_write_held(&map->vm_lock));
+	KDASSERT(rw_write_held(&map->vm_lock));
 	KASSERT(map->vm_nentries > 0);
-	if (e->ve_left == NULL || e->ve_right == NULL) {
-		from = e->ve_parent;
-		replace_child(map, from, e,
-		    e->ve_left != NULL ? e->ve_left : e->ve_right);
-	} else {
-		/* The next in order has no left child: it takes e's place. */
-		KASSERT(next->ve_left == NULL);
-		from = next->ve_parent;
-		if (from == e)
-			from = next;
-		else {
-			replace_child(map, from, next, next->ve_right);
-			next->ve_right = e->ve_right;
-			next->ve_right->ve_parent = next;
-		}
-		next->ve_left = e->ve_left;
-		next->ve_left->ve_parent = next;
-		next->ve_height = e->ve_height;
-		next->ve_maxgap = e->ve_maxgap;
-		replace_child(map, e->ve_parent, e, next);
-	}
 	if (prev == NULL)
 		map->vm_first = next;
 	else
 		prev->ve_next = next;
 	if (next != NULL)
 		next->ve_prev = prev;
-	fix_upward(map, from);
-	/* If it took e's place, what it says of its new subtree is stale. */
-	gap_changed(map, next);
-	gap_changed(map, prev);
+	if (prev != NULL)
+		prev->ve_gap = gap_behind(map, prev);
+
+	parent = e->ve_parent;
+	if (e->ve_left == NULL) {
+		/* prev, if any, is above. */
+		replace_child(map, parent, e, e->ve_right);
+		fix_upward(map, parent, prev);
+	} else if (e->ve_right == NULL) {
+		/* prev is below. */
+		replace_child(map, parent, e, e->ve_left);
+		fix_upward(map, prev, parent);
+	} else {
+		replace_by_next(map, e);
+		fix_upward(map, prev, NULL);
+	}
 	map->vm_nentries--;
 	map->vm_size -= e->ve_end - e->ve_start;
 	if ((e->ve_flags & VE_GROWSDOWN) != 0)
@@ -254,7 +281,7 @@ void
 uvm_tree_resize(struct vm_map *map, struct vm_entry *e, vaddr_t start,
     vaddr_t end)
 {
-	KASSERT(rw_write_held(&map->vm_lock));
+	KDASSERT(rw_write_held(&map->vm_lock));
 	KASSERT(start < end);
 	KASSERT(start >= room_start(map, e));
 	KASSERT(e->ve_next == NULL || end <= e->ve_next->ve_start);
@@ -270,7 +297,7 @@ uvm_tree_reset(struct vm_map *map)
 {
 	struct vm_entry *list = map->vm_first;
 
-	KASSERT(rw_write_held(&map->vm_lock));
+	KDASSERT(rw_write_held(&map->vm_lock));
 	map->vm_root = NULL;
 	map->vm_first = NULL;
 	map->vm_nentries = 0;
@@ -284,7 +311,7 @@ uvm_map_next(struct vm_map *map, vaddr_t va)
 {
 	struct vm_entry *e, *found;
 
-	KASSERT(rw_held(&map->vm_lock));
+	KDASSERT(rw_held(&map->vm_lock));
 	found = NULL;
 	for (e = map->vm_root; e != NULL;) {
 		if (e->ve_end > va) {
@@ -312,7 +339,7 @@ uvm_tree_prev(const struct vm_map *map, vaddr_t va)
 {
 	struct vm_entry *e, *found;
 
-	KASSERT(rw_held(&map->vm_lock));
+	KDASSERT(rw_held(&map->vm_lock));
 	found = NULL;
 	for (e = map->vm_root; e != NULL;) {
 		if (e->ve_start <= va) {
@@ -358,7 +385,7 @@ uvm_tree_space(const struct vm_map *map, vsize_t len, vaddr_t limit,
 	struct vm_entry *e;
 	vaddr_t end;
 
-	KASSERT(rw_held(&map->vm_lock));
+	KDASSERT(rw_held(&map->vm_lock));
 	KASSERT(len > 0);
 	limit = MIN(limit, map->vm_max);
 	if (limit < map->vm_min || limit - map->vm_min < len)
@@ -393,7 +420,7 @@ uvm_tree_free(const struct vm_map *map, vaddr_t va, vsize_t len)
 {
 	struct vm_entry *prev, *next;
 
-	KASSERT(rw_held(&map->vm_lock));
+	KDASSERT(rw_held(&map->vm_lock));
 	if (va < map->vm_min || va > map->vm_max || map->vm_max - va < len)
 		return false;
 	prev = uvm_tree_prev(map, va);

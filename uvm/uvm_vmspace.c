@@ -143,8 +143,8 @@ uvmspace_note_rss(struct vmspace *vm)
 }
 
 /*
- * The steps are those of ARCHITECTURE, section "The life cycle contract",
- * from 2 on; each relies on the one before.
+ * The steps are numbered as in docs/design/architecture.md, "The end of an
+ * address space"; each relies on the one before.
  */
 void
 uvmspace_purge(struct vmspace *vm)
@@ -176,7 +176,7 @@ uvmspace_purge(struct vmspace *vm)
 	KASSERT(map->vm_state == VM_LIVE);
 	uvmspace_note_rss(vm);
 	map->vm_state = VM_PURGING;
-	/* 4, 7: all translations and their tables, by what is populated. */
+	/* 4: all translations and their tables, by what is populated. */
 	pmap_remove_all(map->vm_pmap);
 	/* 5: the entries, by address alone. */
 	dead = purge_entries(map);
@@ -185,6 +185,7 @@ uvmspace_purge(struct vmspace *vm)
 	/* 6: what they refer to; may sleep. */
 	uvm_entries_drop(dead);
 
+	/* 7 */
 	rw_write_enter(&map->vm_lock);
 	map->vm_state = VM_DEAD;
 	rw_exit(&map->vm_lock);

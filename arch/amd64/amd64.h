@@ -90,7 +90,6 @@
 #define MSR_EFER      0xc0000080
 #define MSR_STAR      0xc0000081
 #define MSR_LSTAR     0xc0000082
-#define MSR_CSTAR     0xc0000083
 #define MSR_SFMASK    0xc0000084
 #define MSR_FS_BASE   0xc0000100
 #define MSR_GS_BASE   0xc0000101
@@ -156,12 +155,17 @@ struct md_frame {
 	uint64_t f_r11;
 	uint64_t f_rcx;
 	uint64_t f_rax;
-	uint64_t f_rdi;
-	uint64_t f_rsi;
-	uint64_t f_rdx;
-	uint64_t f_r10;
-	uint64_t f_r8;
-	uint64_t f_r9;
+	union {
+		uintptr_t f_args[6]; /* of a system call */
+		struct {
+			uint64_t f_rdi;
+			uint64_t f_rsi;
+			uint64_t f_rdx;
+			uint64_t f_r10;
+			uint64_t f_r8;
+			uint64_t f_r9;
+		};
+	};
 	uint64_t f_num;
 	uint64_t f_err;
 	uint64_t f_rip;

@@ -127,24 +127,6 @@ md_frame_enter(void)
 	md_exit_user(td->td_frame);
 }
 
-long
-md_frame_call(const struct md_frame *f, uintptr_t args[6])
-{
-	args[0] = f->f_rdi;
-	args[1] = f->f_rsi;
-	args[2] = f->f_rdx;
-	args[3] = f->f_r10;
-	args[4] = f->f_r8;
-	args[5] = f->f_r9;
-	return (long)f->f_rax;
-}
-
-void
-md_frame_result(struct md_frame *f, long result)
-{
-	f->f_rax = (uint64_t)result;
-}
-
 void
 md_frame_restart(struct md_frame *f, long number)
 {

@@ -205,47 +205,66 @@ md_user_return(struct thread *td, struct md_frame *f)
 	thread_user_enter(td);
 }
 
-void
-md_trap_syscall(struct md_frame *f)
+/* The usual way out, where there is nothing to do but go. */
+static inline void
+user_leave(struct thread *td, struct md_frame *f)
 {
-	struct thread *td = md_curthread();
-
-	thread_user_exit(td);
-	intr_on();
-	kern_syscall(f);
 	intr_off();
-	if (__predict_true(!ast_need(td)))
+	if (__predict_true(!ast_need(td) && f->f_rip >> 47 == 0))
 		thread_user_enter(td);
 	else
 		md_user_return(td, f);
 }
 
 void
-md_trap_user(struct md_frame *f)
+md_trap_syscall(struct md_frame *f)
 {
 	struct thread *td = md_curthread();
-	uint64_t info = 0;
+	long result;
 
-	/* Before anything else can fault or trap: it would replace them. */
-	if (f->f_num == VEC_PF)
-		info = read_cr2();
-	else if (f->f_num == 1) {
-		__asm__ volatile("movq %%dr6, %0" : "=r"(info));
+	thread_user_exit(td);
+	intr_on();
+	result = kern_syscall((long)f->f_rax, f->f_args);
+	if (__predict_true(result != -EJUSTRETURN))
+		f->f_rax = (uint64_t)result;
+	user_leave(td, f);
+}
+
+/* Interrupts and exceptions of a program but page faults. */
+static __noinline void
+trap_user_other(struct thread *td, struct md_frame *f)
+{
+	uint64_t dr6 = 0;
+
+	/* At once: another debug exception would add to it. */
+	if (f->f_num == 1) {
+		__asm__ volatile("movq %%dr6, %0" : "=r"(dr6));
 		__asm__ volatile("movq %0, %%dr6" : : "r"(0ul));
 	}
 	thread_user_exit(td);
-
 	if (f->f_num >= IRQ_BASE)
 		interrupt(f->f_num);
 	else {
 		intr_on();
-		if (f->f_num == VEC_PF) {
-			KASSERT((f->f_err & PF_RSVD) == 0);
-			kern_user_fault(f, info, fault_access(f->f_err));
-		} else
-			user_exception(f, info);
+		user_exception(f, dr6);
 	}
-	md_user_return(td, f);
+}
+
+void
+md_trap_user(struct md_frame *f)
+{
+	struct thread *td = md_curthread();
+	vaddr_t va;
+
+	if (__predict_true(f->f_num == VEC_PF)) {
+		va = read_cr2();
+		thread_user_exit(td);
+		intr_on();
+		KASSERT((f->f_err & PF_RSVD) == 0);
+		kern_user_fault(f, va, fault_access(f->f_err));
+	} else
+		trap_user_other(td, f);
+	user_leave(td, f);
 }
 
 /* Where a copy routine continues that cannot go on at pc; 0: not one. */

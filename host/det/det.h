@@ -147,7 +147,8 @@ void det_cpu_start(unsigned cpu);
 
 /*
  * Everything so far was preparation: remember the state of the machine.  Each
- * execution starts by returning from this call.  CPU 0, once.
+ * execution starts by returning from this call.  Once; until then CPUs take
+ * turns in a fixed way.
  */
 void det_snapshot(void);
 
@@ -170,6 +171,7 @@ unsigned det_choose(unsigned n, const char *what);
  */
 void det_point(const void *addr, bool write, const char *what);
 void det_relax(void);
+void det_touch(const void *addr);
 
 /*
  * Interrupts.  A line that is raised at a CPU arrives at one of the CPU's
@@ -186,10 +188,16 @@ void det_intr_restore(bool enable);
 bool det_intr_enabled(void);
 void det_idle(void);
 
+/* No step until no other CPU can make one. */
+void det_calm(void);
+
 /*
  * Stacks.  det_ctx_make: *sp such that a switch to it calls fn(arg) on the
  *	stack [lo, lo + len), with nowhere to return to.
- * det_ctx_switch: save this context in *from and go to to.  On one CPU.
+ * det_ctx_switch: save this context in *from and go to to.
+ * det_thread_switch: the same, on a CPU, from one thread to another: *from is
+ *	saved to be undone.
+ * det_boot_stack: where a CPU's first stack is.
  * det_stack_add: contexts run on [lo, lo + len) and leave their stack
  *	pointer in *sp when they are not running.
  * det_stack_remove: no more.
@@ -197,6 +205,8 @@ void det_idle(void);
 void det_ctx_make(void **sp, void *lo, size_t len, void (*fn)(void *),
     void *arg);
 void det_ctx_switch(void **from, void *to);
+void det_thread_switch(void **from, void *to);
+void *det_boot_stack(unsigned cpu, size_t *len);
 void det_stack_add(void *lo, size_t len, void **sp);
 void det_stack_remove(void *lo);
 
@@ -204,15 +214,19 @@ void det_stack_remove(void *lo);
  * Memory that code without instrumentation touches.
  *
  * det_access: about to read or write [p, p + len); checked and, before a
- *	write, saved to be undone.
+ *	write, saved to be undone.  det_access_at: on behalf of code at pc.
  * det_save: about to change state that is not the machine's own (the port's):
  *	saved to be undone, not checked.
+ * det_region: [p, p + len) is port state, copied at the snapshot and put back
+ *	before each execution.  Before the snapshot.
  * det_mem_free: [p, p + len) is freed: a write, and no access is legal until
  *	det_mem_alloc().  The allocator itself may go on using it.
  * det_allocator: code in [start, end) is the allocator.
  */
 void det_access(const void *p, size_t len, bool write);
+void det_access_at(const void *p, size_t len, bool write, uintptr_t pc);
 void det_save(void *p, size_t len);
+void det_region(void *p, size_t len);
 void det_mem_alloc(const void *p, size_t len);
 void det_mem_free(const void *p, size_t len);
 void det_allocator(const void *start, const void *end);

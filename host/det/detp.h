@@ -178,6 +178,7 @@ enum vstate {
 	V_READY, /* can take a step */
 	V_RELAX, /* waits for a store to one of v_seen */
 	V_IDLE,	 /* waits for an interrupt */
+	V_CALM,	 /* waits until nobody else can make a step */
 	V_DONE
 };
 
@@ -297,6 +298,7 @@ uint32_t loc_get(uintptr_t a, unsigned size);
 #define LOC_NONE 2 /* the first ordinary one */
 void view_join(struct view *a, const struct view *b);
 bool weak_stale(struct vcpu *v);
+void note_seen(struct vcpu *v, uint32_t loc, uint32_t writes);
 
 enum rmw { RMW_XCHG, RMW_ADD, RMW_SUB, RMW_AND, RMW_OR, RMW_XOR, RMW_NAND };
 uint64_t atomic_load_at(uintptr_t a, unsigned size, int order, uintptr_t pc);
@@ -315,7 +317,7 @@ void shadow_forget(void);  /* all clocks; they start again */
 void share_forget(void);
 uint64_t share_digest(void);
 void undo_all(void);	   /* restore memory */
-void undo_word(uintptr_t a);
+void undo_word(uintptr_t a, bool pair); /* before it is written */
 void plain_slow(uintptr_t a, size_t len, bool write, uintptr_t pc);
 void plain_range(uintptr_t a, size_t len, bool write, uintptr_t pc);
 void plain_atomic(struct loc *l, struct vcpu *v, bool write, uintptr_t pc);

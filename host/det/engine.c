@@ -53,13 +53,23 @@ struct stack {
 	void **st_sp;
 };
 static struct stack stacks[NSTACKS];
+static char *boot_stacks[DET_MAXCPU];
 static unsigned nstacks;
+
+/* Port state. */
+#define NREGIONS 32
+static struct {
+	void *rg_at;
+	char *rg_copy;
+	size_t rg_len;
+} regions[NREGIONS];
+static unsigned nregions;
 
 /* The snapshot. */
 static struct {
 	struct vcpu s_vcpus[DET_MAXCPU];
 	struct stack s_stacks[NSTACKS];
-	unsigned s_nstacks, s_nsaved;
+	unsigned s_nstacks, s_nsaved, s_cpu;
 	uint64_t s_ready, s_relaxed, s_intr_on, s_irq_at;
 	struct {
 		char *sv_at, *sv_copy;
@@ -100,6 +110,43 @@ det_stack_add(void *lo, size_t len, void **sp)
 	stacks[nstacks++].st_sp = sp;
 	/* Code without instrumentation is about to write there. */
 	det_save(lo, len);
+}
+
+void *
+det_boot_stack(unsigned cpu, size_t *len)
+{
+	*len = BOOTSTACK;
+	return boot_stacks[cpu];
+}
+
+void
+det_region(void *p, size_t len)
+{
+	unsigned i;
+
+	for (i = 0; i < nregions && regions[i].rg_at != p; i++)
+		continue;
+	if (i == NREGIONS || exploring)
+		abort();
+	if (i == nregions)
+		nregions++;
+	free(regions[i].rg_copy);
+	regions[i].rg_at = p;
+	regions[i].rg_len = len;
+	regions[i].rg_copy = malloc(len);
+	if (regions[i].rg_copy == NULL)
+		abort();
+}
+
+/* Contexts keep their number: a preempted thread is still in its handler. */
+void
+det_thread_switch(void **from, void *to)
+{
+	uint8_t context = det_cur->v_context;
+
+	det_save(from, sizeof *from);
+	det_ctx_switch(from, to);
+	det_cur->v_context = context;
 }
 
 void
@@ -315,7 +362,8 @@ det_irq_raise(unsigned cpu, unsigned line)
 	}
 	v->v_irqs |= 1u << line;
 	irq_at |= 1ULL << cpu;
-	if (v->v_state == V_IDLE || (v->v_state == V_RELAX && v->v_intr)) {
+	if (v->v_state == V_IDLE ||
+	    ((v->v_state == V_RELAX || v->v_state == V_CALM) && v->v_intr)) {
 		set_ready(v);
 		if (search_dpor && me != NULL)
 			search_follows(cpu, me->v_id);
@@ -400,7 +448,7 @@ static cold void
 stuck(void)
 {
 	static const char *const states[] = {
-	    "off", "ready", "spins", "idle", "ended"};
+	    "off", "ready", "spins", "idle", "waits", "ended"};
 	char buf[200];
 	size_t n = 0;
 	unsigned i;
@@ -409,6 +457,23 @@ stuck(void)
 		n += (size_t)snprintf(buf + n, sizeof buf - n, " cpu%u %s", i,
 		    states[det_vcpus[i].v_state]);
 	det_fail("deadlock:%s", buf);
+}
+
+/* A CPU that waited for calm has it; false: there is none. */
+static unsigned calmed;
+
+static bool
+calm(void)
+{
+	unsigned i;
+
+	for (i = 0; i < det_dm->dm_ncpu; i++)
+		if (det_vcpus[i].v_state == V_CALM) {
+			set_ready(&det_vcpus[i]);
+			calmed = i;
+			return true;
+		}
+	return false;
 }
 
 /* No CPU can take a step: is that the end? */
@@ -450,7 +515,7 @@ block(struct vcpu *me)
 	for (;;) {
 		if (unlikely(++det_nsteps > det_maxsteps))
 			too_long();
-		while (det_ready == 0)
+		while (det_ready == 0 && !calm())
 			quiet();
 		irq = irq_at & intr_on & det_ready;
 		if ((det_ready & (det_ready - 1)) != 0 || irq != 0)
@@ -515,6 +580,31 @@ det_relax(void)
 	v = det_cur;
 	v->v_nseen = 0;
 	v->v_seenany = false;
+}
+
+void
+det_touch(const void *addr)
+{
+	uint32_t i;
+
+	if (det_cur == NULL)
+		return;
+	i = loc_get((uintptr_t)addr, 8);
+	note_seen(det_cur, i, det_locs[i].l_writes);
+}
+
+void
+det_calm(void)
+{
+	struct vcpu *v = det_cur;
+
+	if (v == NULL)
+		return;
+	do { /* an interrupt is no calm */
+		calmed = DET_MAXCPU;
+		set_waiting(v, V_CALM);
+		v = block(v);
+	} while (calmed != v->v_id);
 }
 
 void
@@ -612,7 +702,6 @@ det_cpu_start(unsigned cpu)
 static void
 cpus_reset(void)
 {
-	static char *boot[DET_MAXCPU];
 	struct vcpu *v;
 	unsigned i, k;
 
@@ -621,8 +710,8 @@ cpus_reset(void)
 	nstacks = 0;
 	for (i = 0; i < det_dm->dm_ncpu; i++) {
 		v = &det_vcpus[i];
-		if (boot[i] == NULL)
-			boot[i] = det_arena(BOOTSTACK);
+		if (boot_stacks[i] == NULL)
+			boot_stacks[i] = det_arena(BOOTSTACK);
 		v->v_id = (uint8_t)i;
 		v->v_context = (uint8_t)(i + 1);
 		v->v_epoch = EPOCH(i & (DET_NCLK - 1), det_base + 1);
@@ -631,8 +720,8 @@ cpus_reset(void)
 		v->v_cur.hb[i & (DET_NCLK - 1)]++;
 		v->v_cur.vw = v->v_cur.hb;
 		v->v_acq = v->v_cur;
-		det_ctx_make(&v->v_sp, boot[i], BOOTSTACK, cpu_begin, v);
-		det_stack_add(boot[i], BOOTSTACK, &v->v_sp);
+		det_ctx_make(&v->v_sp, boot_stacks[i], BOOTSTACK, cpu_begin, v);
+		det_stack_add(boot_stacks[i], BOOTSTACK, &v->v_sp);
 	}
 }
 
@@ -644,8 +733,9 @@ det_snapshot(void)
 {
 	struct vcpu *me = det_cur;
 
-	if (exploring || me->v_id != 0)
+	if (exploring)
 		abort();
+	snap.s_cpu = me->v_id;
 	run_why = RUN_SNAPSHOT;
 	det_cur = det_plain = NULL;
 	det_ctx_switch(&me->v_sp, host_sp);
@@ -692,6 +782,9 @@ snapshot_take(void)
 		if (sp >= stacks[i].st_lo && sp < stacks[i].st_hi)
 			save_stack(sp, stacks[i].st_hi);
 	}
+	for (i = 0; i < nregions; i++)
+		memcpy(regions[i].rg_copy, regions[i].rg_at,
+		    regions[i].rg_len);
 	det_undo_on = true;
 	exploring = true;
 }
@@ -750,6 +843,9 @@ restore(void)
 	for (i = 0; i < snap.s_nsaved; i++)
 		memcpy(snap.s_saved[i].sv_at, snap.s_saved[i].sv_copy,
 		    snap.s_saved[i].sv_len);
+	for (i = 0; i < nregions; i++)
+		memcpy(regions[i].rg_at, regions[i].rg_copy,
+		    regions[i].rg_len);
 	memcpy(det_vcpus, snap.s_vcpus,
 	    det_dm->dm_ncpu * sizeof det_vcpus[0]);
 	memcpy(stacks, snap.s_stacks, snap.s_nstacks * sizeof stacks[0]);
@@ -827,8 +923,10 @@ catch_faults(void)
 static void
 enter(void)
 {
-	set_current(&det_vcpus[0]);
-	det_ctx_switch(&host_sp, det_vcpus[0].v_sp);
+	struct vcpu *v = &det_vcpus[exploring ? snap.s_cpu : 0];
+
+	set_current(v);
+	det_ctx_switch(&host_sp, v->v_sp);
 }
 
 static void

@@ -39,21 +39,30 @@ struct readers {
  * Undo: a stack of pairs.  The low bits of the address say what the pair is;
  * a copy of memory lies below its pair.
  */
-enum undo_kind { UNDO_WORD, UNDO_COPY, UNDO_FREED, UNDO_ALLOC };
+enum undo_kind {
+	UNDO_PAIR,  /* eight bytes */
+	UNDO_LOW,   /* the lower half of them, */
+	UNDO_HIGH,  /* the upper half */
+	UNDO_COPY,
+	UNDO_FREED, /* make it freed memory */
+	UNDO_ALLOC  /* make it memory in use */
+};
 #define UNDO_MASK 7u
 struct undo {
 	uint64_t u_addr;
-	uint64_t u_val; /* the old word; else the length */
+	uint64_t u_val; /* the old contents; else the length */
 };
 
 #define NBYTES	 (1u << 16)
 #define NREADERS (1u << 16)
 #define NUNDO	 (1u << 22)
+#define NSHARES	 (1u << 20)
 
 static struct bytes *bytes_tab;
 static struct readers *readers_tab;
 static struct undo *undo_tab;
-static uint32_t nbytes, nreaders, nundo;
+static struct share **shares; /* those in use */
+static uint32_t nbytes, nreaders, nundo, nshares;
 static uintptr_t alloc_lo, alloc_hi;
 
 bool share_grew;
@@ -88,6 +97,7 @@ shadow_init(void)
 	bytes_tab = reserve(0, NBYTES * sizeof *bytes_tab);
 	readers_tab = reserve(0, NREADERS * sizeof *readers_tab);
 	undo_tab = reserve(0, NUNDO * sizeof *undo_tab);
+	shares = reserve(0, NSHARES * sizeof *shares);
 }
 
 void
@@ -132,6 +142,13 @@ shadow_forget(void)
 bool
 share_slow(struct share *s, struct share n, bool intr)
 {
+	static const struct share none;
+
+	if (memcmp(s, &none, sizeof none) == 0) {
+		if (nshares == NSHARES)
+			det_fail("too many atomic words");
+		shares[nshares++] = s;
+	}
 	if (share_needs(n, true) && !share_needs(*s, true))
 		share_grew = true;
 	else if (share_needs(n, false) && !share_needs(*s, false))
@@ -143,36 +160,25 @@ share_slow(struct share *s, struct share n, bool intr)
 void
 share_forget(void)
 {
-	size_t len = DET_SPAN / 8 * sizeof(struct share);
-
-	if (madvise((void *)SHADOW_SHARE, len, MADV_DONTNEED) != 0)
-		abort();
+	while (nshares > 0)
+		memset(shares[--nshares], 0, sizeof *shares[0]);
 	share_grew = false;
 }
 
 uint64_t
 share_digest(void)
 {
-	static unsigned char in[4096];
 	uint64_t sum = 0, h;
-	const struct share *s, *e;
-	size_t pg = 4096, chunk = sizeof in * pg, at, i;
+	const struct share *s;
+	unsigned i;
 
-	for (at = 0; at < DET_SPAN / 8 * sizeof *s; at += chunk) {
-		if (mincore((void *)(SHADOW_SHARE + at), chunk, in) != 0)
-			abort();
-		for (i = 0; i < sizeof in; i++) {
-			if ((in[i] & 1) == 0)
-				continue;
-			s = (struct share *)(SHADOW_SHARE + at + i * pg);
-			for (e = s + pg / sizeof *s; s < e; s++) {
-				if (!share_needs(*s, true))
-					continue;
-				h = (uintptr_t)s + share_needs(*s, false);
-				h *= 0x9e3779b97f4a7c15u;
-				sum += h ^ h >> 29;
-			}
-		}
+	for (i = 0; i < nshares; i++) {
+		s = shares[i];
+		if (!share_needs(*s, true))
+			continue;
+		h = ((uintptr_t)s + share_needs(*s, false)) *
+		    0x9e3779b97f4a7c15u;
+		sum += h ^ h >> 29;
 	}
 	return sum;
 }
@@ -190,12 +196,27 @@ undo_push(uint64_t addr, uint64_t val)
 	nundo++;
 }
 
+/* The word at a, or with pair both words of its eight bytes. */
 void
-undo_word(uintptr_t a)
+undo_word(uintptr_t a, bool pair)
 {
-	a &= ~(uintptr_t)7;
-	if (det_undo_on)
-		undo_push(a | UNDO_WORD, *(uint64_t *)a);
+	uintptr_t at = a & ~(uintptr_t)7;
+	uint64_t old;
+	struct undo *top;
+
+	if (!det_undo_on)
+		return;
+	old = *(uint64_t *)at;
+	top = nundo > 0 ? &undo_tab[nundo - 1] : NULL;
+	if (pair)
+		undo_push(at | UNDO_PAIR, old);
+	else if ((a & 4) == 0)
+		undo_push(at | UNDO_LOW, old);
+	else if (top != NULL && top->u_addr == (at | UNDO_LOW)) {
+		top->u_addr = at | UNDO_PAIR;
+		top->u_val = (uint32_t)top->u_val | (old >> 32 << 32);
+	} else
+		undo_push(at | UNDO_HIGH, old);
 }
 
 void
@@ -236,8 +257,14 @@ undo_all(void)
 		u = &undo_tab[--nundo];
 		a = u->u_addr & ~(uint64_t)UNDO_MASK;
 		switch ((enum undo_kind)(u->u_addr & UNDO_MASK)) {
-		case UNDO_WORD:
+		case UNDO_PAIR:
 			*(uint64_t *)a = u->u_val;
+			break;
+		case UNDO_LOW:
+			*(uint32_t *)a = (uint32_t)u->u_val;
+			break;
+		case UNDO_HIGH:
+			*(uint32_t *)(a + 4) = (uint32_t)(u->u_val >> 32);
 			break;
 		case UNDO_COPY:
 			nundo -= (uint32_t)((u->u_val + sizeof *u - 1) /
@@ -475,7 +502,7 @@ part_access(uintptr_t a, struct cell *c, unsigned lo, unsigned hi,
 	if (unlikely(by->by_atomic))
 		against_atomics(a + lo, hi - lo, v, write, pc);
 	if (write && !by->by_undone) {
-		undo_word(a);
+		undo_word(a, false);
 		by->by_undone = true;
 	}
 	for (i = lo; i < hi; i++) {
@@ -490,16 +517,6 @@ part_access(uintptr_t a, struct cell *c, unsigned lo, unsigned hi,
 		} else
 			note_read(b, v);
 	}
-}
-
-/* Save the word at a, unless that was done for the other half of its pair. */
-static inline void
-undo_half(uintptr_t a, const struct cell *c)
-{
-	uint32_t w = ((a & 4) != 0 ? c - 1 : c + 1)->c_w;
-
-	if ((w & TAG_MASK) != TAG_PLAIN || EP_CLK(w) <= det_base)
-		undo_word(a);
 }
 
 /* The whole word at a. */
@@ -532,7 +549,7 @@ word_access(uintptr_t a, struct cell *c, struct vcpu *v, bool write,
 	if (write) {
 		check_read_order(c, v, a, pc);
 		if (EP_CLK(c->c_w) <= det_base)
-			undo_half(a, c);
+			undo_word(a, false);
 		c->c_w = tag | v->v_epoch;
 		c->c_r = 0;
 	} else
@@ -568,6 +585,12 @@ det_access(const void *p, size_t len, bool write)
 {
 	plain_range((uintptr_t)p, len, write,
 	    (uintptr_t)__builtin_return_address(0));
+}
+
+void
+det_access_at(const void *p, size_t len, bool write, uintptr_t pc)
+{
+	plain_range((uintptr_t)p, len, write, pc);
 }
 
 /*

@@ -14,8 +14,9 @@
  *
  * DPOR tries at a node only the agents that a later race asks for, and lets
  * an agent sleep whose step was tried there already until something happens
- * that does not commute with it (Flanagan and Godefroid, POPL 2005;
- * Godefroid, LNCS 1032, 1996).
+ * that does not commute with it.  Which agents a race asks for is the subtle
+ * part: not simply the one whose step came too late, but one that can begin
+ * what led to it ("source sets"; Abdulla et al., POPL 2014).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@
 #define NREC	(1u << 20)
 #define NNODE	(1u << 18)
 #define NACCESS 65536
+#define NEVENT	(1u << 18)
 #define MAXDEPTH 32
 
 /* One choice of the current path. */
@@ -48,12 +50,18 @@ struct rec {
 	uint32_t r_pos, r_val;
 };
 
-/* DPOR: the last accesses to a location, and what their agents knew. */
+/* DPOR: a step that was made, and what its agent knew after it. */
+struct event {
+	uint8_t ev_agent;
+	int32_t ev_node; /* where it was chosen; -1: it had no alternative */
+	uint32_t ev_seq; /* the agent's how-manyth */
+	uint32_t ev_clk[NAGENT];
+};
+
+/* The last accesses to a location: numbers of events + 1. */
 struct access {
-	uint32_t a_wseq, a_rseq[NAGENT];
-	int32_t a_wdepth, a_rdepth[NAGENT];
+	uint32_t a_w, a_r[NAGENT];
 	uint32_t a_wclk[NAGENT], a_rclk[NAGENT];
-	uint8_t a_wagent;
 };
 
 uint32_t search_pos;
@@ -80,9 +88,11 @@ static uint64_t longest;
 
 static struct access *accesses, sc_access;
 static unsigned naccess;
-static uint32_t seq[NAGENT], dclk[NAGENT][NAGENT];
-static int32_t lastdepth[NAGENT];
+static uint32_t dclk[NAGENT][NAGENT]; /* what each agent knows */
+static uint32_t latest[NAGENT];	       /* its last event + 1 */
 static uint16_t sleeping;
+static struct event *events;
+static unsigned nevent;
 
 static uint64_t
 rnd(void)
@@ -202,6 +212,7 @@ search_start(const struct det_config *config, unsigned n)
 		replay = table(NREC * sizeof *replay);
 		nodes = table(NNODE * sizeof *nodes);
 		accesses = table(NACCESS * sizeof *accesses);
+		events = table(NEVENT * sizeof *events);
 	}
 	dc = config;
 	ncpu = n;
@@ -222,7 +233,6 @@ search_begin(uint64_t exec)
 {
 	unsigned i, nshard = dc->dc_nshard > 1 ? dc->dc_nshard : 1;
 
-	if (getenv("DBG")) { printf("\n"); for (unsigned z=0; z<nnode;z++) printf("[%u:bt%x dn%x sl%x]", z, nodes[z].n_backtrack, nodes[z].n_done, nodes[z].n_sleep); printf("\n   "); }
 	search_pos = 0;
 	search_pruned = false;
 	nrec = depth = replay_next = 0;
@@ -239,13 +249,11 @@ search_begin(uint64_t exec)
 			change[i] = 1 + rnd() % (longest + 1);
 	}
 	if (search_dpor) {
-		naccess = 0;
+		naccess = nevent = 0;
 		sleeping = 0;
-		memset(seq, 0, sizeof seq);
 		memset(dclk, 0, sizeof dclk);
+		memset(latest, 0, sizeof latest);
 		memset(&sc_access, 0, sizeof sc_access);
-		for (i = 0; i < NAGENT; i++)
-			lastdepth[i] = -1;
 	}
 }
 
@@ -463,46 +471,147 @@ op_of(unsigned agent)
 	return (struct op){v->v_irqloc, true, false};
 }
 
-/* p's step races with one that q did at node d, its step number s. */
 static void
-race_with(unsigned p, unsigned q, uint32_t s, int32_t d)
+learn(uint32_t *to, const uint32_t *from)
 {
-	struct node *e;
+	unsigned q;
 
-	if (q == p || s == 0 || dclk[p][q] >= s || d < 0)
+	for (q = 0; q < NAGENT; q++)
+		if (to[q] < from[q])
+			to[q] = from[q];
+}
+
+/*
+ * The step of p that is known to clk comes after event e and races with it:
+ * somewhere it has to come first.  Let v be what happened after e without
+ * knowing e, and then p's step.  An agent whose first event in v knows of no
+ * other event in v can begin v at the node where e was chosen, and one such
+ * agent must be tried there.
+ */
+static void
+reverse(const struct event *e, unsigned p, const uint32_t *clk)
+{
+	struct node *n = &nodes[e->ev_node];
+	const struct event *f, *g, *end = &events[nevent];
+	uint16_t seen = 0, initial = 0;
+
+	for (f = e + 1; f < end; f++) {
+		if (f->ev_clk[e->ev_agent] >= e->ev_seq ||
+		    (seen >> f->ev_agent & 1) != 0)
+			continue;
+		seen |= (uint16_t)(1u << f->ev_agent);
+		for (g = e + 1; g < f; g++)
+			if (g->ev_clk[e->ev_agent] < e->ev_seq &&
+			    f->ev_clk[g->ev_agent] >= g->ev_seq)
+				break;
+		if (g == f)
+			initial |= (uint16_t)(1u << f->ev_agent);
+	}
+	if ((seen >> p & 1) == 0) {
+		for (g = e + 1; g < end; g++)
+			if (g->ev_clk[e->ev_agent] < e->ev_seq &&
+			    clk[g->ev_agent] >= g->ev_seq)
+				break;
+		if (g == end)
+			initial |= (uint16_t)(1u << p);
+	}
+	if ((initial & n->n_backtrack) != 0)
 		return;
-	e = &nodes[d];
-	if ((e->n_enabled >> p & 1) != 0)
-		e->n_backtrack |= (uint16_t)(1u << p);
+	initial &= n->n_enabled;
+	if ((initial >> p & 1) != 0)
+		n->n_backtrack |= (uint16_t)(1u << p);
+	else if (initial != 0)
+		n->n_backtrack |= initial & (uint16_t)-initial;
 	else
-		e->n_backtrack |= e->n_enabled;
+		n->n_backtrack |= n->n_enabled;
+}
+
+/* The events that a step races with: those that it would not know of. */
+struct races {
+	unsigned rc_n;
+	uint32_t rc_event[2 * NAGENT + 4];
+};
+
+static void
+race_note(struct races *rc, unsigned p, uint32_t event)
+{
+	const struct event *e;
+
+	if (event == 0)
+		return;
+	e = &events[event - 1];
+	if (e->ev_agent != p && dclk[p][e->ev_agent] < e->ev_seq &&
+	    e->ev_node >= 0)
+		rc->rc_event[rc->rc_n++] = event - 1;
+}
+
+static void
+races_with(struct races *rc, const struct access *ac, unsigned p, bool write)
+{
+	unsigned q;
+
+	race_note(rc, p, ac->a_w);
+	if (write)
+		for (q = 0; q < NAGENT; q++)
+			race_note(rc, p, ac->a_r[q]);
+}
+
+static void
+after(uint32_t *clk, const struct access *ac, bool write)
+{
+	learn(clk, ac->a_wclk);
+	if (write)
+		learn(clk, ac->a_rclk);
+}
+
+/*
+ * What a step of p will race with, and what p will know then; ac[] gets the
+ * locations.
+ */
+static unsigned
+consequences(unsigned p, const struct op *op, struct races *rc, uint32_t *clk,
+    struct access **ac)
+{
+	unsigned n = 0, i;
+
+	rc->rc_n = 0;
+	memcpy(clk, dclk[p], sizeof dclk[p]);
+	if (op->o_loc != 0 && det_locs[op->o_loc].l_dpor != NULL)
+		ac[n++] = det_locs[op->o_loc].l_dpor;
+	for (i = 0; i < n; i++)
+		races_with(rc, ac[i], p, op->o_write);
+	if (op->o_sc) {
+		ac[n++] = &sc_access;
+		races_with(rc, &sc_access, p, true);
+	}
+	if (p >= DET_NCLK)
+		race_note(rc, p, latest[p - DET_NCLK]);
+	for (i = 0; i < n; i++)
+		after(clk, ac[i], op->o_write || ac[i] == &sc_access);
+	return n;
 }
 
 /*
  * An execution is given up before its CPUs have made their next steps.  Those
- * ask for alternatives all the same: an earlier node's set of agents is
- * complete only if every execution below it was asked.
+ * ask for alternatives all the same: the set of agents of a node is complete
+ * only if every execution below it was asked.
  */
 static void
 pending_races(void)
 {
-	const struct access *ac;
+	struct access *ac[2];
+	uint32_t clk[NAGENT];
+	struct races rc;
 	struct op op;
-	unsigned p, q;
+	unsigned p, i;
 
 	for (p = 0; p < DET_NCLK; p++) {
 		if (det_vcpus[p].v_state != V_READY)
 			continue;
 		op = op_of(p);
-		if (op.o_sc)
-			race_with(p, sc_access.a_wagent, sc_access.a_wseq,
-			    sc_access.a_wdepth);
-		ac = op.o_loc != 0 ? det_locs[op.o_loc].l_dpor : NULL;
-		if (ac == NULL)
-			continue;
-		race_with(p, ac->a_wagent, ac->a_wseq, ac->a_wdepth);
-		for (q = 0; op.o_write && q < NAGENT; q++)
-			race_with(p, q, ac->a_rseq[q], ac->a_rdepth[q]);
+		(void)consequences(p, &op, &rc, clk, ac);
+		for (i = 0; i < rc.rc_n; i++)
+			reverse(&events[rc.rc_event[i]], p, clk);
 	}
 }
 
@@ -554,75 +663,65 @@ rouse(unsigned p, const struct op *op)
 	}
 }
 
-static void
-learn(uint32_t *to, const uint32_t *from)
-{
-	unsigned q;
+/* Set by search_turn(): the node of the step that is now made, or -1. */
+static int32_t stepnode;
 
-	for (q = 0; q < NAGENT; q++)
-		if (to[q] < from[q])
-			to[q] = from[q];
+static struct access *
+access_make(struct loc *l)
+{
+	if (naccess == NACCESS)
+		det_fail("too many locations");
+	l->l_dpor = &accesses[naccess++];
+	memset(l->l_dpor, 0, sizeof *l->l_dpor);
+	return l->l_dpor;
 }
 
+/* p's event number n - 1 was an access to ac. */
 static void
-accessed(struct access *ac, unsigned p, bool write, int32_t d)
+accessed(struct access *ac, unsigned p, bool write, uint32_t n)
 {
-	unsigned q;
-
-	race_with(p, ac->a_wagent, ac->a_wseq, ac->a_wdepth);
-	if (write)
-		for (q = 0; q < NAGENT; q++)
-			race_with(p, q, ac->a_rseq[q], ac->a_rdepth[q]);
-	learn(dclk[p], ac->a_wclk);
-	if (write)
-		learn(dclk[p], ac->a_rclk);
 	if (write) {
 		memcpy(ac->a_wclk, dclk[p], sizeof ac->a_wclk);
-		ac->a_wseq = seq[p];
-		ac->a_wdepth = d;
-		ac->a_wagent = (uint8_t)p;
+		ac->a_w = n;
 	} else {
 		learn(ac->a_rclk, dclk[p]);
-		ac->a_rseq[p] = seq[p];
-		ac->a_rdepth[p] = d;
+		ac->a_r[p] = n;
 	}
 }
-
-/* Set by search_turn(): the node of the step that is now made, or -1. */
-static int32_t stepdepth;
 
 void
 search_stepped(unsigned agent, const struct op *op)
 {
-	unsigned p = compact(agent), run = agent_cpu(agent);
-	int32_t d = stepdepth;
-	struct loc *l;
+	unsigned p = compact(agent), run = agent_cpu(agent), i, n;
+	struct access *ac[2];
+	uint32_t clk[NAGENT];
+	struct races rc;
+	struct event *e;
 
 	if (!det_exploring())
 		return;
-	stepdepth = -1;
-	if (getenv("DBG")) printf(" %u:%u%s@%d(s%x)", p, op->o_loc, op->o_write?"w":"r", d, sleeping);
+	if (nevent == NEVENT)
+		det_fail("too many steps");
+	if (op->o_loc != 0 && det_locs[op->o_loc].l_dpor == NULL)
+		(void)access_make(&det_locs[op->o_loc]);
 	rouse(p, op);
+	n = consequences(p, op, &rc, clk, ac);
 	if (p >= DET_NCLK)
-		race_with(p, run, seq[run], lastdepth[run]);
-	dclk[p][p] = ++seq[p];
-	lastdepth[p] = d;
-	if (op->o_loc != 0) {
-		l = &det_locs[op->o_loc];
-		if (l->l_dpor == NULL) {
-			if (naccess == NACCESS)
-				det_fail("too many locations");
-			l->l_dpor = &accesses[naccess++];
-			memset(l->l_dpor, 0, sizeof *l->l_dpor);
-		}
-		accessed(l->l_dpor, p, op->o_write, d);
-	}
-	if (op->o_sc)
-		accessed(&sc_access, p, true, d);
-	if (p >= DET_NCLK) { /* the handler runs as the CPU's own agent */
-		learn(dclk[p], dclk[run]);
+		learn(clk, dclk[run]);
+	for (i = 0; i < rc.rc_n; i++)
+		reverse(&events[rc.rc_event[i]], p, clk);
+	e = &events[nevent++];
+	e->ev_agent = (uint8_t)p;
+	e->ev_node = stepnode;
+	e->ev_seq = ++clk[p];
+	memcpy(e->ev_clk, clk, sizeof clk);
+	memcpy(dclk[p], clk, sizeof clk);
+	latest[p] = nevent;
+	stepnode = -1;
+	for (i = 0; i < n; i++)
+		accessed(ac[i], p, op->o_write || ac[i] == &sc_access, nevent);
+	if (p >= DET_NCLK) /* the handler runs as the CPU's own agent */
 		learn(dclk[run], dclk[p]);
-	}
 }
 
 void
@@ -641,7 +740,7 @@ search_turn(uint64_t run, uint64_t irq, const struct vcpu *me)
 	n = list(run, irq, me->v_id, t, &costly);
 	if (!det_exploring())
 		return t[0];
-	stepdepth = -1;
+	stepnode = -1;
 	if (n > 1) {
 		switch (strategy) {
 		case DET_RANDOM:
@@ -655,7 +754,7 @@ search_turn(uint64_t run, uint64_t irq, const struct vcpu *me)
 			break;
 		case DET_DPOR:
 			k = turn_dpor(t, n);
-			stepdepth = (int32_t)depth - 1;
+			stepnode = (int32_t)depth - 1;
 			break;
 		case DET_REPLAY:
 			k = replay_value(n);

@@ -182,7 +182,7 @@ loc_newest(struct loc *l)
 	return m;
 }
 
-static void
+void
 note_seen(struct vcpu *v, uint32_t loc, uint32_t writes)
 {
 	unsigned i;
@@ -254,7 +254,7 @@ write_msg(struct vcpu *v, uint32_t i, uint64_t val, int order, bool rmw)
 	unsigned q;
 
 	if (!l->l_undone) {
-		undo_word(l->l_addr);
+		undo_word(l->l_addr, l->l_size == 8);
 		l->l_undone = true;
 	}
 	of = releases(order) ? v->v_cur : v->v_rel;

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <stdlib.h>
 #include "simtest.h"
 
 static unsigned passed, failed;
@@ -31,14 +30,14 @@ main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "all";
 
-	void dbg(unsigned);
-	if (argc > 2) dbg(atoi(argv[2]));
 	if (strcmp(what, "all") == 0 || strcmp(what, "litmus") == 0)
 		litmus_tests();
 	if (strcmp(what, "all") == 0 || strcmp(what, "toy") == 0)
 		toy_tests();
 	if (strcmp(what, "all") == 0 || strcmp(what, "engine") == 0)
 		engine_tests();
+	if (strcmp(what, "all") == 0 || strcmp(what, "mmu") == 0)
+		mmu_tests();
 	printf("1..%u\n%u passed, %u failed\n", passed + failed, passed,
 	    failed);
 	return failed != 0;

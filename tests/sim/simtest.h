@@ -13,5 +13,6 @@ void sim_result(bool ok, const char *fmt, ...)
 void litmus_tests(void);
 void toy_tests(void);
 void engine_tests(void);
+void mmu_tests(void);
 
 #endif

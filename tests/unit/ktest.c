@@ -15,6 +15,7 @@
 
 u_long (*ktest_free_pages)(void);
 const char *ktest_replay = "unit --seed";
+void (*ktest_reseed)(uint64_t seed);
 uint32_t ktest_seed;
 
 /* The linker's bounds of the section that TEST() fills. */
@@ -111,6 +112,8 @@ seed_random(const char *name)
 	for (; *name != '\0'; name++)
 		h = (h ^ (u_char)*name) * 0x100000001b3;
 	atomic_store_explicit(&random_state, h, memory_order_relaxed);
+	if (ktest_reseed != NULL)
+		ktest_reseed(h);
 }
 
 /* Run one test.  True: it passed and gave back every page. */
@@ -126,6 +129,7 @@ run(const struct ktest *kt)
 		before = ktest_free_pages();
 	kt->kt_fn();
 	KASSERT(lock_none());
+	base_verify();
 	if (ktest_free_pages != NULL) {
 		after = ktest_free_pages();
 		if (after != before) {

@@ -70,9 +70,12 @@ void ktest_list(void);
  * ktest_free_pages: the number of free pages once caches and deferred frees
  *	are drained; NULL: not checked.
  * ktest_replay: the command that repeats one test, up to the seed and name.
+ * ktest_reseed: told a number that follows from seed and name before each
+ *	test, so that one test alone runs as it does among others; or NULL.
  */
 extern u_long (*ktest_free_pages)(void);
 extern const char *ktest_replay;
+extern void (*ktest_reseed)(uint64_t seed);
 
 /* The seed of this run, and numbers that follow from it and the test name. */
 extern uint32_t ktest_seed;

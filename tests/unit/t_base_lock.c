@@ -245,7 +245,6 @@ TEST(lock_big_recursion)
  * while a reader looks.
  */
 static _Atomic(u_int) readers;
-static _Atomic(bool) together;
 
 static void
 rw_counter(void *arg __unused)
@@ -263,8 +262,7 @@ rw_counter(void *arg __unused)
 			continue;
 		}
 		rw_read_enter(&counter_rw);
-		if (++readers > 1)
-			together = true;
+		readers++;
 		seen = counter;
 		thread_yield();
 		CHECK(counter == seen && rw_held(&counter_rw));
@@ -279,13 +277,37 @@ TEST(lock_rw_excludes)
 	u_int i;
 
 	counter = 0;
-	together = false;
 	for (i = 0; i < NTHREAD; i++)
 		td[i] = ktest_spawn(rw_counter, NULL);
 	for (i = 0; i < NTHREAD; i++)
 		ktest_join(td[i]);
-	CHECK(together && readers == 0);
+	CHECK(readers == 0);
 	CHECK(!rw_held(&counter_rw));
+}
+
+/* Readers share: each waits inside until all are. */
+static void
+meeting_reader(void *arg __unused)
+{
+	rw_read_enter(&counter_rw);
+	readers++;
+	while (readers < NTHREAD)
+		thread_yield();
+	rw_exit(&counter_rw);
+}
+
+TEST(lock_rw_readers_share)
+{
+	struct thread *td[NTHREAD];
+	u_int i;
+
+	readers = 0;
+	for (i = 0; i < NTHREAD; i++)
+		td[i] = ktest_spawn(meeting_reader, NULL);
+	for (i = 0; i < NTHREAD; i++)
+		ktest_join(td[i]);
+	CHECK(readers == NTHREAD);
+	readers = 0;
 }
 
 TEST(lock_rw_modes)

@@ -38,12 +38,17 @@ TEST(timeout_in_order)
 		timeout_set(&to[i], now + delay[i] * MS);
 	}
 	sleep_until(now + 6 * MS, 0, "timeouts");
+	for (i = 0; i < nitems(to); i++)
+		timeout_drain(&to[i]);
 	CHECK(nfired == nitems(to));
-	CHECK(order[0] == 1 && order[1] == 5 && order[2] == 3);
-	CHECK(order[3] == 2 && order[4] == 4 && order[5] == 0);
+	CHECK(in_intr);
 	for (i = 0; i < nitems(to); i++)
 		CHECK(fired_at[i] >= now + delay[i] * MS);
-	CHECK(in_intr);
+	/* Two CPUs may run two that are due at one time. */
+	if (ncpu > 1)
+		return;
+	CHECK(order[0] == 1 && order[1] == 5 && order[2] == 3);
+	CHECK(order[3] == 2 && order[4] == 4 && order[5] == 0);
 }
 
 TEST(timeout_cancel)
@@ -62,11 +67,11 @@ TEST(timeout_cancel)
 	timeout_set(&b, now + MS);
 	timeout_set(&b, now + 3 * MS);
 	sleep_until(now + 2 * MS, 0, "timeouts");
-	CHECK(nfired == 0);
+	CHECK(nfired == 0 || md_time_ns() >= now + 3 * MS);
 	sleep_until(now + 4 * MS, 0, "timeouts");
-	CHECK(nfired == 1 && order[0] == 1);
 	timeout_drain(&a);
 	timeout_drain(&b);
+	CHECK(nfired == 1 && order[0] == 1);
 }
 
 /* One that sets itself again until told to stop; drain ends it. */
@@ -86,7 +91,8 @@ TEST(timeout_drain_ends_a_periodic_one)
 	nfired = 0;
 	timeout_init(&periodic, again, NULL);
 	timeout_set(&periodic, md_time_ns() + MS);
-	sleep_until(md_time_ns() + 20 * MS, 0, "timeouts");
+	for (n = 0; n < 100 && nfired < 5; n++)
+		sleep_until(md_time_ns() + 20 * MS, 0, "timeouts");
 	CHECK(nfired >= 5);
 	timeout_drain(&periodic);
 	n = nfired;
@@ -103,6 +109,6 @@ TEST(timeout_past)
 	timeout_init(&to, fire, NULL);
 	timeout_set(&to, 1);
 	sleep_until(md_time_ns() + MS, 0, "timeouts");
-	CHECK(nfired == 1);
 	timeout_drain(&to);
+	CHECK(nfired == 1);
 }

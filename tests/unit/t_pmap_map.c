@@ -214,6 +214,82 @@ TEST(pmap_machine)
 	page_free(pg);
 }
 
+/*
+ * Goal: what was taken away is away, though the processor has used it: one
+ * page, more pages than are flushed singly, more mappings of a page than that.
+ */
+#define NMANY 40
+
+static u_int
+readable(vaddr_t va, u_int n)
+{
+	u_int i, ok = 0;
+	char byte;
+
+	for (i = 0; i < n; i++)
+		ok += md_copyin(va + i * PAGE_SIZE, &byte, 1) == 0;
+	return ok;
+}
+
+static u_int
+writable(vaddr_t va, u_int n)
+{
+	u_int i, ok = 0;
+
+	for (i = 0; i < n; i++)
+		ok += md_copyout("x", va + i * PAGE_SIZE, 1) == 0;
+	return ok;
+}
+
+static void
+enter_many(struct pmap *pm, vaddr_t va, struct vm_page **pg, u_int step)
+{
+	u_int i;
+
+	for (i = 0; i < NMANY; i++)
+		CHECK(pmap_enter(pm, va + i * PAGE_SIZE,
+			  page_to_phys(pg[i * step]), PROT_READ | PROT_WRITE,
+			  0) == 0);
+}
+
+TEST(pmap_flush)
+{
+	struct vm_page *pg[NMANY];
+	vaddr_t va = 0x7ff0000;
+	struct pmap *pm;
+	u_int i;
+
+	for (i = 0; i < NMANY; i++)
+		pg[i] = page_alloc(PK_ANON, PA_ZERO);
+	if (!CHECK(pmap_create(&pm) == 0))
+		return;
+	preempt_disable();
+	pmap_activate(pm);
+	enter_many(pm, va, pg, 1);
+	CHECK(writable(va, NMANY) == NMANY);
+	CHECK(pmap_enter(pm, va, page_to_phys(pg[0]), PROT_READ, 0) == 0);
+	CHECK(writable(va, 1) == 0 && readable(va, 1) == 1);
+	pmap_protect(pm, va, va + NMANY * PAGE_SIZE, PROT_READ);
+	CHECK(writable(va, NMANY) == 0 && readable(va, NMANY) == NMANY);
+	pmap_page_protect(pg[5], PROT_NONE);
+	CHECK(readable(va, NMANY) == NMANY - 1);
+	pmap_remove(pm, va, va + NMANY * PAGE_SIZE);
+	CHECK(readable(va, NMANY) == 0);
+
+	enter_many(pm, va, pg, 0);
+	CHECK(pmap_page_mapcount(pg[0]) == NMANY);
+	CHECK(writable(va, NMANY) == NMANY);
+	pmap_page_protect(pg[0], PROT_READ);
+	CHECK(writable(va, NMANY) == 0 && readable(va, NMANY) == NMANY);
+	pmap_page_protect(pg[0], PROT_NONE);
+	CHECK(readable(va, NMANY) == 0);
+	pmap_deactivate(pm);
+	preempt_enable();
+	pmap_destroy(pm);
+	for (i = 0; i < NMANY; i++)
+		page_free(pg[i]);
+}
+
 TEST(pmap_page_contents)
 {
 	struct vm_page *a, *b;

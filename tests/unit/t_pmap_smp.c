@@ -67,9 +67,20 @@ user_start(struct user *u, bool lazy)
 	return td;
 }
 
+/* Let it look. */
+static int
+user_look(struct user *u)
+{
+	atomic_store(&u->u_step, 2);
+	wait_for(&u->u_step, 3);
+	return u->u_error;
+}
+
 static void
 user_end(struct user *u, struct thread *td)
 {
+	if (atomic_load(&u->u_step) == 1)
+		CHECK(user_look(u) == EFAULT);
 	atomic_store(&u->u_step, 4);
 	ktest_join(td);
 	sched_bind(~(cpumask_t)0 >> (64 - ncpu));
@@ -107,9 +118,7 @@ TEST(pmap_shootdown)
 	pmap_remove(u.u_pm, u.u_va, u.u_va + 3 * PAGE_SIZE);
 	CHECK(count_sum(COUNT_TLB_IPI) == ipi + 1);
 	CHECK(count_sum(COUNT_TLB_ROUND) == round + 1);
-	atomic_store(&u.u_step, 2);
-	wait_for(&u.u_step, 3);
-	CHECK(u.u_error == EFAULT);
+	CHECK(user_look(&u) == EFAULT);
 	CHECK(atomic_load(&u.u_pm->pm_cpus) == CPUMASK(1));
 	user_end(&u, td);
 	pmap_destroy(u.u_pm);
@@ -149,6 +158,49 @@ TEST(pmap_lazy)
 	CHECK(count_sum(COUNT_PURGE_KICK) == kick + 1);
 	CHECK(atomic_load(&u.u_pm->pm_cpus) == 0);
 	pmap_remove_all(u.u_pm);
+	user_end(&u, td);
+	pmap_destroy(u.u_pm);
+	page_free(pg);
+}
+
+/*
+ * Goal: a space that stays loaded while ASIDs run out, again and again, keeps
+ * its own, and what other CPUs do to it still reaches the one that runs it.
+ */
+TEST(pmap_rollover)
+{
+	u_int i, n = 4 * md_asid_count();
+	struct vm_page *pg;
+	struct thread *td;
+	struct pmap *pm;
+	struct user u;
+	bool new;
+	char byte;
+
+	if (ncpu < 2 || md_asid_count() == 1 || md_asid_count() > 64)
+		return;
+	pg = page_alloc(PK_ANON, PA_ZERO);
+	if (!CHECK(pmap_create(&u.u_pm) == 0))
+		return;
+	u.u_va = 0x10000;
+	CHECK(pmap_enter(u.u_pm, u.u_va, page_to_phys(pg), PROT_READ, 0) == 0);
+	td = user_start(&u, false);
+	for (i = 0; i <= n; i++) {
+		/* Now and then the space itself, in a new generation. */
+		new = i % md_asid_count() != 0;
+		pm = u.u_pm;
+		if (new && !CHECK(pmap_create(&pm) == 0))
+			break;
+		preempt_disable();
+		pmap_activate(pm);
+		CHECK(md_copyin(u.u_va, &byte, 1) == (new ? EFAULT : 0));
+		pmap_deactivate(pm);
+		preempt_enable();
+		if (new)
+			pmap_destroy(pm);
+	}
+	pmap_remove(u.u_pm, u.u_va, u.u_va + PAGE_SIZE);
+	CHECK(user_look(&u) == EFAULT);
 	user_end(&u, td);
 	pmap_destroy(u.u_pm);
 	page_free(pg);
@@ -228,13 +280,18 @@ TEST(pmap_mutual)
  */
 #define STORM_PAGES 24
 
+/*
+ * Protection:
+ *	r	the thread that runs the test, while no other runs
+ *	a	C11 atomic
+ */
 static struct storm {
-	struct pmap *st_pm;
-	struct pmap *st_other;
-	struct vm_page *st_pg[STORM_PAGES];
-	struct mutex st_owner; /* stands for the pages' owner */
-	_Atomic(u_int) st_entered;
-	_Atomic(bool) st_stop;
+	struct mutex st_owner;              /* stands for the pages' owner */
+	struct pmap *st_pm;                 /* [r] */
+	struct pmap *st_other;              /* [r] */
+	struct vm_page *st_pg[STORM_PAGES]; /* [r] */
+	_Atomic(u_int) st_entered;          /* [a] */
+	_Atomic(bool) st_stop;              /* [a] */
 } storm;
 
 static vaddr_t

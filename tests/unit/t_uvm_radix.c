@@ -91,6 +91,42 @@ wiped(void *arg, uint64_t idx, void *v)
 	(*n)++;
 }
 
+/* fn of radix_copy(): the values come in order. */
+static void
+copied(void *arg, uint64_t idx, void *v)
+{
+	u_int *i = arg;
+
+	CHECK(key[*i] == idx && v == value(idx));
+	(*i)++;
+}
+
+static void
+ignore(void *arg __unused, uint64_t idx __unused, void *v __unused)
+{
+}
+
+static void
+copy_range(struct radix *rx, uint64_t a, uint64_t b)
+{
+	struct radix copy;
+	uint64_t first = a < b ? a : b, last = a < b ? b : a, idx;
+	u_int i = position(first), n;
+	void *v;
+
+	radix_init(&copy);
+	n = i;
+	CHECK(radix_copy(rx, first, last, &copy, copied, &n) == 0);
+	CHECK(n == position(last) + has(last));
+	CHECK(radix_verify(&copy) == n - i);
+	for (idx = 0; i < n && (v = radix_next(&copy, &idx)) != NULL; i++) {
+		CHECK(key[i] == idx && v == value(idx));
+		idx++;
+	}
+	CHECK(i == n);
+	radix_wipe(&copy, ignore, NULL);
+}
+
 static void
 toggle(struct radix *rx, uint64_t idx)
 {
@@ -147,6 +183,11 @@ TEST(uvm_radix_model)
 			CHECK(radix_join(&rx, &high) == 0);
 			CHECK(radix_empty(&high));
 			break;
+		case 2:
+			copy_range(&rx, idx,
+			    ktest_random() % 4 == 0 ? ~(uint64_t)0
+						    : random_index());
+			break;
 		default:
 			toggle(&rx, idx);
 			break;
@@ -191,6 +232,19 @@ TEST(uvm_radix_nomem)
 		CHECK(error == ENOMEM);
 	}
 	check_all(&rx);
+	for (n = 1;; n++) {
+		got = 0;
+		phys_fail_nth(n);
+		error = radix_copy(&rx, 0, UINT64_MAX, &high, copied, &got);
+		phys_fail_nth(0);
+		i = 0;
+		radix_wipe(&high, wiped, &i);
+		CHECK(i == got);
+		if (error == 0)
+			break;
+		CHECK(error == ENOMEM && got < nkey);
+	}
+	CHECK(got == nkey);
 	for (n = 1;; n++) {
 		phys_fail_nth(n);
 		error = radix_insert(&rx, (uint64_t)5 << 50, &rx);

@@ -399,6 +399,71 @@ TEST(uvm_remap)
 	uvm_object_free(uo);
 }
 
+/* What mremap() refuses, and the odd ways of asking. */
+TEST(uvm_remap_edges)
+{
+	struct vmspace *vm = space();
+	struct vm_map *map;
+	struct uvm_object *uo;
+	vaddr_t to = 0;
+
+	if (vm == NULL || !CHECK(uao_create(ptoa(8), &uo) == 0))
+		return;
+	map = &vm->vm_map;
+	CHECK(map_anon(vm, BASE, ptoa(4), RW) == 0);
+	CHECK(map_anon(vm, BASE + ptoa(4), ptoa(4), PROT_READ) == 0);
+	CHECK(poke(vm, BASE + ptoa(1), 1) == 0);
+	/* Unlike pieces move, but do not grow. */
+	CHECK(uvm_remap(map, BASE, ptoa(8), ptoa(9), MREMAP_MAYMOVE, &to) ==
+	      EFAULT);
+	to = BASE + ptoa(100);
+	CHECK(uvm_remap(map, BASE, ptoa(8), ptoa(8),
+		  MREMAP_MAYMOVE | MREMAP_FIXED, &to) == 0);
+	CHECK(nentries(vm) == 2 && peek(vm, to + ptoa(1)) == 1);
+	CHECK(poke(vm, to + ptoa(5), 1) == EACCES);
+	/* Move and shrink in one. */
+	to = BASE;
+	CHECK(uvm_remap(map, BASE + ptoa(100), ptoa(8), ptoa(2),
+		  MREMAP_MAYMOVE | MREMAP_FIXED, &to) == 0);
+	CHECK(nentries(vm) == 1 && vm->vm_map.vm_size == ptoa(2));
+	CHECK(peek(vm, BASE + ptoa(1)) == 1);
+	/* The same length: nothing to do. */
+	to = 0;
+	CHECK(
+	    uvm_remap(map, BASE, ptoa(2), ptoa(2), MREMAP_MAYMOVE, &to) == 0 &&
+	    to == BASE);
+
+	CHECK(uvm_remap(map, BASE, ptoa(2), ptoa(2), MREMAP_FIXED, &to) ==
+	      EINVAL);
+	CHECK(uvm_remap(map, BASE, ptoa(2), ptoa(1),
+		  MREMAP_MAYMOVE | MREMAP_DONTUNMAP, &to) == EINVAL);
+	to = map->vm_max;
+	CHECK(uvm_remap(map, BASE, ptoa(2), ptoa(2),
+		  MREMAP_MAYMOVE | MREMAP_FIXED, &to) == EINVAL);
+	to = BASE + 1;
+	CHECK(uvm_remap(map, BASE, ptoa(2), ptoa(2),
+		  MREMAP_MAYMOVE | MREMAP_FIXED, &to) == EINVAL);
+	to = 0;
+	CHECK(uvm_remap(map, BASE, ptoa(2), map->vm_max, MREMAP_MAYMOVE, &to) ==
+	      ENOMEM);
+	CHECK(uvm_remap(map, BASE + ptoa(50), 0, ptoa(1), MREMAP_MAYMOVE,
+		  &to) == EFAULT);
+	CHECK(uvm_remap(map, BASE + ptoa(50), ptoa(1), ptoa(2), MREMAP_MAYMOVE,
+		  &to) == EFAULT);
+	/* What hides an object is not left behind. */
+	CHECK(map_object(vm, BASE + ptoa(20), ptoa(2), RW, uo, 0, true) == 0);
+	CHECK(uvm_remap(map, BASE + ptoa(20), ptoa(2), ptoa(2),
+		  MREMAP_MAYMOVE | MREMAP_DONTUNMAP, &to) == EINVAL);
+	/* A file mapping grows along the file. */
+	CHECK(poke(vm, BASE + ptoa(21), 2) == 0);
+	CHECK(uvm_remap(map, BASE + ptoa(20), ptoa(2), ptoa(4), 0, &to) == 0);
+	CHECK(nentries(vm) == 2 && poke(vm, BASE + ptoa(23), 3) == 0);
+	CHECK(peek(vm, BASE + ptoa(21)) == 2);
+	verify(vm);
+	end_space(vm);
+	uvm_object_free(uo);
+}
+
 /* Shrinking discards pages and private copies; growing brings zeroes. */
 TEST(uvm_object_resize)
 {

@@ -32,25 +32,24 @@ _Static_assert(MAXCPU <= 64, "cpumask_t holds 64");
  *	a	C11 atomic
  */
 struct cpu {
-	struct cpu *cpu_self;          /* [I] */
-	struct thread *cpu_curthread;  /* [O] */
-	struct thread *cpu_idle;       /* [I] */
-	struct thread *cpu_prev;       /* [O] switched from; see sched.c */
-	u_int cpu_id;                  /* [I] */
-	u_int cpu_intr_depth;          /* [O] handlers nested */
-	_Atomic(bool) cpu_resched;     /* [a] look at the run queue */
-	struct spin cpu_runq_lock;     /* [I] */
-	struct threadq cpu_runq[4];    /* [q] by enum thread_prio */
-	_Atomic(u_int) cpu_nrun;       /* [a] on cpu_runq; written under [q] */
-	u_int cpu_curprio;             /* [q] of the running thread */
-	u_int cpu_npick;               /* [q] threads taken from cpu_runq */
-	uint64_t cpu_slice_end;        /* [q] 0: nobody waits for the CPU */
-	uint64_t cpu_switch_time;      /* [O] when curthread was resumed */
-	uint64_t cpu_timer;            /* [O] when cpu_clock() is due */
-	_Atomic(uint64_t) cpu_idle_ns; /* [a] spent idle; written by itself */
-	void *cpu_phys;                /* [o] phys: page caches */
-	void *cpu_pmap;                /* [o] pmap: current space, messages */
-	_Atomic(uint64_t) cpu_epoch;   /* [a] epoch.c; written by itself */
+	struct cpu *cpu_self;         /* [I] */
+	struct thread *cpu_curthread; /* [O] */
+	struct thread *cpu_idle;      /* [I] */
+	struct thread *cpu_prev;      /* [O] switched from; see sched.c */
+	u_int cpu_id;                 /* [I] */
+	u_int cpu_intr_depth;         /* [O] handlers nested */
+	_Atomic(bool) cpu_resched;    /* [a] look at the run queue */
+	struct spin cpu_runq_lock;    /* [I] */
+	struct threadq cpu_runq[4];   /* [q] by enum thread_prio */
+	_Atomic(u_int) cpu_nrun;      /* [a] on cpu_runq; written under [q] */
+	u_int cpu_curprio;            /* [q] of the running thread */
+	u_int cpu_npick;              /* [q] threads taken from cpu_runq */
+	uint64_t cpu_slice_end;       /* [q] 0: nobody waits for the CPU */
+	uint64_t cpu_switch_time;     /* [O] when curthread was resumed */
+	uint64_t cpu_timer;           /* [O] when cpu_clock() is due */
+	void *cpu_phys;               /* [o] phys: page caches */
+	void *cpu_pmap;               /* [o] pmap: current space, messages */
+	_Atomic(uint64_t) cpu_epoch;  /* [a] epoch.c; written by itself */
 	_Atomic(uint64_t) cpu_count[64]; /* [a] COUNT_*; written by itself */
 } __aligned(CACHELINE);
 
@@ -136,6 +135,9 @@ uint64_t count_sum(enum count c);
 void cpu_attach(struct cpu *c, u_int id, struct thread *boot, void *kstack);
 __attribute__((noreturn)) void cpu_main(void);
 extern void (*cpu_init_hook)(struct cpu *c);
+
+/* Nanoseconds that c has idled up to now.  Any context. */
+uint64_t cpu_idle_time(const struct cpu *c);
 
 /*
  * Upcalls of the machine, with interrupts off.

@@ -26,16 +26,16 @@ struct thread;
 enum lock_rank {
 	RANK_NONE = 0,
 	/* sleeping locks */
-	RANK_FILE = 1,     /* the offset of an open file */
-	RANK_BIG = 2,      /* the big lock: fs and console */
-	RANK_VNODE = 3,    /* size and writers of one file; the terminal */
-	RANK_PROCTREE = 4, /* parents, children, groups, pids */
-	RANK_PROC = 6,     /* one process */
-	RANK_VMPTR = 8,    /* the vmspace pointer of a process */
-	RANK_SHM = 10,     /* System V segments */
-	RANK_MAP = 12,     /* a vm_map; fork: parent, then child nested */
-	RANK_AMAP = 14,
-	RANK_OBJECT = 16,
+	RANK_FILE = 1,      /* the offset of an open file */
+	RANK_BIG = 2,       /* the big lock: fs and console */
+	RANK_VNODE = 3,     /* size and writers of one file; the terminal */
+	RANK_PROCTREE = 4,  /* parents, children, groups, pids */
+	RANK_PROC = 6,      /* one process */
+	RANK_VMPTR = 8,     /* the vmspace pointer of a process */
+	RANK_SHM = 10,      /* System V segments */
+	RANK_MAP = 12,      /* a vm_map; fork: parent, then child nested */
+	RANK_AMAP = 14,     /* the anonymous pages of a mapping */
+	RANK_OBJECT = 16,   /* the pages of a file or of shared memory */
 	RANK_PHYSLOAN = 18, /* sleeping locks inside phys (pool growth) */
 	RANK_SPIN = 20,     /* from here on: spin locks */
 	RANK_FS = 22,       /* descriptor tables, pipes */
@@ -44,17 +44,17 @@ enum lock_rank {
 	RANK_TABLE = 26,    /* one table page; parent before child: nested */
 	RANK_PV = 30,       /* one page's reverse map */
 	RANK_PAGEQ = 32,    /* page-out queues */
-	RANK_POOL = 34,
-	RANK_PHYS = 36, /* the global page allocator */
-	RANK_EPOCH = 38,
-	RANK_INTR = 40,   /* from here on: interrupts off */
-	RANK_SIG = 42,    /* signal state of a process */
-	RANK_TTY = 44,    /* console input */
-	RANK_SLEEPQ = 46, /* a bucket of the sleep queues */
-	RANK_TIMEOUT = 48,
-	RANK_RUNQ = 50, /* a CPU's run queue; two: nested */
-	RANK_ASID = 52, /* address space numbers, inside a switch */
-	RANK_LOG = 54,
+	RANK_POOL = 34,     /* a pool of kernel objects */
+	RANK_PHYS = 36,     /* the global page allocator */
+	RANK_EPOCH = 38,    /* what waits to be reclaimed */
+	RANK_INTR = 40,     /* from here on: interrupts off */
+	RANK_SIG = 42,      /* signal state of a process */
+	RANK_TTY = 44,      /* console input */
+	RANK_SLEEPQ = 46,   /* a bucket of the sleep queues */
+	RANK_TIMEOUT = 48,  /* the list of timeouts */
+	RANK_RUNQ = 50,     /* a CPU's run queue */
+	RANK_ASID = 52,     /* address space numbers, inside a switch */
+	RANK_LOG = 54,      /* output to the log */
 	RANK_MAX = 63
 };
 

@@ -112,8 +112,6 @@ void thread_check_stack(const struct thread *td);
  *	Preemption allowed, no interrupt handler below; interrupts on or off.
  * sched_need: another thread should run on this CPU.  Any context.
  */
-void preempt_disable(void);
-void preempt_enable(void);
 void thread_yield(void);
 void sched_preempt(void);
 
@@ -122,6 +120,27 @@ sched_need(void)
 {
 	return atomic_load_explicit(&curcpu()->cpu_resched,
 	    memory_order_relaxed);
+}
+
+/* The rest of preempt_enable(): a switch was asked for. */
+void preempt_now(void);
+
+static inline void
+preempt_disable(void)
+{
+	curthread()->td_nopreempt++;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void
+preempt_enable(void)
+{
+	struct thread *td = curthread();
+
+	atomic_signal_fence(memory_order_seq_cst);
+	KASSERT(td->td_nopreempt > 0);
+	if (--td->td_nopreempt == 0 && __predict_false(sched_need()))
+		preempt_now();
 }
 
 /*
@@ -224,5 +243,11 @@ void timeout_drain(struct timeout *to);
  * off; the caller may sleep once they are on.
  */
 void base_init(void);
+
+/*
+ * Check every run queue, sleep queue and the timeouts; panics on damage.
+ * Slow: interrupts are off for the length of a queue.  No spin lock held.
+ */
+void base_verify(void);
 
 #endif

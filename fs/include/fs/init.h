@@ -33,6 +33,8 @@ void fs_mount_root(const void *initrd, size_t len);
 
 /* The session leader p exits: its terminal loses it. */
 void tty_leader_exit(struct proc *p);
+/* The foreground group of s, or 0 when it has no terminal.  T held. */
+pid_t tty_foreground(const struct session *s);
 /* /dev/tty: ENXIO unless the caller's session has the terminal. */
 int tty_open_own(void);
 

@@ -140,7 +140,6 @@ struct proc {
 	struct fsproc *ps_fs;       /* [I] descriptors, directories, umask */
 	uint64_t ps_start;          /* [I] ns since boot */
 	char ps_comm[16];           /* [p] */
-	char *ps_exe;               /* [p] path of the image, kmem PATH_MAX */
 	bool ps_kernel;             /* [I] process 0 */
 	bool ps_dumpable;           /* [p] */
 	bool ps_lockfuture;         /* [p] mlockall(MCL_FUTURE) */
@@ -179,6 +178,8 @@ extern struct proclist proc_all; /* [T] */
  *	ESRCH: no space any more (kernel or exited); EBUSY: in exec.  The
  *	caller checks whether it may look after this, not before: what it
  *	got may be the space of a set-id image that exec put there.
+ * proc_verify: p's place in the tree, its threads and signals; panics.  T held.
+ * proc_verify_all: the same for all processes, and the tables.  T held; slow.
  * proc_threads: the number of threads; a hint.
  */
 void proc_boot(void);
@@ -188,6 +189,8 @@ struct proc *proc_next(pid_t after);
 void proc_rele(struct proc *p);
 int proc_vmspace(struct proc *p, struct vmspace **vmp);
 u_int proc_threads(struct proc *p);
+void proc_verify(struct proc *p);
+void proc_verify_all(void);
 
 /*
  * proc_alloc: a process structure that nobody sees yet; its one reference
@@ -237,7 +240,8 @@ void pgrp_exit(struct proc *p);
  */
 int uidinfo_enter(struct proc *p, uid_t uid, uint64_t limit);
 void uidinfo_leave(struct proc *p);
-extern u_int lwp_max; /* threads in all processes together */
+extern u_int lwp_max;    /* user threads, and processes, there may be */
+extern u_int proc_count; /* [T] processes, zombies included */
 
 /*
  * System calls: a value, or -errno.  Args are as user registers had them.
@@ -301,6 +305,10 @@ extern const struct fs_upcalls *kern_fs;
  *	returns 0 to user mode at ca_sp (0: the same) with ca_tls when
  *	CLONE_SETTLS.  With CLONE_VFORK it returns when the child is off the
  *	space.  EAGAIN: limits; ENOMEM; ERESTARTNOINTR: a signal came first.
+ * proc_create: a child of process 0 whose thread begins in the kernel with
+ *	fn(arg) and without an address space; proc_exec() gives it one, after
+ *	which it must leave by md_frame_enter().  *pp is set before it runs.
+ *	EAGAIN: limits; ENOMEM.
  * kthread_create: a kernel thread of process 0 that calls fn(arg); it ends
  *	when fn returns or calls lwp_exit(0).  *lp may be NULL.
  * lwp_exit: the calling thread leaves; the last one takes the process along
@@ -318,6 +326,8 @@ struct clone_args {
 	vaddr_t ca_sp, ca_tls, ca_ptid, ca_ctid;
 };
 int proc_fork(const struct clone_args *ca, pid_t *tidp);
+int proc_create(const char *name, void (*fn)(void *), void *arg,
+    struct proc **pp);
 int kthread_create(const char *name, void (*fn)(void *), void *arg,
     struct lwp **lp);
 __attribute__((noreturn)) void lwp_exit(int wstatus);
@@ -372,8 +382,8 @@ int copyout(const void *from, vaddr_t to, size_t len);
 int copyinstr(vaddr_t from, char *to, size_t max, size_t *lenp);
 
 /*
- * Kernel command line: the value of key, or NULL; static storage, valid until
- * the next call.  kern_param_num: as a number.
+ * Kernel command line: the value of key, "1" if it has none, NULL if it is not
+ * there; what is returned stays.  kern_param_num: as a number.
  */
 void kern_param_init(const char *cmdline);
 const char *kern_cmdline(void);

@@ -54,7 +54,7 @@ struct sleep_rest {
 struct rutimes {
 	uint64_t rt_utime, rt_stime;
 	u_long rt_minflt, rt_majflt;
-	u_long rt_maxrss; /* pages */
+	u_long rt_maxrss; /* KiB, of the largest */
 };
 
 /*
@@ -87,6 +87,7 @@ bool sig_killed(void);
  * sig_action: set (act not NULL) and get (old not NULL) an action.
  * sig_update: l's td_sigpend and td_ast after a change of mask or state.
  *	ps_siglock held.
+ * sig_poke: the same, and make l look if there is something for it.
  */
 void sig_deliver(struct md_frame *f);
 int sig_take(uint64_t set, struct abi_siginfo *info);
@@ -96,6 +97,7 @@ uint64_t sig_mask(uint64_t mask);
 void sig_action(int sig, const struct abi_sigaction *act,
     struct abi_sigaction *old);
 void sig_update(struct lwp *l);
+void sig_poke(struct lwp *l);
 
 /*
  * sig_killable: between the two calls only being killed ends the caller's

@@ -26,7 +26,9 @@ __attribute__((noreturn)) void kern_main(const struct bootinfo *bi);
 
 /*
  * From user mode, interrupts on, on the thread's kernel stack:
- * kern_syscall: read the call from the frame, do it, store its result.
+ * kern_syscall: do call number with its six arguments, which may lie in the
+ *	frame.  The value or -errno to store in the frame as its result, before
+ *	kern_ast(); -EJUSTRETURN: the call replaced the frame, store nothing.
  * kern_user_fault: a user access to va was refused by the MMU; access is
  *	PROT_READ, PROT_WRITE or PROT_EXEC.  Resolves it or posts a signal.
  * kern_user_trap: any other exception, as a signal with code and address.
@@ -34,7 +36,7 @@ __attribute__((noreturn)) void kern_main(const struct bootinfo *bi);
  *	switch is due; signals, stops, exit.  Called with interrupts on; the
  *	port calls again until neither holds with interrupts off.
  */
-void kern_syscall(struct md_frame *f);
+long kern_syscall(long number, const uintptr_t args[6]);
 void kern_user_fault(struct md_frame *f, vaddr_t va, vm_prot_t access);
 void kern_user_trap(struct md_frame *f, int sig, int code, vaddr_t addr);
 void kern_ast(struct md_frame *f);

@@ -58,6 +58,13 @@ void pool_put(struct pool *pl, void *obj);
 void pool_drain(struct pool *pl);
 void pool_drain_all(void);
 
+/*
+ * Pages that all pools hold beyond what their objects would fill if they lay
+ * side by side: which slab an object lands in is chance, how many objects
+ * there are is not.  Context as pool_get().
+ */
+u_long pool_slack(void);
+
 /* Objects in use, magazines not counted.  May be stale. */
 u_long pool_used(struct pool *pl);
 

@@ -15,9 +15,13 @@
  * round of messages per operation, never per page; a CPU that only holds the
  * root lazily (it runs a kernel thread) is told once to drop it.
  *
- * None of these sleeps.  None may be called from an interrupt handler.
+ * None of these sleeps.  None may be called from an interrupt handler, but
+ * for activation, which the scheduler does with interrupts off.
  * Those marked S may shoot down: interrupts on, no spin lock held.
  * PTE and table memory: ENOMEM is always possible where stated.
+ *
+ * Operations on overlapping ranges of one pmap are excluded from each other by
+ * the lock of the map; the tables stay sound without it.
  */
 #ifndef PMAP_PMAP_H
 #define PMAP_PMAP_H
@@ -127,14 +131,17 @@ int pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot,
  * All on page-aligned ranges [sva, eva) of user space.
  * pmap_remove: unmap; carries bits; frees tables that became empty.  S
  * pmap_protect: take away what prot lacks; PROT_NONE removes.  S
- * pmap_extract: what va is mapped to; false when unmapped.
+ * pmap_extract: what va is mapped to, through pap and protp unless NULL; false
+ *	when unmapped.
  */
 void pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva);
 void pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot);
 bool pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pap, vm_prot_t *protp);
 
 /*
- * By page, through the reverse map.  The caller holds the page's owner.
+ * By page, through the reverse map.  The caller holds the page's owner, as
+ * does whoever enters a mapping of it: none appears meanwhile, so one pass over
+ * the mappings meets them all.  Others may remove some at the same time.
  * pmap_page_protect: narrow every mapping to prot; PROT_NONE removes all.  S
  * pmap_is_modified, pmap_is_referenced: carried bits or any mapping's.
  * pmap_clear_modify, pmap_clear_reference: clear both; the value before.  S

@@ -32,10 +32,6 @@ void md_frame_exec(struct thread *td, vaddr_t pc, vaddr_t sp);
 void md_frame_fork(struct thread *child, vaddr_t sp, bool settls, vaddr_t tls);
 __attribute__((noreturn)) void md_frame_enter(void);
 
-/* System call: number, six arguments, result (a value or -errno). */
-long md_frame_call(const struct md_frame *f, uintptr_t args[6]);
-void md_frame_result(struct md_frame *f, long result);
-
 /* Put the frame back before its system call instruction, with call number. */
 void md_frame_restart(struct md_frame *f, long number);
 

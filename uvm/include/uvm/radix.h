@@ -46,6 +46,9 @@ void *radix_next(const struct radix *rx, uint64_t *idx);
 /*
  * radix_wipe: empty the tree, calling fn(arg, idx, v) for each value in index
  *	order.  fn must not touch the tree.
+ * radix_copy: fill the empty tree copy with the values of [first, last],
+ *	calling fn(arg, idx, v) for each in index order before it is stored.
+ *	ENOMEM: copy has those that fn was called for, and may be wiped.
  * radix_split: move every value at or above idx to the empty tree high.
  *	ENOMEM: nothing changed.
  * radix_join: move all of high, whose indices are all above those of low,
@@ -53,6 +56,8 @@ void *radix_next(const struct radix *rx, uint64_t *idx);
  */
 void radix_wipe(struct radix *rx, void (*fn)(void *, uint64_t, void *),
     void *arg);
+int radix_copy(const struct radix *rx, uint64_t first, uint64_t last,
+    struct radix *copy, void (*fn)(void *, uint64_t, void *), void *arg);
 int radix_split(struct radix *rx, uint64_t idx, struct radix *high);
 int radix_join(struct radix *low, struct radix *high);
 

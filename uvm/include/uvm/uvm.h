@@ -148,9 +148,14 @@ vaddr_t uvm_brk(struct vmspace *vm, vaddr_t want, vsize_t datalimit);
 int uvm_io(struct vmspace *vm, vaddr_t va, void *kbuf, size_t len, bool write,
     u_int flags, size_t *donep);
 
-/* Committed and total pages for /proc/meminfo and overcommit. */
+/*
+ * Pages, for /proc/meminfo and sysinfo(2).  Pools are drained first, and
+ * what free objects in their slabs add up to (us_slack) counts as free and
+ * not as kernel, so that equal use shows equal numbers.
+ */
 struct uvm_stats {
-	u_long us_total, us_free;   /* pages */
+	u_long us_total, us_free;
+	u_long us_slack;	    /* pool_slack(), part of us_free */
 	u_long us_anon, us_object;  /* pages by kind */
 	u_long us_kernel, us_table; /* pages by kind */
 };

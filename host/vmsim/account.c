@@ -1,0 +1,205 @@
+/*
+ * account.c (vmsim): memory that comes and goes.
+ *
+ * The linker sends the calls of phys' allocation functions that cross files
+ * through here (--wrap).  Freed memory is declared so to the engine and to the
+ * MMUs; what is in use is counted exactly, caches aside.
+ */
+#include <stdio.h>
+
+#include <base/cpu.h>
+#include <phys/kmem.h>
+#include <phys/page.h>
+#include <phys/pool.h>
+
+#include "sim.h"
+
+#define NPOOL 64
+
+static struct account {
+	long ac_pages; /* that are not the kernel's own */
+	long ac_kmem;  /* bytes */
+	struct {
+		const struct pool *ap_pool;
+		long ap_used;
+	} ac_pool[NPOOL];
+} now, mark;
+static long marked;
+
+struct vm_page *__real_page_alloc(enum page_kind kind, u_int flags);
+struct vm_page *__real_page_alloc_run(enum page_kind kind, u_int order,
+    u_int flags);
+void __real_page_free(struct vm_page *pg);
+void __real_page_free_run(struct vm_page *pg, u_int order);
+void __real_page_free_batch(struct vm_page **pgs, u_int n);
+void *__real_pool_get(struct pool *pl, u_int flags);
+void __real_pool_put(struct pool *pl, void *obj);
+void *__real_kmem_alloc(size_t len, u_int flags);
+void __real_kmem_free(void *p, size_t len);
+struct vm_page *__wrap_page_alloc(enum page_kind kind, u_int flags);
+struct vm_page *__wrap_page_alloc_run(enum page_kind kind, u_int order,
+    u_int flags);
+void __wrap_page_free(struct vm_page *pg);
+void __wrap_page_free_run(struct vm_page *pg, u_int order);
+void __wrap_page_free_batch(struct vm_page **pgs, u_int n);
+void *__wrap_pool_get(struct pool *pl, u_int flags);
+void __wrap_pool_put(struct pool *pl, void *obj);
+void *__wrap_kmem_alloc(size_t len, u_int flags);
+void __wrap_kmem_free(void *p, size_t len);
+
+static void
+page_came(struct vm_page *pg, enum page_kind kind)
+{
+	det_mem_alloc(page_direct(pg), PAGE_SIZE);
+	mmu_frame_used(page_to_phys(pg));
+	now.ac_pages += kind != PK_KERNEL;
+}
+
+static void
+page_goes(struct vm_page *pg)
+{
+	det_mem_free(page_direct(pg), PAGE_SIZE);
+	mmu_frame_free(page_to_phys(pg));
+	now.ac_pages -= page_kind(pg) != PK_KERNEL;
+}
+
+struct vm_page *
+__wrap_page_alloc(enum page_kind kind, u_int flags)
+{
+	struct vm_page *pg;
+
+	pg = __real_page_alloc(kind, flags);
+	if (pg != NULL)
+		page_came(pg, kind);
+	return pg;
+}
+
+struct vm_page *
+__wrap_page_alloc_run(enum page_kind kind, u_int order, u_int flags)
+{
+	struct vm_page *pg;
+	u_int i;
+
+	pg = __real_page_alloc_run(kind, order, flags);
+	for (i = 0; pg != NULL && i < 1u << order; i++)
+		page_came(pg + i, kind);
+	return pg;
+}
+
+void
+__wrap_page_free(struct vm_page *pg)
+{
+	page_goes(pg);
+	__real_page_free(pg);
+}
+
+void
+__wrap_page_free_run(struct vm_page *pg, u_int order)
+{
+	u_int i;
+
+	for (i = 0; i < 1u << order; i++)
+		page_goes(pg + i);
+	__real_page_free_run(pg, order);
+}
+
+void
+__wrap_page_free_batch(struct vm_page **pgs, u_int n)
+{
+	u_int i;
+
+	for (i = 0; i < n; i++)
+		page_goes(pgs[i]);
+	__real_page_free_batch(pgs, n);
+}
+
+static void
+pool_count(const struct pool *pl, long n)
+{
+	u_int i;
+
+	for (i = 0; i < NPOOL; i++) {
+		if (now.ac_pool[i].ap_pool == NULL)
+			now.ac_pool[i].ap_pool = pl;
+		if (now.ac_pool[i].ap_pool == pl) {
+			now.ac_pool[i].ap_used += n;
+			return;
+		}
+	}
+}
+
+void *
+__wrap_pool_get(struct pool *pl, u_int flags)
+{
+	void *obj;
+
+	obj = __real_pool_get(pl, flags);
+	if (obj != NULL) {
+		det_mem_alloc(obj, pl->pl_size);
+		pool_count(pl, 1);
+	}
+	return obj;
+}
+
+void
+__wrap_pool_put(struct pool *pl, void *obj)
+{
+	det_mem_free(obj, pl->pl_size);
+	pool_count(pl, -1);
+	__real_pool_put(pl, obj);
+}
+
+void *
+__wrap_kmem_alloc(size_t len, u_int flags)
+{
+	void *p;
+
+	p = __real_kmem_alloc(len, flags);
+	if (p != NULL)
+		now.ac_kmem += (long)len;
+	return p;
+}
+
+void
+__wrap_kmem_free(void *p, size_t len)
+{
+	now.ac_kmem -= (long)len;
+	__real_kmem_free(p, len);
+}
+
+/*
+ * What is in use at the end is what was in use at the mark.
+ */
+void
+sim_account_begin(void)
+{
+	if (!det_exploring()) {
+		det_region(&now, sizeof now);
+		det_region(&mark, sizeof mark);
+		det_region(&marked, sizeof marked);
+	}
+	mark = now;
+	marked = 1;
+}
+
+void
+sim_account_end(void)
+{
+	u_int i;
+
+	if (!marked)
+		return;
+	for (i = 0; i < NPOOL && now.ac_pool[i].ap_pool != NULL; i++)
+		if (now.ac_pool[i].ap_used != mark.ac_pool[i].ap_used)
+			det_fail("leak: pool %s: %ld objects were in use, "
+				 "now %ld",
+			    now.ac_pool[i].ap_pool->pl_name,
+			    mark.ac_pool[i].ap_used,
+			    now.ac_pool[i].ap_used);
+	if (now.ac_pages != mark.ac_pages)
+		det_fail("leak: %ld pages were in use, now %ld", mark.ac_pages,
+		    now.ac_pages);
+	if (now.ac_kmem != mark.ac_kmem)
+		det_fail("leak: %ld bytes of kmem were in use, now %ld",
+		    mark.ac_kmem, now.ac_kmem);
+}

@@ -1,0 +1,158 @@
+/*
+ * sim.h: what the files of the simulated machine share.
+ *
+ * The machine is the kernel's own base, phys, pmap, uvm and kern, compiled for
+ * the engine (host/det), on a port whose CPUs are the engine's and whose MMU
+ * is host/mmu.  User programs are scripts: their memory accesses go through
+ * that MMU, their system calls enter the kernel where a real port would.
+ *
+ *	port_cpu.c   CPUs, threads, interrupts, time, boot
+ *	port_mmu.c   roots, flushes, user accesses and copies, page hooks
+ *	port_user.c  user registers, user mode
+ *	port_misc.c  console, randomness, what nothing here needs
+ *	account.c    memory that comes and goes
+ *	simfs.c      images to execute, and files
+ *	script.c     programs from text
+ *	vmsim.c      commands
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include <sys/types.h>
+#include <machine/param.h>
+#include <det/det.h>
+#include <mmu/mmu.h>
+
+/* Interrupt lines: those of enum md_ipi_kind, then the timer. */
+#define LINE_TIMER 3
+
+/*
+ * Scripts.  A program is a list of instructions at user addresses: number i
+ * of all is at TEXT_BASE + i * INSN_SIZE.
+ */
+#define TEXT_BASE 0x400000ul
+#define INSN_SIZE 16u
+#define DATA_BASE 0x600000ul /* two pages of data, then one of bss */
+#define DATA_LEN  (2 * PAGE_SIZE)
+#define BSS_LEN	  PAGE_SIZE
+
+#define NREG  24
+#define NARG  7
+#define NNAME 24
+
+/* A number, or a variable plus a number. */
+struct sarg {
+	int sa_reg; /* -1: none */
+	long sa_num;
+};
+
+enum sop {
+	SOP_SYS,    /* system call s_num; result to s_reg, if any */
+	SOP_FORK,   /* clone with flags s_num; the child goes to s_target */
+	SOP_EXEC,   /* program s_name */
+	SOP_READ,   /* a word at s_arg[0]; must be one of s_want, if any */
+	SOP_WRITE,  /* s_arg[1] to s_arg[0] */
+	SOP_FAULT,  /* an access s_num to s_arg[0] must be refused */
+	SOP_SET,    /* s_reg = s_arg[0] */
+	SOP_IF,	    /* s_arg[0] (s_num: == or !=) s_arg[1]: go to s_target */
+	SOP_GOTO,
+	SOP_CHECK,  /* s_arg[0] must be one of s_want */
+	SOP_CPU,    /* only on CPU s_arg[0] from here on */
+	SOP_READY,  /* wait until s_arg[0] threads are here; explore from here */
+	SOP_AWAIT,  /* wait until flag s_num is set */
+	SOP_POST,   /* set it */
+	SOP_CALM,   /* wait until other CPUs have nothing to do */
+	SOP_MARK,   /* memory in use now is what is in use at the end */
+	SOP_END,    /* the scenario is over and was right */
+	SOP_NOP
+};
+
+struct insn {
+	uint8_t s_op;
+	int8_t s_reg;
+	uint8_t s_narg, s_nwant;
+	uint16_t s_line;
+	uint16_t s_target;
+	long s_num;
+	struct sarg s_arg[NARG];
+	long s_want[4];
+	char s_name[NNAME];
+};
+
+#define NINSN	 512
+#define NPROGRAM 16
+struct program {
+	char p_name[NNAME];
+	unsigned p_first, p_n;
+};
+
+struct script {
+	char sc_name[64];
+	char sc_about[256];
+	unsigned sc_ncpu, sc_ram;	/* CPUs; MiB */
+	unsigned sc_bound, sc_stale, sc_depth, sc_asids, sc_ticks;
+	bool sc_evict, sc_speculate, sc_swflags, sc_reaper;
+	unsigned sc_ninsn, sc_nprogram;
+	struct insn sc_insn[NINSN];
+	struct program sc_program[NPROGRAM];
+	char sc_reg[NREG][NNAME];
+	unsigned sc_nreg;
+};
+extern struct script script;
+
+/*
+ * script_parse: text into script; on an error a message to standard error and
+ *	false.  file is for the message.
+ * script_program: the program of that name; NULL: none.
+ * script_print: instruction i as it was written, more or less.
+ */
+bool script_parse(const char *text, const char *file);
+const struct program *script_program(const char *name);
+void script_print(const struct insn *in, char *buf, size_t len);
+
+/* port_cpu.c */
+struct simcpu {
+	struct cpu *sc_cpu;
+	struct thread *sc_thread;
+	uint64_t sc_timer; /* UINT64_MAX: none */
+	bool sc_user;	   /* between two user instructions */
+	uint64_t sc_pad[4];
+};
+extern struct simcpu simcpus[];
+extern uint64_t sim_time;
+extern const struct det_machine sim_machine;
+/* The machine's size and nature; before det_run(). */
+extern unsigned sim_ncpu;
+extern uint64_t sim_ramlen;
+struct simcpu *sim_self(void);
+
+/* port_mmu.c */
+extern paddr_t sim_ram; /* first byte */
+void sim_mmu_init(void);
+/*
+ * One user access of size bytes (1, 2, 4, 8; aligned), by this CPU, now.  0,
+ * or the errno of the fault that the kernel did not resolve.  exact: refused
+ * at once, the kernel is not asked.
+ */
+int sim_access(vaddr_t va, unsigned size, unsigned access, uint64_t *val);
+
+/* port_user.c */
+__attribute__((noreturn)) void sim_user_loop(void);
+/* After an interrupt that came in user mode, on its way back there. */
+void sim_user_return(struct thread *td);
+unsigned sim_ready_count(void);
+
+/* simfs.c */
+void sim_fs_register(void);
+long sim_syscall_number(const char *name); /* -1: none */
+const char *sim_syscall_name(long nr);
+
+/* port_misc.c: what the kernel logs goes to standard error, too. */
+extern bool sim_verbose;
+
+/* account.c */
+/* Memory in use, by what it is; compared between start and end. */
+void sim_account_begin(void);
+void sim_account_end(void);
+
+#endif
