@@ -4,6 +4,7 @@
 #
 #	all		kernel and root image
 #	unit		hosted unit tests, under ASan and UBSan: B/host/unit
+#	vmsim detunit	the simulated machine; the tests of its engine
 #	ktest		kernel with the unit tests linked in: .../vmspace-ktest
 #	progs		programs of tests/user, as a root to overlay: .../testroot
 #	layers		the nets that keep the layers apart
@@ -20,6 +21,13 @@ CLANG := $(findstring clang,$(CC))
 O := $(B)/$(ARCH)$(if $(filter 1,$(DEBUG)),-debug)$(if $(CLANG),-clang)
 H := $(B)/host$(if $(CLANG),-clang)
 Q := $(if $(V),,@)
+
+# CC is for this machine; KCC makes kernels.  Debian's compilers answer to
+# their triplets, native or cross.
+TRIPLET_amd64 := x86_64-linux-gnu
+TRIPLET_arm64 := aarch64-linux-gnu
+TRIPLET := $(TRIPLET_$(ARCH))
+KCC := $(if $(CLANG),$(CC) --target=$(TRIPLET),$(TRIPLET)-gcc)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -58,6 +66,7 @@ CF_KERN := -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
     -mgeneral-regs-only -I arch/$(ARCH)/include
 CF_amd64 := -mno-red-zone -mcmodel=kernel
+CF_arm64 := -mno-outline-atomics
 CF_HOST := -std=gnu11 -g -O1 $(WARN) -fno-strict-aliasing -fno-common \
     -fno-omit-frame-pointer -fsanitize=address,undefined \
     -fno-sanitize-recover=all -D_GNU_SOURCE -DDEBUG=1 -I host/include -MMD -MP
@@ -79,9 +88,9 @@ progs: $(O)/testroot.stamp
 define layer
 $(O)/$1/%.o: $1/%.c
 	@mkdir -p $$(@D)
-	$(Q)$$(CC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,$1) -c $$< -o $$@
+	$(Q)$$(KCC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,$1) -c $$< -o $$@
 $(O)/lib$1.a: $(call obj,$(SRC_$1))
-	$(Q)rm -f $$@ && $(AR) rcsD $$@ $$^
+	$(Q)rm -f $$@ && $(TRIPLET)-ar rcsD $$@ $$^
 $(H)/$1/%.o: $1/%.c
 	@mkdir -p $$(@D)
 	$(Q)$$(CC) $(CF_HOST) $(call incs,$1) -c $$< -o $$@
@@ -90,15 +99,15 @@ $(foreach l,$(LAYERS),$(eval $(call layer,$l)))
 
 $(O)/arch/%.o: arch/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,all) \
+	$(Q)$(KCC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,all) \
 	    -c $< -o $@
 $(O)/arch/%.o: arch/%.S
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,all) \
+	$(Q)$(KCC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,all) \
 	    -D__ASSEMBLER__ -c $< -o $@
 $(O)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,all) \
+	$(Q)$(KCC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,all) \
 	    -I tests/unit -c $< -o $@
 
 # What kern/syscalls.tbl generates: prototypes for whoever includes them, and
@@ -111,14 +120,14 @@ $(O)/gen/sysent.c: kern/syscalls.tbl tools/gensyscalls.sh
 	@mkdir -p $(@D)
 	$(Q)tools/gensyscalls.sh table $< $(ARCH) >$@
 $(O)/gen/sysent.o: $(O)/gen/sysent.c
-	$(Q)$(CC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,fs) \
+	$(Q)$(KCC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,fs) \
 	    -c $< -o $@
 $(O)/libfs.a: $(O)/gen/sysent.o
 $(call obj,$(SRC_kern) $(SRC_fs) $(SRC_arch) $(SRC_test)) $(O)/gen/sysent.o \
     $(O)/headers.ok: | $(SYSCALLS_H)
 
 LIBS := $(LAYERS:%=$(O)/lib%.a)
-LINK = $(CC) -nostdlib -static -no-pie -Wl,-T,$(LDSCRIPT) -Wl,--build-id=none \
+LINK = $(KCC) -nostdlib -static -Wl,-T,$(LDSCRIPT) -Wl,--build-id=none \
     -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
     -o $@ $(filter %.o,$^) -Wl,--whole-archive $(LIBS) -Wl,--no-whole-archive
 
@@ -129,16 +138,17 @@ $(O)/vmspace-ktest: $(call obj,$(SRC_arch) $(SRC_test))
 $(O)/vmspace $(O)/vmspace-ktest: $(LIBS) $(LDSCRIPT) $(O)/layers.ok \
     arch/$(ARCH)/ksyms.awk
 	$(Q)$(LINK)
-	$(Q)nm -n $@ | LC_ALL=C awk -f arch/$(ARCH)/ksyms.awk >$@.ksyms.S
-	$(Q)$(CC) -c $@.ksyms.S -o $@.ksyms.o
+	$(Q)$(TRIPLET)-nm -n $@ | LC_ALL=C awk -f arch/$(ARCH)/ksyms.awk >$@.ksyms.S
+	$(Q)$(KCC) -c $@.ksyms.S -o $@.ksyms.o
 	$(Q)$(LINK) $@.ksyms.o
+	$(Q)$(if $(filter arm64,$(ARCH)),$(TRIPLET)-objcopy -O binary $@ $@.bin)
 
 #
 # The other two nets.  An image does not link while one of them is torn.
 #
 HEADERS := $(wildcard $(INC_all:%=%/include/*/*.h) sys/include/sys/*.h \
     sys/$(ARCH)/machine/*.h pmap/$(ARCH)/machine/*.h)
-HDR_CC = $(CC) $(filter-out -MMD -MP,$(CF_ALL)) $(CF_KERN) $(CF_$(ARCH))
+HDR_CC = $(KCC) $(filter-out -MMD -MP,$(CF_ALL)) $(CF_KERN) $(CF_$(ARCH))
 INC_port :=
 INC_sys :=
 
@@ -174,25 +184,30 @@ $(H)/tests/%.o: tests/%.c
 $(H)/unit: $(call hobj,$(HOSTED))
 	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^ -lpthread
 
+include host/vmsim.mk
+
 #
 # The root image: Debian's busybox, our init, a few files below etc.
 #
 BUSYBOX := $(B)/pkg/$(ARCH)/busybox-static
-CC_USER_amd64 := gcc
-CC_USER = $(CC_USER_$(ARCH))
+NATIVE := $(shell dpkg --print-architecture)
+LISTER := $(B)/pkg/$(NATIVE)/busybox-static/bin/busybox
+CC_USER := $(TRIPLET)-gcc
 
-$(BUSYBOX)/bin/busybox:
-	$(Q)B=$(abspath $(B)) tools/getpkg $(ARCH) busybox-static $(BUSYBOX)
+$(B)/pkg/%/busybox-static/bin/busybox:
+	$(Q)B=$(abspath $(B)) tools/getpkg $* busybox-static \
+	    $(B)/pkg/$*/busybox-static
 $(B)/host/mkcpio $(B)/host/feed: $(B)/host/%: tools/%.c
 	@mkdir -p $(@D)
 	$(Q)gcc $(CF_TOOL) -o $@ $<
 $(B)/$(ARCH)/init: user/init.c
 	@mkdir -p $(@D)
 	$(Q)$(CC_USER) $(CF_TOOL) -static -s -o $@ $<
-$(O)/initramfs.cpio: tools/mkroot $(BUSYBOX)/bin/busybox $(B)/$(ARCH)/init \
-    $(B)/host/mkcpio $(wildcard user/etc/*)
+$(O)/initramfs.cpio: tools/mkimage $(BUSYBOX)/bin/busybox $(LISTER) \
+    $(B)/$(ARCH)/init $(B)/host/mkcpio $(wildcard user/etc/*)
 	@mkdir -p $(@D)
-	$(Q)tools/mkroot $(O)/root $(BUSYBOX)/bin/busybox $(B)/$(ARCH)/init
+	$(Q)tools/mkimage $(O)/root $(BUSYBOX)/bin/busybox $(LISTER) \
+	    $(B)/$(ARCH)/init
 	$(Q)$(B)/host/mkcpio $(O)/root >$@
 
 # Programs of our own for the tests, each from one file.

@@ -25,35 +25,19 @@ static struct mutex big_lock = MUTEX_INITIALIZER(RANK_BIG);
  * Ranks.
  */
 
-static __noinline void
-rank_violation(const struct thread *td, u_int r)
+__noinline void
+lock_rank_violation(const struct thread *td, u_int r)
 {
 	if (!atomic_load_explicit(&panicking, memory_order_relaxed))
 		panic("lock order: rank %u wanted, held %#lx", r,
 		    (u_long)td->td_ranks);
 }
 
-/* The caller, td, takes a lock of rank r: panic unless it may. */
-static inline void
-rank_take(struct thread *td, u_int r)
-{
-	if (__predict_false(td->td_ranks >> r != 0))
-		rank_violation(td, r);
-	td->td_ranks |= RANKBIT(r);
-}
-
-static inline void
-rank_drop(struct thread *td, u_int r)
-{
-	KASSERT((td->td_ranks & RANKBIT(r)) != 0);
-	td->td_ranks &= ~RANKBIT(r);
-}
-
 void
 lock_rank_hold(u_int r)
 {
 	KASSERT(r > RANK_NONE && r < RANK_MAX);
-	rank_take(curthread(), r);
+	lock_rank_take(curthread(), r);
 }
 
 void
@@ -68,7 +52,7 @@ lock_rank_note(u_int r)
 void
 lock_rank_drop(u_int r)
 {
-	rank_drop(curthread(), r);
+	lock_rank_untake(curthread(), r);
 }
 
 void
@@ -78,13 +62,13 @@ lock_rank_enter(enum lock_rank rank)
 
 	KASSERT(td->td_nopreempt > 0);
 	KASSERT(rank >= RANK_SPIN && rank < RANK_MAX);
-	rank_take(td, rank);
+	lock_rank_take(td, rank);
 }
 
 void
 lock_rank_exit(enum lock_rank rank)
 {
-	rank_drop(curthread(), rank);
+	lock_rank_untake(curthread(), rank);
 }
 
 bool
@@ -112,14 +96,14 @@ spin_init(struct spin *l, enum lock_rank rank)
 	l->sp_intr = false;
 }
 
-/* Take l if it is free.  Preemption disabled. */
-static bool
-spin_acquire(struct spin *l)
+/* Take l for the caller's CPU if it is free.  Preemption disabled. */
+static inline bool
+spin_acquire(struct spin *l, uint32_t self)
 {
 	uint32_t free = 0;
 
 	return atomic_compare_exchange_strong_explicit(&l->sp_owner, &free,
-	    curcpu()->cpu_id + 1, memory_order_acquire, memory_order_relaxed);
+	    self, memory_order_acquire, memory_order_relaxed);
 }
 
 /*
@@ -142,19 +126,34 @@ spin_wait(struct spin *l)
 	return false;
 }
 
+/* The rest of spin_enter(): somebody holds it. */
+static __noinline void
+spin_enter_slow(struct spin *l, uint32_t self)
+{
+	KASSERT(!spin_held(l));
+	do
+		if (spin_wait(l))
+			return;
+	while (!spin_acquire(l, self));
+}
+
 void
 spin_enter(struct spin *l)
 {
+	struct thread *td = curthread();
+	u_int rank = l->sp_rank;
 	bool intr = false;
+	uint32_t self;
 
-	preempt_disable();
-	if (l->sp_rank >= RANK_INTR)
+	td->td_nopreempt++;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (rank >= RANK_INTR)
 		intr = md_intr_disable();
-	KASSERT(!spin_held(l));
-	rank_take(curthread(), l->sp_rank);
-	while (!spin_acquire(l))
-		if (spin_wait(l))
-			break;
+	/* Panics also if this thread holds l already. */
+	lock_rank_take(td, rank);
+	self = curcpu()->cpu_id + 1;
+	if (__predict_false(!spin_acquire(l, self)))
+		spin_enter_slow(l, self);
 	l->sp_intr = intr;
 }
 
@@ -166,7 +165,7 @@ spin_try(struct spin *l)
 	preempt_disable();
 	if (l->sp_rank >= RANK_INTR)
 		intr = md_intr_disable();
-	if (!spin_acquire(l)) {
+	if (!spin_acquire(l, curcpu()->cpu_id + 1)) {
 		if (l->sp_rank >= RANK_INTR)
 			md_intr_restore(intr);
 		preempt_enable();
@@ -180,13 +179,15 @@ spin_try(struct spin *l)
 void
 spin_exit(struct spin *l)
 {
+	struct thread *td = curthread();
+	u_int rank = l->sp_rank;
 	bool intr = l->sp_intr;
 
 	KASSERT(spin_held(l));
-	rank_drop(curthread(), l->sp_rank);
+	lock_rank_untake(td, rank);
 	atomic_store_explicit(&l->sp_owner, 0, memory_order_release);
-	if (l->sp_rank >= RANK_INTR)
-		md_intr_restore(intr);
+	if (rank >= RANK_INTR && intr)
+		md_intr_restore(true);
 	preempt_enable();
 }
 
@@ -274,7 +275,7 @@ mutex_enter(struct mutex *m)
 
 	KASSERT(td->td_nopreempt == 0);
 	KASSERT(!mutex_held(m));
-	rank_take(td, m->mx_rank);
+	lock_rank_take(td, m->mx_rank);
 	for (spins = 0; !mutex_acquire(m, td); spins++) {
 		if (atomic_load_explicit(&panicking, memory_order_relaxed)) {
 			if (!panic_mine())
@@ -310,7 +311,7 @@ mutex_exit(struct mutex *m)
 	struct spin *bucket;
 
 	KASSERT(mutex_held(m));
-	rank_drop(td, m->mx_rank);
+	lock_rank_untake(td, m->mx_rank);
 	if (atomic_compare_exchange_strong_explicit(&m->mx_owner, &old, 0,
 		memory_order_release, memory_order_relaxed))
 		return;

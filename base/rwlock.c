@@ -116,11 +116,13 @@ walk_through(struct rwlock *rw, uintptr_t word)
 void
 rw_read_enter(struct rwlock *rw)
 {
+	struct thread *td = curthread();
 	u_int spins = 0;
 
-	KASSERT(curthread()->td_nopreempt == 0);
-	lock_rank_hold(rw->rw_rank);
-	while (!reader_acquire(rw)) {
+	KASSERT(td->td_nopreempt == 0);
+	/* Panics also if this thread has a lock of the rank: no recursion. */
+	lock_rank_take(td, rw->rw_rank);
+	while (__predict_false(!reader_acquire(rw))) {
 		if (walk_through(rw, RW_READER))
 			return;
 		if (ncpu > 1 && spins++ < RW_SPINS)
@@ -129,19 +131,17 @@ rw_read_enter(struct rwlock *rw)
 			     reader_chan(rw)))
 			break;
 	}
-	KASSERT(!rw_write_held(rw));
 }
 
-static void
+static inline void
 write_enter(struct rwlock *rw, bool nested)
 {
 	struct thread *td = curthread();
 	u_int spins = 0;
 
 	KASSERT(td->td_nopreempt == 0);
-	KASSERT(!rw_write_held(rw));
-	lock_rank_hold(rw->rw_rank + nested);
-	while (!writer_acquire(rw, td)) {
+	lock_rank_take(td, rw->rw_rank + nested);
+	while (__predict_false(!writer_acquire(rw, td))) {
 		if (walk_through(rw, (uintptr_t)td | RW_WRITE))
 			break;
 		if (ncpu > 1 && spins++ < RW_SPINS)
@@ -150,7 +150,6 @@ write_enter(struct rwlock *rw, bool nested)
 			     RW_WAITERS | RW_WANTED, writer_chan(rw)))
 			break;
 	}
-	KASSERT(rw_write_held(rw));
 	rw->rw_nested = nested;
 }
 
@@ -220,13 +219,14 @@ hand_over(struct rwlock *rw, bool writer_first, uintptr_t kept)
 	}
 }
 
-static void
+static inline void
 write_exit(struct rwlock *rw)
 {
-	uintptr_t old = (uintptr_t)curthread() | RW_WRITE;
+	struct thread *td = curthread();
+	uintptr_t old = (uintptr_t)td | RW_WRITE;
 	struct spin *bucket;
 
-	lock_rank_drop(rw->rw_rank + rw->rw_nested);
+	lock_rank_untake(td, rw->rw_rank + rw->rw_nested);
 	if (atomic_compare_exchange_strong_explicit(&rw->rw_word, &old, 0,
 		memory_order_release, memory_order_relaxed))
 		return;
@@ -236,13 +236,13 @@ write_exit(struct rwlock *rw)
 }
 
 /* The last reader of a lock that is waited for hands it over. */
-static void
+static inline void
 read_exit(struct rwlock *rw)
 {
 	struct spin *bucket;
 	uintptr_t old;
 
-	lock_rank_drop(rw->rw_rank);
+	lock_rank_untake(curthread(), rw->rw_rank);
 	old = atomic_load_explicit(&rw->rw_word, memory_order_relaxed);
 	for (;;) {
 		KASSERT(old >= RW_READER && (old & RW_WRITE) == 0);
@@ -259,6 +259,16 @@ read_exit(struct rwlock *rw)
 	if (old < 2 * RW_READER)
 		hand_over(rw, true, 0);
 	spin_exit(bucket);
+}
+
+bool
+rw_write_held(const struct rwlock *rw)
+{
+	uintptr_t word;
+
+	word = atomic_load_explicit(&rw->rw_word, memory_order_relaxed);
+	return (word & RW_WRITE) != 0 &&
+	       (word & ~RW_FLAGS) == (uintptr_t)curthread();
 }
 
 void
@@ -284,16 +294,6 @@ rw_downgrade(struct rwlock *rw)
 	bucket = sleepq_enter(reader_chan(rw));
 	hand_over(rw, false, RW_READER);
 	spin_exit(bucket);
-}
-
-bool
-rw_write_held(const struct rwlock *rw)
-{
-	uintptr_t word;
-
-	word = atomic_load_explicit(&rw->rw_word, memory_order_relaxed);
-	return (word & RW_WRITE) != 0 &&
-	       (word & ~RW_FLAGS) == (uintptr_t)curthread();
 }
 
 bool

@@ -104,11 +104,34 @@ allowed(const struct thread *td, const struct cpu *c)
 	return (td->td_affinity & CPUMASK(c->cpu_id)) != 0;
 }
 
+static void
+set_cpu(struct thread *td, struct cpu *c)
+{
+	atomic_store_explicit(&td->td_cpu, c, memory_order_relaxed);
+}
+
+/*
+ * What td slept and did not run since.  Whoever wakes it adds to that while
+ * its CPU, which it is about to leave, may still subtract: one of the two is
+ * lost then, and nobody minds.
+ */
+static uint64_t
+credit(const struct thread *td)
+{
+	return atomic_load_explicit(&td->td_credit, memory_order_relaxed);
+}
+
+static void
+set_credit(struct thread *td, uint64_t ns)
+{
+	atomic_store_explicit(&td->td_credit, ns, memory_order_relaxed);
+}
+
 /* The queue that td belongs in. */
 static u_int
 queue_of(const struct thread *td)
 {
-	if (td->td_prio == PRIO_USER && td->td_boost)
+	if (td->td_prio == PRIO_USER && credit(td) > 0)
 		return PRIO_HIGH;
 	return td->td_prio;
 }
@@ -118,7 +141,7 @@ queue_insert(struct cpu *c, struct thread *td)
 {
 	KASSERT(spin_held(&c->cpu_runq_lock));
 	KASSERT(thread_state(td) == TD_READY);
-	td->td_cpu = c;
+	set_cpu(td, c);
 	TAILQ_INSERT_TAIL(&c->cpu_runq[queue_of(td)], td, td_link);
 	atomic_fetch_add_explicit(&c->cpu_nrun, 1, memory_order_relaxed);
 }
@@ -181,10 +204,12 @@ call_idle(const struct thread *td, const struct cpu *c)
 static struct cpu *
 choose_cpu(const struct thread *td)
 {
-	struct cpu *last = td->td_cpu != NULL ? td->td_cpu : curcpu();
+	struct cpu *last = thread_cpu(td);
 	cpumask_t idle;
 	u_int id;
 
+	if (last == NULL)
+		last = curcpu();
 	if (allowed(td, last) && thread_oncpu(td))
 		return last;
 	idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) &
@@ -243,8 +268,7 @@ sched_woken(struct thread *td)
 
 	KASSERT(thread_state(td) == TD_SLEEP || thread_state(td) == TD_STOPPED);
 	slept = now > td->td_slept ? now - td->td_slept : 0;
-	td->td_credit = MIN(td->td_credit + slept, SCHED_SLICE);
-	td->td_boost = td->td_credit > 0;
+	set_credit(td, MIN(credit(td) + slept, SCHED_SLICE));
 	thread_setstate(td, TD_READY);
 	sched_enqueue(td);
 }
@@ -279,8 +303,7 @@ sched_clock(uint64_t now)
 	spin_enter(&c->cpu_runq_lock);
 	if (c->cpu_slice_end != 0 && now >= c->cpu_slice_end) {
 		c->cpu_slice_end = 0;
-		td->td_credit = 0;
-		td->td_boost = false;
+		set_credit(td, 0);
 		atomic_store_explicit(&c->cpu_resched, true,
 		    memory_order_relaxed);
 	} else if (c->cpu_slice_end != 0)
@@ -296,11 +319,9 @@ sched_clock(uint64_t now)
 static void
 charge(struct cpu *c, struct thread *td, uint64_t now)
 {
-	uint64_t ran = now - c->cpu_switch_time;
+	uint64_t ran = now - c->cpu_switch_time, had = credit(td);
 
-	td->td_credit -= MIN(td->td_credit, ran);
-	if (td->td_credit == 0)
-		td->td_boost = false;
+	set_credit(td, had - MIN(had, ran));
 	c->cpu_switch_time = now;
 }
 
@@ -346,7 +367,7 @@ choose_next(struct cpu *c, struct thread *td)
 			next = c->cpu_idle;
 		spin_enter(&c->cpu_runq_lock);
 	}
-	next->td_cpu = c;
+	set_cpu(next, c);
 	c->cpu_curprio = next == c->cpu_idle ? NPRIO : queue_of(next);
 	c->cpu_slice_end = 0;
 	if (!queue_empty(c)) {
@@ -501,7 +522,7 @@ sched_verify(void)
 		for (q = 0; q < NPRIO; q++)
 			TAILQ_FOREACH(td, &c->cpu_runq[q], td_link) {
 				KASSERT(thread_state(td) == TD_READY);
-				KASSERT(td->td_cpu == c);
+				KASSERT(thread_cpu(td) == c);
 				KASSERT(td != c->cpu_idle);
 				thread_check_stack(td);
 				n++;
@@ -532,7 +553,7 @@ base_init(void)
 	thread_init(&idle0, idle0_stack, "idle0", idle_start, NULL);
 	idle0.td_prio = PRIO_IDLE;
 	idle0.td_affinity = CPUMASK(0);
-	idle0.td_cpu = c;
+	set_cpu(&idle0, c);
 	c->cpu_idle = &idle0;
 	epoch_init();
 }

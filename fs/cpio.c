@@ -9,7 +9,9 @@
  * with one of them, usually the last.
  *
  * Directories that an entry needs and that no entry made are made.  A later
- * entry of the same name replaces an earlier one.
+ * entry of the same name replaces an earlier one; but a symbolic link to a
+ * directory stays where a directory comes, and is followed to what lies in
+ * it, so that archives agree whether /bin is a directory or a link.
  */
 #include <fs/cpio.h>
 
@@ -88,6 +90,27 @@ cpio_parse(const char *data, size_t len, size_t pos, struct cpio_entry *ce)
 	return true;
 }
 
+/* What name in dvp is, referenced; the directory if it is a link to one. */
+static int
+cpio_lookup(struct vnode *dvp, const char *name, struct vnode **vpp)
+{
+	struct lookup lk = {.lk_flags = LK_FOLLOW};
+	int error;
+
+	error = dvp->v_ops->vo_lookup(dvp, name, vpp);
+	if (error != 0 || !S_ISLNK((*vpp)->v_mode))
+		return error;
+	if (vfs_walk(dvp, name, &lk) == 0) {
+		if (S_ISDIR(lk.lk_vp->v_mode)) {
+			vrele(*vpp);
+			*vpp = lk.lk_vp;
+			vref(*vpp);
+		}
+		vfs_walk_done(&lk);
+	}
+	return 0;
+}
+
 /*
  * The directory of name, referenced, with what is missing made; *lastp is
  * the last component, in buf.
@@ -110,7 +133,7 @@ cpio_dir(struct vnode *root, const char *name, char *buf, struct vnode **dvpp,
 		if (slash == NULL || slash[1] == '\0')
 			break;
 		*slash = '\0';
-		error = dvp->v_ops->vo_lookup(dvp, p, &vp);
+		error = cpio_lookup(dvp, p, &vp);
 		if (error == ENOENT)
 			error = dvp->v_ops->vo_create(dvp, p, S_IFDIR | 0755, 0,
 			    NULL, &vp);
@@ -138,7 +161,8 @@ cpio_node(struct vnode *dvp, const char *name, const struct cpio_entry *ce,
 	char *target = NULL;
 	int error;
 
-	error = dvp->v_ops->vo_lookup(dvp, name, vpp);
+	error = S_ISDIR(ce->ce_mode) ? cpio_lookup(dvp, name, vpp)
+				     : dvp->v_ops->vo_lookup(dvp, name, vpp);
 	if (error == 0) {
 		if (S_ISDIR(ce->ce_mode) && S_ISDIR((*vpp)->v_mode))
 			return 0;

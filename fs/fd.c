@@ -12,6 +12,7 @@
 #include <base/print.h>
 #include <phys/kmem.h>
 #include <phys/pool.h>
+#include <kern/memtab.h>
 #include <kern/syscalls.h>
 #include <fs/init.h>
 
@@ -413,7 +414,19 @@ fcntl_file(struct file *f, int fd, int cmd, uintptr_t arg)
 		return 0;
 	case F_GETPIPE_SZ:
 		return S_ISFIFO(f->f_vnode->v_mode) ? 65536 : -EBADF;
-	default: /* record locks, leases, seals, signals: not kept */
+	case F_GET_SEALS:
+		if (f->f_vnode->v_obj == NULL)
+			return -EINVAL;
+		return (long)atomic_load(&f->f_vnode->v_seals);
+	case F_ADD_SEALS:
+		if (f->f_vnode->v_obj == NULL)
+			return -EINVAL;
+		if (!file_canwrite(f))
+			return -EPERM;
+		if ((arg & ~mem_flags(MC_fcntl_seals)) != 0)
+			return -EINVAL;
+		return -vfs_seal(f->f_vnode, (u_int)arg);
+	default: /* record locks, leases, signals: not kept */
 		return -EINVAL;
 	}
 }

@@ -204,6 +204,7 @@ regular_write(struct file *f, struct uio *uio)
 	struct vnode *vp = f->f_vnode;
 	struct uvm_object *uo = vp->v_obj;
 	uint64_t size, end, limit = curproc()->ps_rlimit[RLIMIT_FSIZE].rlim_cur;
+	u_int seals;
 	int error;
 
 	if (uio->ui_resid == 0)
@@ -221,6 +222,14 @@ regular_write(struct file *f, struct uio *uio)
 	}
 	end = (uint64_t)uio->ui_off + MIN(uio->ui_resid, IO_MAX);
 	end = MIN(end, limit);
+	seals = atomic_load(&vp->v_seals);
+	if ((seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0 ||
+	    ((seals & F_SEAL_GROW) != 0 && (uint64_t)uio->ui_off >= size)) {
+		mutex_exit(&vp->v_iolock);
+		return EPERM;
+	}
+	if ((seals & F_SEAL_GROW) != 0)
+		end = MIN(end, size);
 	if (end > size)
 		uao_resize(uo, end);
 	error = object_move(uo, uio, end - (uint64_t)uio->ui_off);

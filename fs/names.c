@@ -601,6 +601,9 @@ change_mode(struct vnode *vp, mode_t mode)
 	if (S_ISLNK(vp->v_mode))
 		return EOPNOTSUPP;
 	error = may_change(vp, true);
+	if (error == 0 && (atomic_load(&vp->v_seals) & F_SEAL_EXEC) != 0 &&
+	    ((vp->v_mode ^ mode) & 0111) != 0)
+		error = EPERM;
 	if (error == 0)
 		vp->v_mode = (vp->v_mode & S_IFMT) | (mode & 07777);
 	return error;

@@ -10,6 +10,7 @@
 #include <phys/kmem.h>
 #include <phys/page.h>
 #include <uvm/object.h>
+#include <kern/memtab.h>
 #include <kern/syscalls.h>
 #include <fs/cpio.h>
 #include <fs/fs.h>
@@ -269,14 +270,21 @@ sys_memfd_create(const uintptr_t *a)
 	size_t len;
 	int error;
 
-	/* MFD_EXEC and MFD_NOEXEC_SEAL choose the mode; seals are not kept. */
-	if ((flags & ~(MFD_CLOEXEC | MFD_EXEC)) != 0)
+	if ((flags & ~mem_flags(MC_memfd_create)) != 0 ||
+	    (flags & (MFD_EXEC | MFD_NOEXEC_SEAL)) ==
+		(MFD_EXEC | MFD_NOEXEC_SEAL))
 		return -EINVAL;
 	error = copyinstr(a[0], name + 6, 250, &len);
 	if (error != 0)
 		return error == ENAMETOOLONG ? -EINVAL : -error;
 	vfs_enter();
-	error = tmpfs_anon(S_IFREG | 0777, name, &vp);
+	error = tmpfs_anon(
+	    S_IFREG | (flags & MFD_NOEXEC_SEAL ? 0666 : 0777), name, &vp);
+	if (error == 0)
+		atomic_store(&vp->v_seals,
+		    flags & MFD_NOEXEC_SEAL	? F_SEAL_EXEC
+		    : flags & MFD_ALLOW_SEALING ? 0u
+						: F_SEAL_SEAL);
 	vfs_exit();
 	if (error == 0)
 		error = vfs_open_vnode(vp, O_RDWR, &f);
@@ -373,7 +381,7 @@ int
 fs_mmap(int fd, vm_prot_t prot, u_int flags, uint64_t off,
     struct uvm_object **uop, vm_prot_t *maxprotp)
 {
-	bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
+	bool shared = (flags & MAP_TYPE) != MAP_PRIVATE, sealed;
 	struct vnode *vp;
 	struct file *f;
 	char buf[256];
@@ -387,13 +395,20 @@ fs_mmap(int fd, vm_prot_t prot, u_int flags, uint64_t off,
 	*maxprotp = PROT_ALL;
 	if (shared && !file_canwrite(f))
 		*maxprotp &= ~PROT_WRITE;
+	sealed = S_ISREG(vp->v_mode) && shared &&
+		 (atomic_load(&vp->v_seals) &
+		     (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0;
 	if (!file_canread(f) || (prot & ~*maxprotp) != 0)
 		error = EACCES;
+	else if (sealed && (prot & PROT_WRITE) != 0)
+		error = EPERM;
 	else if (S_ISCHR(vp->v_mode))
 		error = dev_mmap(vp->v_rdev, flags, uop);
 	else if (vp->v_obj == NULL)
 		error = ENODEV;
 	else {
+		if (sealed)
+			*maxprotp &= ~PROT_WRITE;
 		name_object(vp, buf, sizeof(buf));
 		uvm_object_ref(vp->v_obj);
 		*uop = vp->v_obj;

@@ -14,6 +14,7 @@
 #include <phys/kmem.h>
 #include <phys/page.h>
 #include <uvm/uvm.h>
+#include <kern/ptrace.h>
 #include <kern/time.h>
 #include <fs/init.h>
 
@@ -76,7 +77,7 @@ pid_sizes(struct proc *p, struct sizes *sz)
 	uvmspace_free(vm);
 }
 
-/* Its state as a letter: R S D T Z, of thread l or (NULL) of its first. */
+/* Its state as a letter: R S D T t Z, of thread l or (NULL) of its first. */
 static char
 pid_state(struct proc *p, struct lwp *l)
 {
@@ -93,7 +94,7 @@ pid_state(struct proc *p, struct lwp *l)
 			c = l->l_thread.td_intr ? 'S' : 'D';
 			break;
 		case TD_STOPPED:
-			c = 'T';
+			c = (ptrace_flags(l) & PT_STOPPED) != 0 ? 't' : 'T';
 			break;
 		case TD_DEAD:
 			c = 'X';
@@ -118,6 +119,8 @@ state_name(char c)
 		return "disk sleep";
 	case 'T':
 		return "stopped";
+	case 't':
+		return "tracing stop";
 	case 'Z':
 		return "zombie";
 	default:
@@ -383,6 +386,21 @@ status_memory(struct pbuf *pb, struct proc *p)
 	    KIB(ptoa(tables)));
 }
 
+/* Who traces thread tid; 0: nobody. */
+static pid_t
+tid_tracer(pid_t tid)
+{
+	struct lwp *l;
+	pid_t pid = 0;
+
+	mutex_enter(&proctree_lock);
+	l = lwp_find(tid);
+	if (l != NULL)
+		pid = ptrace_tracer(l);
+	mutex_exit(&proctree_lock);
+	return pid;
+}
+
 /* The lines of proc_pid_status(5) from the start to Threads, and signals. */
 static void
 status_text(struct pbuf *pb, struct proc *p, pid_t tid, char state)
@@ -394,8 +412,9 @@ status_text(struct pbuf *pb, struct proc *p, pid_t tid, char state)
 	pid_signals(p, &ss);
 	pb_printf(pb,
 	    "Name:\t%s\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\n"
-	    "PPid:\t%d\nTracerPid:\t0\n",
-	    fa.fa_comm, state, state_name(state), p->ps_pid, tid, fa.fa_parent);
+	    "PPid:\t%d\nTracerPid:\t%d\n",
+	    fa.fa_comm, state, state_name(state), p->ps_pid, tid, fa.fa_parent,
+	    tid_tracer(tid));
 	status_ids(pb, p);
 	status_memory(pb, p);
 	pb_printf(pb, "Threads:\t%u\nSigQ:\t%u/%lu\n", proc_threads(p),

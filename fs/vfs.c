@@ -90,6 +90,7 @@ vnode_init(struct vnode *vp, const struct vops *ops, mode_t mode, dev_t dev,
 	atomic_init(&vp->v_mtime, now);
 	atomic_init(&vp->v_ctime, now);
 	mutex_init(&vp->v_iolock, RANK_VNODE);
+	atomic_init(&vp->v_seals, F_SEAL_SEAL);
 }
 
 void
@@ -120,6 +121,9 @@ vfs_touch(struct vnode *vp)
 int
 vfs_resize(struct vnode *vp, uint64_t size)
 {
+	uint64_t old;
+	u_int seals;
+
 	KASSERT(vp->v_obj != NULL);
 	if (size > FILE_SIZE_MAX)
 		return EFBIG;
@@ -128,10 +132,40 @@ vfs_resize(struct vnode *vp, uint64_t size)
 		return EFBIG;
 	}
 	mutex_enter(&vp->v_iolock);
+	old = atomic_load(&vp->v_obj->uo_size);
+	seals = atomic_load(&vp->v_seals);
+	if ((size < old && (seals & F_SEAL_SHRINK) != 0) ||
+	    (size > old && (seals & F_SEAL_GROW) != 0)) {
+		mutex_exit(&vp->v_iolock);
+		return EPERM;
+	}
 	uao_resize(vp->v_obj, size);
 	mutex_exit(&vp->v_iolock);
 	vfs_touch(vp);
 	return 0;
+}
+
+int
+vfs_seal(struct vnode *vp, u_int seals)
+{
+	u_int old;
+	int error = 0;
+
+	KASSERT(vp->v_obj != NULL);
+	mutex_enter(&vp->v_iolock);
+	old = atomic_load(&vp->v_seals);
+	if ((seals & F_SEAL_EXEC) != 0 && (vp->v_mode & 0111) != 0)
+		seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+			 F_SEAL_FUTURE_WRITE;
+	if ((old & F_SEAL_SEAL) != 0)
+		error = EPERM;
+	else if ((seals & ~old & F_SEAL_WRITE) != 0 &&
+		 atomic_load(&vp->v_obj->uo_writers) != 0)
+		error = EBUSY;
+	else
+		atomic_store(&vp->v_seals, old | seals);
+	mutex_exit(&vp->v_iolock);
+	return error;
 }
 
 /*

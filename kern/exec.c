@@ -17,6 +17,7 @@
 #include <port/frame.h>
 #include <port/machdep.h>
 #include <kern/futex.h>
+#include <kern/ptrace.h>
 
 #define HEADLEN       256 /* of the file, as far as #! is looked for */
 #define SCRIPT_DEPTH  4   /* interpreters of interpreters */
@@ -397,9 +398,13 @@ exec_build(struct exec_run *er)
 	if (error != 0)
 		return error;
 	vm = er->er_vm;
+	uvmspace_limits(vm, curproc()->ps_rlimit[RLIMIT_AS].rlim_cur,
+	    curproc()->ps_rlimit[RLIMIT_DATA].rlim_cur);
 	exec_place_stack(er);
 	error = exec_load(&er->er_image, er->er_head, er->er_headlen, vm,
 	    er->er_aslr, el);
+	if (error == 0)
+		error = sigcode_map(vm);
 	if (error != 0)
 		return error;
 	vm->vm_taddr = el->el_text;
@@ -442,6 +447,25 @@ exec_name(struct proc *p, struct exec_run *er)
 	mutex_exit(&p->ps_lock);
 }
 
+/*
+ * Who traces the process, and is not root, would gain what the new image
+ * gains: it gains nothing then.  From here on nobody can attach, as the
+ * process is in exec.
+ */
+static void
+exec_untrusted(struct proc *p, struct exec_run *er)
+{
+	struct ucred *cr = &er->er_cred;
+
+	KASSERT(p->ps_inexec);
+	mutex_enter(&proctree_lock);
+	if (er->er_secure && ptrace_secure(p)) {
+		cr->cr_euid = cr->cr_suid = cr->cr_fsuid = cr->cr_uid;
+		cr->cr_egid = cr->cr_sgid = cr->cr_fsgid = cr->cr_gid;
+	}
+	mutex_exit(&proctree_lock);
+}
+
 /* The point of no return: change over to the new image.  Cannot fail. */
 static void
 exec_commit(struct exec_run *er)
@@ -456,10 +480,12 @@ exec_commit(struct exec_run *er)
 
 	if (old != NULL)
 		futex_lwp_exit();
+	exec_untrusted(p, er);
 	mutex_enter(&p->ps_lock);
 	p->ps_cred = er->er_cred;
 	p->ps_dumpable = !er->er_secure;
-	p->ps_lockfuture = false;
+	p->ps_lockfuture = 0;
+	p->ps_barriers = false;
 	mutex_exit(&p->ps_lock);
 	lwp_take_pid(curlwp());
 	md_frame_exec(curthread(), er->er_layout.el_start, er->er_sp);

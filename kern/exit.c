@@ -23,6 +23,7 @@
 #include <base/print.h>
 #include <port/machdep.h>
 #include <kern/futex.h>
+#include <kern/ptrace.h>
 #include <kern/time.h>
 
 /* How long a thread waits for its siblings before it says so, in ns. */
@@ -235,6 +236,7 @@ proc_zombie(struct proc *p)
 	sig_free(&gone);
 
 	mutex_enter(&proctree_lock);
+	ptrace_zombie(p);
 	pgrp_exit(p);
 	exit_reparent(p);
 	p->ps_nozombie = exit_unwanted(p);
@@ -294,6 +296,7 @@ lwp_leave(struct lwp *l)
 		exit_wait_siblings(p);
 	spin_exit(&p->ps_siglock);
 
+	ptrace_leave(l);
 	reaper_enter();
 	if (l->l_pmap != NULL)
 		lwp_switch_pmap(NULL);
@@ -324,7 +327,9 @@ lwp_exit(int wstatus)
 
 	if (p->ps_kernel)
 		kthread_leave(l);
+	ptrace_exit(wstatus);
 	spin_enter(&p->ps_siglock);
+	l->l_wstatus = wstatus;
 	/* The first thread speaks for the process if nobody else does. */
 	if (l->l_tid == p->ps_pid && !p->ps_groupexit)
 		p->ps_wstatus = wstatus;
@@ -339,6 +344,7 @@ proc_exit(int wstatus)
 	struct proc *p = l->l_proc;
 
 	KASSERT(!p->ps_kernel);
+	ptrace_exit(wstatus);
 	spin_enter(&p->ps_siglock);
 	if (!p->ps_groupexit) {
 		p->ps_groupexit = true;

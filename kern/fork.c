@@ -11,10 +11,15 @@
  * be killed meanwhile, which is safe because users are counted.
  */
 #include <kern/proc.h>
+#include <kern/shm.h>
 #include <sys/errno.h>
 #include <base/print.h>
 #include <port/frame.h>
 #include <port/machdep.h>
+#include <phys/kmem.h>
+#include <phys/page.h>
+#include <kern/ptrace.h>
+#include <kern/ptrace_abi.h>
 
 /* First code of a user thread, in its own context. */
 static void
@@ -61,9 +66,10 @@ fork_settid(const struct clone_args *ca, pid_t tid)
 		(void)copyout(&tid, ca->ca_ptid, sizeof(tid));
 }
 
-/* One more thread of the calling process. */
+/* One more thread of the calling process.  event, ptp: ptrace_fork(). */
 static int
-fork_thread(const struct clone_args *ca, pid_t *tidp)
+fork_thread(const struct clone_args *ca, pid_t *tidp, u_int event,
+    struct ptrace **ptp)
 {
 	struct proc *p = curproc();
 	struct lwp *l;
@@ -78,10 +84,12 @@ fork_thread(const struct clone_args *ca, pid_t *tidp)
 	*tidp = l->l_tid;
 	fork_settid(ca, l->l_tid);
 
+	mutex_enter(&proctree_lock);
 	spin_enter(&p->ps_siglock);
 	if (p->ps_single != NULL || p->ps_groupexit) {
 		/* The process is exiting or in exec, and so are we. */
 		spin_exit(&p->ps_siglock);
+		mutex_exit(&proctree_lock);
 		l->l_pmap = NULL;
 		thread_fini(&l->l_thread);
 		lwp_free(l);
@@ -89,8 +97,10 @@ fork_thread(const struct clone_args *ca, pid_t *tidp)
 	}
 	TAILQ_INSERT_TAIL(&p->ps_lwps, l, l_link);
 	p->ps_nlwp++;
+	ptrace_fork(l, event, ptp);
 	sig_update(l);
 	spin_exit(&p->ps_siglock);
+	mutex_exit(&proctree_lock);
 	thread_ready(&l->l_thread);
 	return 0;
 }
@@ -106,6 +116,7 @@ fork_copy(struct proc *parent, struct proc *p, const struct clone_args *ca)
 	memcpy(p->ps_rlimit, parent->ps_rlimit, sizeof(p->ps_rlimit));
 	memcpy(p->ps_comm, parent->ps_comm, sizeof(p->ps_comm));
 	p->ps_dumpable = parent->ps_dumpable;
+	p->ps_barriers = parent->ps_barriers;
 	p->ps_oomadj = parent->ps_oomadj;
 	p->ps_nice = parent->ps_nice;
 	p->ps_persona = parent->ps_persona;
@@ -143,7 +154,8 @@ fork_drop_space(struct proc *p, const struct clone_args *ca)
  * of its group would miss it, so the call is made again after the signal.
  */
 static int
-fork_link(struct proc *parent, struct proc *p, const struct clone_args *ca)
+fork_link(struct proc *parent, struct proc *p, const struct clone_args *ca,
+    u_int event, struct ptrace **ptp)
 {
 	struct proc *up;
 	int error;
@@ -163,6 +175,9 @@ fork_link(struct proc *parent, struct proc *p, const struct clone_args *ca)
 		proc_insert(p, up, parent->ps_pgrp);
 		if (ca->ca_flags & CLONE_VFORK)
 			refcount_acquire(&p->ps_refs); /* fork_wait()'s */
+		spin_enter(&p->ps_siglock);
+		ptrace_fork(TAILQ_FIRST(&p->ps_lwps), event, ptp);
+		spin_exit(&p->ps_siglock);
 		if (DEBUG)
 			proc_verify_all();
 	}
@@ -196,7 +211,8 @@ proc_vfork_done(struct proc *p)
 }
 
 static int
-fork_process(const struct clone_args *ca, pid_t *tidp)
+fork_process(const struct clone_args *ca, pid_t *tidp, u_int event,
+    struct ptrace **ptp)
 {
 	struct proc *parent = curproc(), *p;
 	struct lwp *l;
@@ -218,6 +234,9 @@ fork_process(const struct clone_args *ca, pid_t *tidp)
 		error = uvmspace_fork(parent->ps_vmspace, &p->ps_vmspace);
 		if (error != 0)
 			goto fail_proc;
+		error = shm_fork(parent->ps_vmspace, p->ps_vmspace);
+		if (error != 0)
+			goto fail_space;
 	}
 	if (parent->ps_fs != NULL) {
 		error = kern_fs->fo_fork(parent, p, (u_int)ca->ca_flags);
@@ -228,15 +247,18 @@ fork_process(const struct clone_args *ca, pid_t *tidp)
 	TAILQ_INSERT_TAIL(&p->ps_lwps, l, l_link);
 	p->ps_nlwp = 1;
 
-	error = fork_link(parent, p, ca);
+	error = fork_link(parent, p, ca, event, ptp);
 	if (error != 0)
 		goto fail_fs;
 	count_add(ca->ca_flags & CLONE_VFORK ? COUNT_VFORK : COUNT_FORK, 1);
 	*tidp = l->l_tid;
 	fork_settid(ca, l->l_tid);
 	thread_ready(&l->l_thread);
-	if (ca->ca_flags & CLONE_VFORK)
+	if (ca->ca_flags & CLONE_VFORK) {
+		ptrace_event(event, (u_long)*tidp);
 		fork_wait(p);
+		ptrace_event(PTRACE_EVENT_VFORK_DONE, (u_long)*tidp);
+	}
 	return 0;
 
 fail_fs:
@@ -303,9 +325,25 @@ proc_create(const char *name, void (*fn)(void *), void *arg, struct proc **pp)
 int
 proc_fork(const struct clone_args *ca, pid_t *tidp)
 {
+	u_int event = ptrace_fork_event(ca->ca_flags, ca->ca_exitsig);
+	struct ptrace *pt = NULL;
+	int error;
+
 	KASSERT(!curproc()->ps_kernel);
 	KASSERT(!big_held());
+	if (event != 0) {
+		pt = kmem_alloc(sizeof(*pt), PA_ZERO);
+		if (pt == NULL)
+			return ENOMEM;
+	}
 	if (ca->ca_flags & CLONE_THREAD)
-		return fork_thread(ca, tidp);
-	return fork_process(ca, tidp);
+		error = fork_thread(ca, tidp, event, &pt);
+	else
+		error = fork_process(ca, tidp, event, &pt);
+	if (pt != NULL)
+		kmem_free(pt, sizeof(*pt));
+	/* vfork() has said so before it waited. */
+	if (error == 0 && event != 0 && (ca->ca_flags & CLONE_VFORK) == 0)
+		ptrace_event(event, (u_long)*tidp);
+	return error;
 }

@@ -10,7 +10,9 @@
 #include <port/machdep.h>
 #include <kern/exec.h>
 #include <kern/futex.h>
+#include <kern/mm.h>
 #include <kern/proc.h>
+#include <kern/shm.h>
 #include <kern/syscalls.h>
 
 /* In test kernels: run the tests that filter names; how many failed. */
@@ -84,7 +86,10 @@ main_thread(void *arg __unused)
 	int error;
 
 	reaper_init();
+	sigcode_boot();
 	policy = kern_param("vm.exit_policy");
+	mm_wx = kern_param_num("vm.wx", 0) != 0;
+	mm_stackcheck = kern_param_num("vm.stackcheck", 0) != 0;
 	uvm_exit_reaper = policy != NULL && strcmp(policy, "reaper") == 0;
 	if (kern_fs != NULL)
 		kern_fs->fo_mount_root(bi->bi_initrdlen != 0
@@ -113,6 +118,7 @@ kern_main(const struct bootinfo *bi)
 	uvm_init();
 	proc_boot();
 	futex_boot();
+	shm_init();
 	md_intr_restore(true);
 	n = md_cpu_start();
 	KASSERT(n == ncpu);

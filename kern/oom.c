@@ -10,6 +10,7 @@
  *	T	proctree_lock
  */
 #include <kern/proc.h>
+#include <kern/shm.h>
 #include <sys/errno.h>
 #include <base/print.h>
 #include <phys/page.h>
@@ -114,7 +115,7 @@ oom_kill(void)
 static const struct uvm_upcalls oom_upcalls = {
     .up_nomem = oom_kill,
     .up_killed = sig_killed,
-    .up_shmexit = NULL,
+    .up_shmexit = shm_exit,
     .up_copyin = md_copyin,
     .up_copyout = md_copyout,
 };

@@ -19,6 +19,7 @@
 #include <phys/page.h>
 #include <port/frame.h>
 #include <port/machdep.h>
+#include <kern/ptrace.h>
 #include <kern/time.h>
 
 #define NHASH  512 /* a power of two */
@@ -88,6 +89,7 @@ proc_setup(struct proc *p, pid_t pid)
 	spin_init(&p->ps_siglock, RANK_SIG);
 	mutex_init(&p->ps_vmlock, RANK_VMPTR);
 	LIST_INIT(&p->ps_children);
+	LIST_INIT(&p->ps_tracees);
 	TAILQ_INIT(&p->ps_lwps);
 	sigpend_init(&p->ps_sigpend);
 	itimer_init(p);
@@ -161,6 +163,7 @@ proc_rele(struct proc *p)
 	KASSERT(p->ps_vmspace == NULL);
 	KASSERT(p->ps_fs == NULL);
 	KASSERT(TAILQ_EMPTY(&p->ps_lwps));
+	KASSERT(LIST_EMPTY(&p->ps_tracees) && p->ps_ptrace == NULL);
 	kmem_free(p, sizeof(*p));
 }
 
@@ -324,6 +327,7 @@ lwp_free(struct lwp *l)
 	struct proc *p = l->l_proc;
 
 	KASSERT(l->l_pmap == NULL);
+	KASSERT(l->l_ptrace == NULL);
 	KASSERT(l->l_sigpend.sp_set == 0);
 	if (l->l_tid != 0) {
 		mutex_enter(&proctree_lock);
@@ -374,6 +378,7 @@ lwp_take_pid(struct lwp *l)
 			pid_hold(p->ps_pid);
 		}
 		l->l_tid = p->ps_pid;
+		ptrace_take_pid(l);
 		LIST_INSERT_HEAD(&lwp_hash[l->l_tid % NHASH], l, l_hash);
 	}
 	mutex_exit(&proctree_lock);
@@ -393,7 +398,7 @@ lwp_kick(struct lwp *l)
 	 * the message only makes it sooner, so a stale CPU does no harm.
 	 */
 	if (td != curthread() && thread_oncpu(td))
-		md_ipi(td->td_cpu->cpu_id, MD_IPI_RESCHED);
+		md_ipi(thread_cpu(td)->cpu_id, MD_IPI_RESCHED);
 }
 
 LIST_HEAD(pgrplist, pgrp);

@@ -9,6 +9,7 @@
 #include <sys/errno.h>
 #include <port/frame.h>
 #include <port/machdep.h>
+#include <kern/ptrace.h>
 
 long kern_restart_call = -1;
 
@@ -75,11 +76,10 @@ sig_take(uint64_t set, struct abi_siginfo *info)
 	return sig;
 }
 
-/* Tell the parent what has become of p.  No lock held. */
-static void
-stop_notify(struct proc *p, int code, int status)
+void
+sig_notify_job(struct proc *p, int code, int status)
 {
-	mutex_enter(&proctree_lock);
+	KASSERT(mutex_held(&proctree_lock));
 	if (code == CLD_STOPPED) {
 		p->ps_waited_stop = false;
 		p->ps_continued = false;
@@ -87,11 +87,19 @@ stop_notify(struct proc *p, int code, int status)
 		p->ps_continued = true;
 	if (p->ps_parent != NULL)
 		sig_notify_parent(p, code, status);
+}
+
+/* The same, with no lock held. */
+static void
+stop_notify(struct proc *p, int code, int status)
+{
+	mutex_enter(&proctree_lock);
+	sig_notify_job(p, code, status);
 	mutex_exit(&proctree_lock);
 }
 
 /*
- * Stay until SIGCONT, SIGKILL or an order to leave.  The last thread to get
+ * Stay until SIGCONT, SIGKILL, an order to leave or the arrival of a tracer.  The last thread to get
  * here makes the process stopped.  s held, and held again on return.
  */
 static void
@@ -108,7 +116,7 @@ stop_here(struct lwp *l)
 		stop_notify(p, CLD_STOPPED, sig);
 		spin_enter(&p->ps_siglock);
 	}
-	while (p->ps_stopsig != 0 && !p->ps_groupexit &&
+	while (p->ps_stopsig != 0 && !p->ps_groupexit && l->l_ptrace == NULL &&
 	       (p->ps_single == NULL || p->ps_single == l))
 		thread_stop(&p->ps_siglock);
 	l->l_stopped = false;
@@ -147,9 +155,12 @@ stop_begin(struct lwp *l, int sig)
 	if (!p->ps_stopok || p->ps_groupexit || p->ps_single != NULL)
 		return;
 	p->ps_stopsig = (u_int)sig;
-	TAILQ_FOREACH(t, &p->ps_lwps, l_link)
+	TAILQ_FOREACH(t, &p->ps_lwps, l_link) {
+		if (t->l_ptrace != NULL)
+			t->l_ptrace->pt_flags &= ~PT_GROUP;
 		if (t != l)
 			sig_poke(t);
+	}
 }
 
 /* Die of sig. */
@@ -205,8 +216,12 @@ sig_handle(struct lwp *l, struct md_frame *f, const struct abi_sigaction *act,
 	struct proc *p = l->l_proc;
 
 	sig_restart(l, f, act);
-	if (md_sendsig(&l->l_thread, act, info, &l->l_altstack, mask) == 0)
+	if (md_sendsig(&l->l_thread, act, info, &l->l_altstack, mask) == 0) {
+		/* The step led here; the first instruction is another. */
+		if (ptrace_stepping())
+			sig_self(SIGTRAP, TRAP_TRACE, md_frame_pc(f));
 		return;
+	}
 	/* Its stack cannot take it: that is fatal unless handled elsewhere. */
 	spin_enter(&p->ps_siglock);
 	if (info->si_signo == SIGSEGV)
@@ -253,6 +268,11 @@ sig_act(struct lwp *l, struct md_frame *f, int sig, struct abi_siginfo *info)
 	l->l_sigmask &= ~SIG_CANTMASK;
 	sig_retarget(p);
 	spin_exit(&p->ps_siglock);
+	if ((act.sa_flags & SA_RESTORER) == 0 &&
+	    p->ps_vmspace->vm_sigcode != 0) {
+		act.sa_flags |= SA_RESTORER;
+		act.sa_restorer = p->ps_vmspace->vm_sigcode;
+	}
 	sig_handle(l, f, &act, info, mask);
 }
 
@@ -272,6 +292,48 @@ sig_leave(struct lwp *l)
 	}
 }
 
+/*
+ * Stop if job control or a tracer wants it, and say whether there was a stop.
+ * s held on entry; on return only if there was none.
+ */
+static bool
+sig_stop(struct lwp *l)
+{
+	struct proc *p = l->l_proc;
+	u_int flags = ptrace_flags(l);
+
+	if ((flags & PT_TRAP) != 0) {
+		spin_exit(&p->ps_siglock);
+		ptrace_stop_trap(l);
+		return true;
+	}
+	if (p->ps_stopsig == 0 || (flags & PT_GROUP) != 0)
+		return false;
+	if (l->l_ptrace == NULL) {
+		stop_here(l);
+		spin_exit(&p->ps_siglock);
+	} else {
+		spin_exit(&p->ps_siglock);
+		ptrace_stop_group(l);
+	}
+	return true;
+}
+
+/*
+ * Let the tracer see the signal first, and act on what it makes of it.  s held
+ * on entry, not on return.
+ */
+static void
+sig_traced(struct lwp *l, struct md_frame *f, int sig, struct abi_siginfo *info)
+{
+	spin_exit(&l->l_proc->ps_siglock);
+	sig = ptrace_signal(l, sig, info);
+	if (sig == 0)
+		return;
+	spin_enter(&l->l_proc->ps_siglock);
+	sig_act(l, f, sig, info);
+}
+
 void
 sig_deliver(struct md_frame *f)
 {
@@ -282,14 +344,12 @@ sig_deliver(struct md_frame *f)
 	int sig;
 
 	KASSERT(lock_none());
+	md_frame_step(&l->l_thread, false);
 	for (;;) {
 		spin_enter(&p->ps_siglock);
 		sig_leave(l);
-		if (p->ps_stopsig != 0) {
-			stop_here(l);
-			spin_exit(&p->ps_siglock);
+		if (sig_stop(l))
 			continue;
-		}
 		sig = sig_next(l, ~l->l_sigmask, &info, &gone);
 		if (sig == 0)
 			break;
@@ -298,13 +358,18 @@ sig_deliver(struct md_frame *f)
 			sig_free(&gone);
 			spin_enter(&p->ps_siglock);
 		}
-		sig_act(l, f, sig, &info);
+		if (l->l_ptrace != NULL && sig != SIGKILL)
+			sig_traced(l, f, sig, &info);
+		else
+			sig_act(l, f, sig, &info);
 	}
 	if (l->l_restoremask) {
 		l->l_restoremask = false;
 		l->l_sigmask = l->l_oldmask;
 	}
 	sig_update(l);
+	if ((ptrace_flags(l) & PT_STEP) != 0)
+		md_frame_step(&l->l_thread, true);
 	spin_exit(&p->ps_siglock);
 	sig_restart(l, f, NULL);
 }

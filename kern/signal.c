@@ -11,6 +11,7 @@
 #include <kern/proc.h>
 #include <sys/errno.h>
 #include <base/print.h>
+#include <kern/ptrace.h>
 #include <phys/pool.h>
 #include <port/machdep.h>
 
@@ -125,12 +126,12 @@ lwp_killable(const struct lwp *l)
 	return (l->l_sigmask & SIGBIT(SIGSTOP)) != 0;
 }
 
-/* The thread has been told to leave. */
-static bool
+bool
 lwp_must_go(const struct lwp *l)
 {
 	const struct proc *p = l->l_proc;
 
+	KASSERT(spin_held(&p->ps_siglock));
 	return p->ps_groupexit || (p->ps_single != NULL && p->ps_single != l);
 }
 
@@ -145,7 +146,9 @@ sig_update(struct lwp *l)
 	pend = (l->l_sigpend.sp_set | p->ps_sigpend.sp_set) &
 	       (~l->l_sigmask | l->l_sigwait);
 	on = pend != 0 || lwp_must_go(l) ||
-	     (p->ps_stopsig != 0 && !lwp_killable(l));
+	     (p->ps_stopsig != 0 && !lwp_killable(l) &&
+		 (ptrace_flags(l) & PT_GROUP) == 0) ||
+	     ((ptrace_flags(l) & PT_TRAP) != 0 && !lwp_killable(l));
 	atomic_store_explicit(&l->l_thread.td_sigpend, on,
 	    memory_order_relaxed);
 	if (on)
@@ -180,8 +183,11 @@ sig_wake(struct proc *p, struct lwp *l, int sig)
 	struct lwp *t;
 
 	if (sig == SIGKILL) {
-		TAILQ_FOREACH(t, &p->ps_lwps, l_link)
+		TAILQ_FOREACH(t, &p->ps_lwps, l_link) {
+			if (t->l_stopped)
+				thread_wake(&t->l_thread);
 			lwp_kick(t);
+		}
 		return;
 	}
 	if (l != NULL) {
@@ -209,9 +215,11 @@ sig_unstop(struct proc *p, bool notify)
 		return;
 	p->ps_stopsig = 0;
 	p->ps_contnotify = notify;
-	TAILQ_FOREACH(l, &p->ps_lwps, l_link)
+	TAILQ_FOREACH(l, &p->ps_lwps, l_link) {
+		ptrace_continued(l);
 		if (l->l_stopped)
 			thread_wake(&l->l_thread);
+	}
 }
 
 /* What sending does whether or not the signal is then taken. */
@@ -238,6 +246,9 @@ sig_unheeded(struct proc *p, struct lwp *l, int sig)
 	if (l == NULL)
 		return true;
 	if (l->l_sigmask & SIGBIT(sig) & ~SIG_CANTMASK)
+		return false;
+	/* A tracer sees what is ignored as well. */
+	if (l->l_ptrace != NULL && sig != SIGKILL)
 		return false;
 	if (act->sa_handler == SIG_IGN)
 		return true;

@@ -6,6 +6,7 @@
 #include <base/print.h>
 #include <phys/page.h>
 #include <port/machdep.h>
+#include <kern/memtab.h>
 #include <kern/proc.h>
 #include <kern/time.h>
 #include <kern/uts.h>
@@ -124,6 +125,19 @@ sys_getrandom(const uintptr_t *args)
 	return (long)len;
 }
 
+/* Let p's space, if it has one, know of new limits. */
+static void
+limit_space(struct proc *p)
+{
+	struct vmspace *vm;
+
+	if (proc_vmspace(p, &vm) != 0)
+		return;
+	uvmspace_limits(vm, p->ps_rlimit[RLIMIT_AS].rlim_cur,
+	    p->ps_rlimit[RLIMIT_DATA].rlim_cur);
+	uvmspace_free(vm);
+}
+
 /* Raise or lower a limit of p by the rules; old may be NULL. */
 static int
 limit_change(struct proc *p, u_int which, const struct abi_rlimit *new,
@@ -143,6 +157,9 @@ limit_change(struct proc *p, u_int which, const struct abi_rlimit *new,
 			p->ps_rlimit[which] = *new;
 	}
 	mutex_exit(&p->ps_lock);
+	if (error == 0 && new != NULL &&
+	    (which == RLIMIT_AS || which == RLIMIT_DATA))
+		limit_space(p);
 	return error;
 }
 
@@ -336,11 +353,6 @@ sys_reboot(const uintptr_t *args)
 	}
 }
 
-#define MEMBARRIER_QUERY                      0
-#define MEMBARRIER_GLOBAL                     (1 << 0)
-#define MEMBARRIER_PRIVATE_EXPEDITED          (1 << 3)
-#define MEMBARRIER_REGISTER_PRIVATE_EXPEDITED (1 << 4)
-
 /*
  * membarrier(cmd, flags).  A thread that runs on a CPU has made whatever ran
  * there before pass a full barrier; visiting each is slow and simple.
@@ -361,26 +373,25 @@ barrier_everywhere(void)
 long
 sys_membarrier(const uintptr_t *args)
 {
-	if (args[1] != 0)
+	struct proc *p = curproc();
+	int error;
+
+	error = mem_command(MC_membarrier, (u_long)(int)args[0]);
+	if (error != 0 || args[1] != 0)
 		return -EINVAL;
 	switch ((int)args[0]) {
-	case MEMBARRIER_QUERY:
-		return MEMBARRIER_GLOBAL | MEMBARRIER_PRIVATE_EXPEDITED |
-		       MEMBARRIER_REGISTER_PRIVATE_EXPEDITED;
-	case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED:
+	case MEMBARRIER_CMD_QUERY:
+		return MEMBARRIER_CMD_GLOBAL |
+		       MEMBARRIER_CMD_PRIVATE_EXPEDITED |
+		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+		mutex_enter(&p->ps_lock);
+		p->ps_barriers = true;
+		mutex_exit(&p->ps_lock);
 		return 0;
-	case MEMBARRIER_GLOBAL:
-	case MEMBARRIER_PRIVATE_EXPEDITED:
-		return barrier_everywhere();
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+		return p->ps_barriers ? barrier_everywhere() : -EPERM;
 	default:
-		return -EINVAL;
+		return barrier_everywhere();
 	}
-}
-
-/* Tracing is to come; until then it is visibly absent. */
-long
-sys_ptrace(const uintptr_t *args __unused)
-{
-	count_add(COUNT_ENOSYS, 1);
-	return -ENOSYS;
 }

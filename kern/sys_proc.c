@@ -8,6 +8,7 @@
 #include <phys/kmem.h>
 #include <phys/page.h>
 #include <kern/exec.h>
+#include <kern/ptrace.h>
 #include <kern/wait.h>
 
 /*
@@ -47,7 +48,7 @@ do_clone(const struct clone_args *ca)
 		return -EINVAL;
 	if ((flags & CLONE_PARENT) && curproc() == initproc)
 		return -EINVAL;
-	error = proc_fork(ca, &tid);
+	error = proc_fork(ca, &tid); /* stops for a tracer */
 	return error != 0 ? -error : tid;
 }
 
@@ -175,6 +176,7 @@ exec_copy_strings(struct exec_strings *es, vaddr_t vec, bool env)
 long
 sys_execve(const uintptr_t *args)
 {
+	pid_t oldtid = curlwp()->l_tid;
 	struct exec_strings *es;
 	char *path;
 	int error;
@@ -196,7 +198,10 @@ sys_execve(const uintptr_t *args)
 	if (es != NULL)
 		exec_strings_free(es);
 	kmem_free(path, PATH_MAX);
-	return error != 0 ? -error : -EJUSTRETURN;
+	if (error != 0)
+		return -error;
+	ptrace_exec(oldtid);
+	return -EJUSTRETURN;
 }
 
 #define AT_FDCWD (-100)

@@ -6,6 +6,7 @@
 #include <port/frame.h>
 #include <port/machdep.h>
 #include <kern/proc.h>
+#include <kern/ptrace.h>
 #include <kern/syscalls.h>
 
 const struct sysent *kern_sysent;
@@ -33,15 +34,32 @@ syscall_other(long nr, const uintptr_t *args)
  * decides whether it stays so.  It must have a look even if another thread
  * has taken the signal meanwhile.
  */
-static __noinline long
-syscall_restart(long nr, long r)
+__noinline long
+kern_interrupted(long nr, long r)
 {
 	struct lwp *l = curlwp();
 
+	KASSERT(kern_restarts(r));
+	md_frame_setcall(l->l_thread.td_frame, nr);
 	l->l_callno = nr;
 	l->l_restart = (int)-r;
 	atomic_store_explicit(&l->l_thread.td_ast, true, memory_order_release);
 	return -EINTR;
+}
+
+bool
+kern_restarts(long r)
+{
+	return r <= -ERESTARTSYS && r > -EJUSTRETURN;
+}
+
+long
+kern_call(long nr, const uintptr_t *args)
+{
+	syscall_fn *fn;
+
+	fn = (u_long)nr < kern_nsysent ? kern_sysent[nr].sy_fn : NULL;
+	return fn != NULL ? fn(args) : syscall_other(nr, args);
 }
 
 /* That no lock is left held is asserted by thread_user_enter(). */
@@ -52,9 +70,12 @@ kern_syscall(long nr, const uintptr_t args[6])
 	long r;
 
 	count_add(COUNT_SYSCALL, 1);
+	if (__predict_false(atomic_load_explicit(&curlwp()->l_systrace,
+		memory_order_relaxed)))
+		return ptrace_call(nr, args);
 	fn = (u_long)nr < kern_nsysent ? kern_sysent[nr].sy_fn : NULL;
 	r = __predict_true(fn != NULL) ? fn(args) : syscall_other(nr, args);
 	if (__predict_true(r > -ERESTARTSYS || r <= -EJUSTRETURN))
 		return r;
-	return syscall_restart(nr, r);
+	return kern_interrupted(nr, r);
 }

@@ -9,6 +9,7 @@
 #include <kern/wait.h>
 #include <sys/errno.h>
 #include <base/print.h>
+#include <kern/ptrace.h>
 #include <kern/time.h>
 
 /* Whether idtype and id name the child, and its kind is asked for. */
@@ -44,6 +45,19 @@ wait_stopped(struct proc *c)
 	return sig;
 }
 
+void
+wait_decode(int wstatus, struct wait_result *wr)
+{
+	wr->wr_wstatus = wstatus;
+	if ((wstatus & 0x7f) == 0) {
+		wr->wr_code = CLD_EXITED;
+		wr->wr_status = (wstatus >> 8) & 0xff;
+	} else {
+		wr->wr_code = wstatus & W_COREFLAG ? CLD_DUMPED : CLD_KILLED;
+		wr->wr_status = wstatus & 0x7f;
+	}
+}
+
 /* Something to report about c?  The result, but for usage.  T held. */
 static bool
 wait_look(struct proc *c, u_int opt, struct wait_result *wr)
@@ -53,17 +67,12 @@ wait_look(struct proc *c, u_int opt, struct wait_result *wr)
 	if (c->ps_state == PS_ZOMBIE) {
 		if ((opt & WEXITED) == 0)
 			return false;
-		wr->wr_wstatus = c->ps_wstatus;
-		if ((c->ps_wstatus & 0x7f) == 0) {
-			wr->wr_code = CLD_EXITED;
-			wr->wr_status = (c->ps_wstatus >> 8) & 0xff;
-		} else {
-			wr->wr_code = c->ps_wstatus & W_COREFLAG ? CLD_DUMPED
-								 : CLD_KILLED;
-			wr->wr_status = c->ps_wstatus & 0x7f;
-		}
+		wait_decode(c->ps_wstatus, wr);
 		return true;
 	}
+	/* Its stops are the tracer's, which is who asks. */
+	if (ptrace_traces(curproc(), c))
+		return false;
 	if ((opt & WUNTRACED) != 0 && !c->ps_waited_stop) {
 		sig = wait_stopped(c);
 		if (sig != 0) {
@@ -154,6 +163,10 @@ proc_wait(int idtype, pid_t id, u_int options, struct wait_result *wr)
 	mutex_enter(&proctree_lock);
 	for (;;) {
 		any = false;
+		if (ptrace_look(me, idtype, id, options, wr, &any)) {
+			mutex_exit(&proctree_lock);
+			return 0;
+		}
 		LIST_FOREACH(c, &me->ps_children, ps_sibling) {
 			if (!wait_matches(me, c, idtype, id, options))
 				continue;

@@ -68,17 +68,20 @@ page_filled(const struct vm_page *pg, uint64_t value)
  * Turn a page that left its owner into a free one.  Nobody else touches it
  * but lookers, who take its lock and go away; so plain stores do.
  */
-static void
+static inline void
 page_retire(struct vm_page *pg)
 {
+	u_int flags, kind;
 	uint64_t *w;
-	u_int flags, i;
+	u_int i;
 
-	KASSERT(page_kind(pg) >= PK_KERNEL && page_kind(pg) != PK_TABLE);
-	KASSERT(atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) == 0);
-	KASSERT(
-	    atomic_load_explicit(&pg->pg_pvmore, memory_order_relaxed) == NULL);
-	KASSERT(pg->pg_wired == 0);
+	kind = page_kind(pg);
+	KASSERT(kind >= PK_KERNEL && kind < PK_NKIND && kind != PK_TABLE);
+	/* No mapping of either sort and no wiring: one question for all. */
+	KASSERT((atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) |
+		    (uintptr_t)atomic_load_explicit(&pg->pg_pvmore,
+			memory_order_relaxed) |
+		    pg->pg_wired) == 0);
 	flags = page_flags(pg);
 	KASSERT((flags & PG_BUSY) == 0);
 
@@ -293,8 +296,11 @@ pc_free(struct phys_cpu *pc, struct vm_page **pgs, u_int n)
 	u_int have, i, nzero;
 
 	spin_enter(&pc->pc_lock);
-	/* A few pages too many: make room for many more at once. */
-	if (pc_get(&pc->pc_n) + n > pc->pc_limit && n <= pc->pc_limit / 4)
+	/*
+	 * A few pages too many: make room for many more at once.  A batch
+	 * that does not fit passes the cache by.
+	 */
+	if (pc_get(&pc->pc_n) + n > pc->pc_limit && n <= pc->pc_limit / 16)
 		pc_spill(pc, pc_get(&pc->pc_n) / 2);
 	have = pc_get(&pc->pc_n);
 	nzero = pc_get(&pc->pc_nzero);
@@ -351,8 +357,11 @@ page_free_run(struct vm_page *pg, u_int order)
 void
 page_lock(struct vm_page *pg, enum lock_rank rank)
 {
-	preempt_disable();
-	lock_rank_enter(rank);
+	struct thread *td = curthread();
+
+	td->td_nopreempt++;
+	atomic_signal_fence(memory_order_seq_cst);
+	lock_rank_take(td, rank);
 	while (atomic_exchange_explicit(&pg->pg_lock, 1,
 		   memory_order_acquire) != 0) {
 		while (page_locked(pg))
@@ -365,14 +374,8 @@ page_unlock(struct vm_page *pg, enum lock_rank rank)
 {
 	KASSERT(page_locked(pg));
 	atomic_store_explicit(&pg->pg_lock, 0, memory_order_release);
-	lock_rank_exit(rank);
+	lock_rank_untake(curthread(), rank);
 	preempt_enable();
-}
-
-bool
-page_locked(const struct vm_page *pg)
-{
-	return atomic_load_explicit(&pg->pg_lock, memory_order_relaxed) != 0;
 }
 
 void

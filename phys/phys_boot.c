@@ -222,28 +222,6 @@ phys_release(paddr_t start, paddr_t end)
 		phys_give(first, last);
 }
 
-struct vm_page *
-phys_to_page(paddr_t pa)
-{
-	uint64_t pfn = pa >> PAGE_SHIFT;
-	uint64_t sect = pfn >> PHYS_SECTION_SHIFT;
-	struct vm_page *pg;
-
-	if (sect >= phys_nsection || phys_section[sect] == NULL)
-		return NULL;
-	pg = phys_section[sect] + pfn;
-	return page_kind(pg) == PK_HOLE ? NULL : pg;
-}
-
-struct vm_page *
-direct_to_page(const void *p)
-{
-	struct vm_page *pg = phys_to_page(md_direct_pa(p));
-
-	KASSERT(pg != NULL);
-	return pg;
-}
-
 u_long
 phys_total(void)
 {

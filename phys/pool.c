@@ -147,20 +147,26 @@ slab_take(struct pool *pl, void **obj, u_int n, u_int flags)
 static void
 slab_give(struct pool *pl, void **obj, u_int n, u_int keep)
 {
+	struct vm_page *pg = NULL;
 	struct pool_free *pf;
-	struct vm_page *pg;
+	uintptr_t slab = 0;
 	u_int i;
 
 	spin_enter(&pl->pl_lock);
+	pl->pl_nused -= n;
 	for (i = 0; i < n; i++) {
 		pf = obj[i];
-		pg = direct_to_page(pf);
-		KASSERT(pg->pg_kva2 == pl && pg->pg_count > 0);
+		/* Neighbours in a batch often are neighbours in a slab. */
+		if (trunc_page((uintptr_t)pf) != slab) {
+			slab = trunc_page((uintptr_t)pf);
+			pg = phys_page(md_direct_pa(pf));
+			KASSERT(pg->pg_kva2 == pl);
+		}
+		KASSERT(pg->pg_count > 0);
 		if (pg->pg_kva == NULL)
 			TAILQ_INSERT_HEAD(&pl->pl_part, pg, pg_link);
 		pf->pf_next = pg->pg_kva;
 		pg->pg_kva = pf;
-		pl->pl_nused--;
 		if (--pg->pg_count == 0) {
 			pl->pl_nempty++;
 			TAILQ_REMOVE(&pl->pl_part, pg, pg_link);
@@ -298,7 +304,7 @@ pool_put(struct pool *pl, void *obj)
 	u_int n;
 
 	KASSERT(obj != NULL);
-	KASSERT(direct_to_page(obj)->pg_kva2 == pl);
+	KASSERT(phys_page(md_direct_pa(obj))->pg_kva2 == pl);
 	KASSERT(((uintptr_t)obj & PAGE_MASK) % pl->pl_size == 0);
 	pool_poison(pl, obj);
 	m = pl->pl_mag[curcpu()->cpu_id];
@@ -317,6 +323,46 @@ pool_put(struct pool *pl, void *obj)
 	m->mg_obj[n++] = obj;
 	mag_setn(m, n);
 	spin_exit(&m->mg_lock);
+}
+
+void
+pool_put_batch(struct pool *pl, void **obj, u_int n)
+{
+	u_int i;
+
+	if (n < MAG_SIZE / 2) {
+		for (i = 0; i < n; i++)
+			pool_put(pl, obj[i]);
+		return;
+	}
+	/* Too many for the magazine to gain from. */
+	for (i = 0; DEBUG && i < n; i++)
+		pool_poison(pl, obj[i]);
+	slab_give(pl, obj, n, 1);
+}
+
+u_int
+pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags)
+{
+	struct pool_mag *m;
+	u_int got = 0, i;
+
+	if (phys_fail_here())
+		return 0;
+	m = pl->pl_mag[curcpu()->cpu_id];
+	if (m != NULL) {
+		spin_enter(&m->mg_lock);
+		got = MIN(n, mag_n(m));
+		mag_setn(m, mag_n(m) - got);
+		for (i = 0; i < got; i++)
+			obj[i] = m->mg_obj[mag_n(m) + i];
+		spin_exit(&m->mg_lock);
+	}
+	if (got < n)
+		got += slab_take(pl, obj + got, n - got, flags);
+	for (i = 0; DEBUG && i < got; i++)
+		pool_check_poison(pl, obj[i]);
+	return got;
 }
 
 void

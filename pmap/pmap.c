@@ -196,6 +196,36 @@ table_grow(struct pmap *pm, vaddr_t va, struct vm_page *table, u_int level)
 }
 
 /*
+ * Faults come in neighbourhoods: each CPU remembers the leaf table that it
+ * entered something in last.  The table may be gone; the words are of one CPU
+ * in practice, but its thread may have moved on meanwhile.
+ */
+static inline struct vm_page *
+leaf_hint(struct pmap_cpu *pc, struct pmap *pm, vaddr_t va)
+{
+	if (atomic_load_explicit(&pc->pc_leafpm, memory_order_relaxed) != pm ||
+	    atomic_load_explicit(&pc->pc_leafva, memory_order_relaxed) !=
+		table_base(va, 0))
+		return NULL;
+	return atomic_load_explicit(&pc->pc_leaf, memory_order_relaxed);
+}
+
+/* Table, which is locked, is the hint now; NULL: forget it. */
+static inline void
+leaf_hint_set(struct pmap_cpu *pc, struct vm_page *table)
+{
+	if (table == atomic_load_explicit(&pc->pc_leaf, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&pc->pc_leaf, table, memory_order_relaxed);
+	if (table == NULL)
+		return;
+	atomic_store_explicit(&pc->pc_leafpm, table->pg_pmap,
+	    memory_order_relaxed);
+	atomic_store_explicit(&pc->pc_leafva, table->pg_va,
+	    memory_order_relaxed);
+}
+
+/*
  * The leaf table over va, locked, made if need be.
  * 0	*tablep
  * ENOMEM, ESRCH (not live)
@@ -203,13 +233,17 @@ table_grow(struct pmap *pm, vaddr_t va, struct vm_page *table, u_int level)
 static int
 leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 {
+	struct pmap_cpu *pc = pmap_curcpu();
 	struct vm_page *table;
 	u_int level;
 	int error;
 
 	for (;;) {
+		/* What a hint names is asked like what a descent finds. */
 		level = 0;
-		table = table_descend(pm, va, &level);
+		table = leaf_hint(pc, pm, va);
+		if (table == NULL)
+			table = table_descend(pm, va, &level);
 		if (level > 0) {
 			if (pmap_state(pm) != PMAP_LIVE)
 				return ESRCH;
@@ -229,9 +263,11 @@ leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 			return ESRCH;
 		}
 		if (table_is(table, pm, va, 0)) {
+			leaf_hint_set(pc, table);
 			*tablep = table;
 			return 0;
 		}
+		leaf_hint_set(pc, NULL);
 		page_unlock(table, RANK_TABLE);
 	}
 }
@@ -322,19 +358,10 @@ leaf_next(struct pmap *pm, vaddr_t *vap, vaddr_t eva)
 void
 leaf_drop(struct vm_page *table, u_int idx, pte_t old)
 {
-	struct vm_page *pg;
-
 	KASSERT(page_locked(table));
 	KASSERT(pte_valid(old));
-	if (pte_managed(old)) {
-		pg = phys_page(pte_pa(old));
-		/* Before the mapping leaves the reverse map: see pmap_pv.c. */
-		if (pte_referenced(old))
-			page_set_referenced(pg);
-		if (pte_modified(old))
-			page_set_modified(pg);
-		pv_remove(table, idx, pg);
-	}
+	if (pte_managed(old))
+		mapping_forget(table, &table_slots(table)[idx], old);
 	table_count_down(table, idx);
 }
 
@@ -357,7 +384,7 @@ leaf_update(pte_slot_t *slot, pte_t new, vaddr_t va, struct tlb_gather *tg)
 		    leaf_attr(old) | leaf_attr(new));
 	} while (!atomic_compare_exchange_weak_explicit(slot, &old, want,
 	    memory_order_release, memory_order_relaxed));
-	if ((pte_prot(old) & ~pte_prot(new)) != 0)
+	if (pte_stale(old, want))
 		tlb_gather_add(tg, va);
 }
 
@@ -418,6 +445,8 @@ pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
 	if ((flags & PMAP_UNMANAGED) != 0)
 		attr |= PTE_ATTR_UNMANAGED;
 	new = pte_make_leaf(pa, prot, attr);
+	if ((prot & PROT_EXEC) != 0 && (flags & PMAP_UNMANAGED) == 0)
+		md_icache_sync(md_direct(pa), PAGE_SIZE);
 
 	tlb_gather_init(&tg);
 	do {
@@ -426,10 +455,43 @@ pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
 			break;
 		error = leaf_enter(table, pte_index(va, 0), new, va, &tg);
 		page_unlock(table, RANK_TABLE);
-		tlb_gather_pmap(&tg, pm);
-		tlb_gather_flush(&tg);
+		/* Nearly always there was nothing to forget. */
+		if (__predict_false(tg.tg_n > 0)) {
+			tlb_gather_pmap(&tg, pm);
+			tlb_gather_flush(&tg);
+		}
 	} while (error == EAGAIN);
 	return error;
+}
+
+void
+pmap_enter_more(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
+    u_int n, vm_prot_t prot, bool dirty)
+{
+	struct vm_page *table;
+	pte_slot_t *slots;
+	u_int idx, i;
+
+	KASSERT(n > 0 && n <= PTE_NENTRY);
+	KASSERT(pte_index(va, 0) + n <= PTE_NENTRY);
+	if (leaf_make(pm, va, &table) != 0)
+		return;
+	slots = table_slots(table);
+	idx = pte_index(va, 0);
+	for (i = 0; i < n; i++, idx++) {
+		if (pgs[i] == NULL || pte_valid(pte_load(&slots[idx])))
+			continue;
+		if (pv_enter(table, idx, pgs[i]) != 0)
+			break;
+		if ((prot & PROT_EXEC) != 0)
+			md_icache_sync(page_direct(pgs[i]), PAGE_SIZE);
+		atomic_store_explicit(&slots[idx],
+		    pte_make_leaf(page_to_phys(pgs[i]), prot,
+			dirty ? PTE_ATTR_MOD : 0),
+		    memory_order_release);
+		table_count_up(table, idx);
+	}
+	page_unlock(table, RANK_TABLE);
 }
 
 /*
@@ -493,47 +555,70 @@ leaf_lines(const struct vm_page *table, vaddr_t sva, vaddr_t eva)
 }
 
 /*
- * The narrowing of one leaf table: every valid entry of [sva, eva) loses what
- * prot lacks; without prot, the entry goes.
+ * Every valid entry of [sva, eva), all in this locked leaf table, goes.
  */
+static void
+leaf_clear(struct vm_page *table, vaddr_t sva, vaddr_t eva,
+    struct tlb_gather *tg)
+{
+	u_int end = pte_index(eva - PAGE_SIZE, 0) + 1, line, n;
+	u_int start = pte_index(sva, 0);
+	pte_slot_t *slots = table_slots(table), *slot, *last;
+	uint64_t lines;
+	pte_t old;
+
+	for (lines = leaf_lines(table, sva, eva); lines != 0;
+	     lines &= lines - 1) {
+		line = (u_int)__builtin_ctzll(lines);
+		slot = slots + MAX(line * PTE_PERLINE, start);
+		last = slots + MIN((line + 1) * PTE_PERLINE, end);
+		for (n = 0; slot < last; slot++) {
+			if (!pte_valid(pte_load(slot)))
+				continue;
+			/* The MMU may set bits between. */
+			old = atomic_exchange_explicit(slot, 0,
+			    memory_order_acq_rel);
+			if (pte_managed(old))
+				mapping_forget(table, slot, old);
+			tlb_gather_add(tg,
+			    table->pg_va +
+				((vaddr_t)(slot - slots) << PAGE_SHIFT));
+			n++;
+		}
+		KASSERT(table->pg_count >= n);
+		table->pg_count -= (uint16_t)n;
+		table_line_check(table, line);
+	}
+}
+
+/* The same with what prot, which is not empty, lacks. */
 static void
 leaf_narrow(struct vm_page *table, vaddr_t sva, vaddr_t eva, vm_prot_t prot,
     struct tlb_gather *tg)
 {
-	u_int end = pte_index(eva - PAGE_SIZE, 0) + 1, i, idx, line;
+	u_int end = pte_index(eva - PAGE_SIZE, 0) + 1, line;
 	u_int start = pte_index(sva, 0);
-	pte_slot_t *slots = table_slots(table);
+	pte_slot_t *slots = table_slots(table), *slot, *last;
 	uint64_t lines;
 	pte_t new, old;
 
 	for (lines = leaf_lines(table, sva, eva); lines != 0;
 	     lines &= lines - 1) {
 		line = (u_int)__builtin_ctzll(lines);
-		for (i = 0; i < PTE_PERLINE; i++) {
-			idx = line * PTE_PERLINE + i;
-			if (idx < start || idx >= end)
-				continue;
-			old = pte_load(&slots[idx]);
-			if (!pte_valid(old))
-				continue;
-			if (prot == PROT_NONE) {
-				old = atomic_exchange_explicit(&slots[idx], 0,
-				    memory_order_acq_rel);
-				leaf_drop(table, idx, old);
-			} else {
-				/* The MMU may set bits between. */
-				do {
-					new = pte_narrow(old, prot);
-				} while (new != old &&
-					 !atomic_compare_exchange_weak_explicit(
-					     &slots[idx], &old, new,
-					     memory_order_relaxed,
-					     memory_order_relaxed));
-				if (new == old)
-					continue;
-			}
-			tlb_gather_add(tg,
-			    table->pg_va + ((vaddr_t)idx << PAGE_SHIFT));
+		slot = slots + MAX(line * PTE_PERLINE, start);
+		last = slots + MIN((line + 1) * PTE_PERLINE, end);
+		for (; slot < last; slot++) {
+			old = pte_load(slot);
+			do {
+				new = pte_narrow(old, prot);
+			} while (pte_valid(old) && new != old &&
+				 !atomic_compare_exchange_weak_explicit(slot,
+				     &old, new, memory_order_relaxed,
+				     memory_order_relaxed));
+			if (pte_valid(old) && new != old)
+				tlb_gather_add(tg,
+				    table->pg_va + ((vaddr_t)(slot - slots)
+						       << PAGE_SHIFT));
 		}
 	}
 }
@@ -559,7 +644,10 @@ pmap_narrow(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 			continue;
 		}
 		end = MIN(eva, table->pg_va + pte_span(1));
-		leaf_narrow(table, va, end, prot, &tg);
+		if (prot == PROT_NONE)
+			leaf_clear(table, va, end, &tg);
+		else
+			leaf_narrow(table, va, end, prot, &tg);
 		empty = table->pg_count == 0;
 		page_unlock(table, RANK_TABLE);
 		if (empty && prot == PROT_NONE)

@@ -54,10 +54,8 @@ purge_free(struct purge *pu, struct vm_page *table)
 static void
 purge_entries(struct purge *pu, struct vm_page *table)
 {
-	struct vm_page **section = phys_section;
-	uint64_t lines = table_lines(table), pfn;
 	pte_slot_t *line, *slot, *slots = table_slots(table);
-	struct vm_page *pg;
+	uint64_t lines = table_lines(table);
 	pte_t pte;
 
 	for (; lines != 0; lines &= lines - 1) {
@@ -68,23 +66,8 @@ purge_entries(struct purge *pu, struct vm_page *table)
 			if (!pte_valid(pte))
 				continue;
 			atomic_store_explicit(slot, 0, memory_order_relaxed);
-			if (__predict_false(!pte_managed(pte)))
-				continue;
-			pfn = pte_pa(pte) >> PAGE_SHIFT;
-			pg = section[pfn >> PHYS_SECTION_SHIFT] + pfn;
-			if (__predict_true(pte_referenced(pte)))
-				atomic_store_explicit(&pg->pg_ref, 1,
-				    memory_order_relaxed);
-			if (pte_modified(pte))
-				atomic_store_explicit(&pg->pg_mod, 1,
-				    memory_order_relaxed);
-			if (__predict_true(
-				atomic_load_explicit(&pg->pg_pv,
-				    memory_order_relaxed) == (uintptr_t)slot))
-				atomic_store_explicit(&pg->pg_pv, 0,
-				    memory_order_release);
-			else
-				pv_remove(table, (u_int)(slot - slots), pg);
+			if (__predict_true(pte_managed(pte)))
+				mapping_forget(table, slot, pte);
 		}
 	}
 	pu->pu_nleaf += table->pg_count;

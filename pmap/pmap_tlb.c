@@ -104,11 +104,9 @@ tlb_flush_broadcast(const struct tlb_gather *tg)
 {
 	u_int i;
 
-	if (tg->tg_all || tg->tg_space) {
-		/* Few ASIDs, many pages: every space that is concerned. */
-		for (i = 0; i < tg->tg_n; i++)
-			if (i == 0 || tg->tg_asid[i] != tg->tg_asid[i - 1])
-				md_tlb_flush_asid_all(tg->tg_asid[i]);
+	KASSERT(!tg->tg_all);
+	if (tg->tg_space) {
+		md_tlb_flush_asid_all(tg->tg_asid[0]);
 		count_add(COUNT_TLB_FLUSH_ALL, 1);
 		return;
 	}
@@ -253,7 +251,8 @@ tlb_gather_flush(struct tlb_gather *tg)
 		pc = pmap_curcpu();
 		here = CPUMASK(curcpu()->cpu_id);
 		others = tg->tg_cpus & ~here;
-		if (others != 0 && md_tlb_broadcast()) {
+		/* "All" is more than the ASIDs that we know of. */
+		if (others != 0 && md_tlb_broadcast() && !tg->tg_all) {
 			tlb_flush_broadcast(tg);
 		} else {
 			if (others != 0) {

@@ -54,7 +54,11 @@ struct pmap_cpu {
 	_Atomic(struct pmap *) pc_cur; /* [O:a] whose root is loaded */
 	bool pc_lazy;                  /* [O] and nobody here runs in it */
 	_Atomic(uint64_t) pc_asid;     /* [a] pm_asid it was loaded with */
-	uint64_t pc_reserved;          /* [A] pc_asid at the last rollover */
+	/* [a] The leaf table entered last, and what it was then: a hint. */
+	_Atomic(struct vm_page *) pc_leaf;
+	_Atomic(struct pmap *) pc_leafpm;
+	_Atomic(vaddr_t) pc_leafva;
+	uint64_t pc_reserved; /* [A] pc_asid at the last rollover */
 
 	_Atomic(cpumask_t) pc_pending __aligned(CACHELINE); /* [a] */
 	const struct tlb_gather *pc_flush; /* [s] flush this, or */
@@ -209,22 +213,50 @@ table_count_up(struct vm_page *table, u_int idx)
 		table_setlines(table, table_lines(table) | bit);
 }
 
+/* Clear the bit of this line of entries if none of them is valid. */
+static inline void
+table_line_check(struct vm_page *table, u_int line)
+{
+	pte_slot_t *slot = table_slots(table) + line * PTE_PERLINE;
+	pte_t any = 0;
+	u_int i;
+
+	for (i = 0; i < PTE_PERLINE; i++)
+		any |= pte_load(&slot[i]);
+	if (any == 0)
+		table_setlines(table, table_lines(table) & ~(1ull << line));
+}
+
 /* Entry idx has become invalid. */
 static inline void
 table_count_down(struct vm_page *table, u_int idx)
 {
-	pte_slot_t *line;
-	pte_t any = 0;
-	u_int i;
-
 	KASSERT(table->pg_count > 0);
 	table->pg_count--;
-	line = table_slots(table) + rounddown2(idx, PTE_PERLINE);
-	for (i = 0; i < PTE_PERLINE; i++)
-		any |= pte_load(&line[i]);
-	if (any == 0)
-		table_setlines(table,
-		    table_lines(table) & ~(1ull << (idx / PTE_PERLINE)));
+	table_line_check(table, idx / PTE_PERLINE);
+}
+
+/*
+ * The managed entry old, which was at slot of a locked leaf table, is gone:
+ * carry what the MMU told to its page, and unlink the two.  A page with one
+ * mapping costs its descriptor, and no locked operation.
+ */
+static inline void
+mapping_forget(struct vm_page *table, pte_slot_t *slot, pte_t old)
+{
+	struct vm_page *pg = phys_page(pte_pa(old));
+
+	/* Before the mapping leaves the reverse map: see pmap_pv.c. */
+	if (__predict_true(pte_referenced(old)))
+		atomic_store_explicit(&pg->pg_ref, 1, memory_order_relaxed);
+	if (pte_modified(old))
+		atomic_store_explicit(&pg->pg_mod, 1, memory_order_relaxed);
+	if (__predict_true(atomic_load_explicit(&pg->pg_pv,
+			       memory_order_relaxed) == (uintptr_t)slot))
+		/* Release: who finds no mapping finds the carried bits. */
+		atomic_store_explicit(&pg->pg_pv, 0, memory_order_release);
+	else
+		pv_remove(table, (u_int)(slot - table_slots(table)), pg);
 }
 
 #endif

@@ -40,3 +40,18 @@ need() {
 		    install --no-install-recommends $_miss
 	} </dev/null >&2 || die "apt-get could not install$_miss"
 }
+
+# need_compiler ARCH: what compiles kernels and programs for ARCH, and tools
+# for this machine.
+need_compiler() {
+	case $1 in
+	amd64) _gcc=x86_64-linux-gnu ;;
+	arm64) _gcc=aarch64-linux-gnu ;;
+	esac
+	need "building vmspace" make=make gcc=gcc ld=binutils \
+	    /usr/include/stdio.h=libc6-dev
+	[ "$1" = "$(dpkg --print-architecture)" ] ||
+	    need "building vmspace for $1" \
+	    $_gcc-gcc="gcc-$(echo $_gcc | tr _ -)" \
+	    /usr/$_gcc/include/stdio.h="libc6-dev-$1-cross"
+}

@@ -51,26 +51,52 @@ uvm_anon_alloc(u_int flags)
 	return an;
 }
 
-/* Drop a reference.  The page, if it was the last, goes into b. */
-static inline void
-anon_drop(struct vm_anon *an, struct uvm_batch *b)
+void
+uvm_batch_flush(struct uvm_batch *b)
 {
-	/* Alone with it, nobody can raise the count: no locked operation. */
-	if (!uvm_anon_exclusive(an) && !refcount_release(&an->an_refs))
-		return;
-	KASSERT(an->an_page->pg_anon == an);
-	an->an_page->pg_anon = NULL;
-	uvm_batch_add(b, an->an_page);
-	pool_put(&anon_pool, an);
+	page_free_batch(b->ub_page, b->ub_npages);
+	b->ub_npages = 0;
+	if (b->ub_nanons > 0)
+		pool_put_batch(&anon_pool, b->ub_anon, b->ub_nanons);
+	b->ub_nanons = 0;
+}
+
+/*
+ * Drop n references, to the values of radix slots.  What they were the last
+ * ones to goes into arg, a batch.
+ */
+static void
+anons_drop(void *arg, void **v, u_int n)
+{
+	struct uvm_batch *b = arg;
+	struct vm_anon *an;
+	struct vm_page *pg;
+	u_int i;
+
+	if (b->ub_npages + n > UVM_BATCH || b->ub_nanons + n > UVM_BATCH)
+		uvm_batch_flush(b);
+	KASSERT(n <= UVM_BATCH);
+	for (i = 0; i < n; i++) {
+		an = v[i];
+		/* Alone with it, nobody can raise the count: a plain load. */
+		if (!uvm_anon_exclusive(an) && !refcount_release(&an->an_refs))
+			continue;
+		pg = an->an_page;
+		KASSERT(pg->pg_anon == an);
+		pg->pg_anon = NULL;
+		b->ub_page[b->ub_npages++] = pg;
+		b->ub_anon[b->ub_nanons++] = an;
+	}
 }
 
 void
 uvm_anon_rele(struct vm_anon *an)
 {
 	struct uvm_batch b;
+	void *v = an;
 
 	uvm_batch_init(&b);
-	anon_drop(an, &b);
+	anons_drop(&b, &v, 1);
 	uvm_batch_flush(&b);
 }
 
@@ -101,12 +127,6 @@ amap_ref(struct vm_amap *am)
 	refcount_acquire(&am->am_refs);
 }
 
-static void
-wipe_one(void *arg, uint64_t slot __unused, void *v)
-{
-	anon_drop(v, arg);
-}
-
 void
 amap_free_batch(struct vm_amap *am, struct uvm_batch *b)
 {
@@ -117,7 +137,7 @@ amap_free_batch(struct vm_amap *am, struct uvm_batch *b)
 		TAILQ_REMOVE(&am->am_obj->uo_amaps, am, am_link);
 		rw_exit(&am->am_obj->uo_lock);
 	}
-	radix_wipe(&am->am_anons, wipe_one, b);
+	radix_wipe(&am->am_anons, anons_drop, b);
 	pool_put(&amap_pool, am);
 }
 
@@ -157,13 +177,10 @@ static void
 remove_slots(struct vm_amap *am, uint64_t slot, uint64_t last)
 {
 	struct uvm_batch b;
-	uint64_t i;
 
 	KASSERT(rw_write_held(&am->am_lock));
-	KASSERT(slot <= last);
 	uvm_batch_init(&b);
-	for (i = slot; radix_next(&am->am_anons, &i) != NULL && i <= last;)
-		anon_drop(radix_remove(&am->am_anons, i), &b);
+	radix_remove_range(&am->am_anons, slot, last, anons_drop, &b);
 	uvm_batch_flush(&b);
 }
 

@@ -33,6 +33,7 @@ struct uvm_aobj {
 	size_t uao_namelen;        /* [o] bytes with the NUL */
 	dev_t uao_dev;             /* [o] */
 	ino_t uao_ino;             /* [o] */
+	u_long uao_commit;         /* [I] pages committed for it */
 };
 
 static struct pool aobj_pool;
@@ -74,6 +75,8 @@ uao_detach(struct uvm_object *uo)
 	struct uvm_aobj *uao = uao_of(uo);
 
 	uvm_object_fini(uo);
+	if (uao->uao_commit != 0)
+		uvm_commit(uao->uao_commit, false);
 	if (uao->uao_name != NULL)
 		kmem_free(uao->uao_name, uao->uao_namelen);
 	pool_put(&aobj_pool, uao);
@@ -167,6 +170,32 @@ uao_resize(struct uvm_object *uo, uint64_t size)
 	rw_exit(&uo->uo_lock);
 	if (size < old)
 		amap_truncate(uo, keep);
+}
+
+int
+uao_commit(struct uvm_object *uo)
+{
+	u_long npages = uvm_object_npages(uo);
+	int error;
+
+	KASSERT(uo->uo_ops == &uao_ops);
+	KASSERT(uao_of(uo)->uao_commit == 0);
+	error = uvm_commit_check(npages);
+	if (error != 0)
+		return error;
+	uvm_commit(npages, true);
+	uao_of(uo)->uao_commit = npages;
+	return 0;
+}
+
+void
+uao_punch(struct uvm_object *uo, uint64_t first, uint64_t last)
+{
+	KASSERT(uo->uo_ops == &uao_ops);
+	KASSERT(lock_none_above(RANK_AMAP));
+	rw_write_enter(&uo->uo_lock);
+	uvm_object_free_pages(uo, first, last);
+	rw_exit(&uo->uo_lock);
 }
 
 void

@@ -143,7 +143,15 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 		uvmspace_free(child);
 		return error;
 	}
+	error = uvm_commit_check(atop(pm->vm_commit));
+	if (error != 0) {
+		uvm_map_unlock(pm);
+		uvmspace_free(child);
+		return error;
+	}
 	rw_write_enter_nested(&cm->vm_lock);
+	cm->vm_aslimit = pm->vm_aslimit;
+	cm->vm_datalimit = pm->vm_datalimit;
 	cm->vm_mmapbase = pm->vm_mmapbase;
 	for (pe = pm->vm_first; pe != NULL && error == 0; pe = pe->ve_next) {
 		error = fork_entry(pm, pe, &ce);
@@ -163,6 +171,7 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 	child->vm_argend = parent->vm_argend;
 	child->vm_envaddr = parent->vm_envaddr;
 	child->vm_envend = parent->vm_envend;
+	child->vm_sigcode = parent->vm_sigcode;
 	uvm_map_unlock(cm);
 	uvm_map_unlock(pm);
 	if (error != 0) {

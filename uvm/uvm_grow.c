@@ -65,7 +65,9 @@ grow_entry(struct vm_map *map, struct vm_entry *e, vaddr_t base, vaddr_t bound,
 	if (!uvm_entry_extends(e, atop(e->ve_off - (e->ve_start - start)),
 		atop(e->ve_start - start)))
 		return false;
-	if (uvm_map_charge(e->ve_start - start, e->ve_prot, e->ve_flags) != 0)
+	if (uvm_map_room(map, e->ve_start - start) != 0 ||
+	    uvm_map_charge(map, e->ve_start - start, e->ve_prot,
+		e->ve_flags & ~VE_COMMIT) != 0)
 		return false;
 	e->ve_off -= e->ve_start - start;
 	uvm_tree_resize(map, e, start, e->ve_end);
@@ -119,7 +121,10 @@ heap_grow(struct vm_map *map, vaddr_t start, vaddr_t end)
 		return ENOMEM;
 	if (map->vm_nentries >= uvm_map_count_max)
 		return ENOMEM;
-	error = uvm_map_charge(end - start, PROT_READ | PROT_WRITE, VE_COW);
+	error = uvm_map_room(map, end - start);
+	if (error == 0)
+		error = uvm_map_charge(map, end - start, PROT_READ | PROT_WRITE,
+		    VE_COW);
 	if (error != 0)
 		return error;
 	e = uvm_entry_alloc();
@@ -128,7 +133,7 @@ heap_grow(struct vm_map *map, vaddr_t start, vaddr_t end)
 	e->ve_start = start;
 	e->ve_end = end;
 	e->ve_off = start;
-	e->ve_flags = VE_COW | VE_HEAP;
+	e->ve_flags = VE_COW | VE_HEAP | VE_COMMIT;
 	e->ve_prot = PROT_READ | PROT_WRITE;
 	e->ve_maxprot = PROT_ALL;
 	e->ve_inherit = INHERIT_COPY;

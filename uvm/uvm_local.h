@@ -12,26 +12,25 @@
 #include <uvm/uvm.h>
 
 /*
- * Pages on their way back to the allocator, many per lock hold.
+ * Pages and anons on their way back to their allocators, many per lock hold.
  */
 #define UVM_BATCH 64u
 struct uvm_batch {
 	u_int ub_npages;
+	u_int ub_nanons;
 	struct vm_page *ub_page[UVM_BATCH];
+	void *ub_anon[UVM_BATCH];
 };
 
 static inline void
 uvm_batch_init(struct uvm_batch *b)
 {
 	b->ub_npages = 0;
+	b->ub_nanons = 0;
 }
 
-static inline void
-uvm_batch_flush(struct uvm_batch *b)
-{
-	page_free_batch(b->ub_page, b->ub_npages);
-	b->ub_npages = 0;
-}
+/* uvm_amap.c */
+void uvm_batch_flush(struct uvm_batch *b);
 
 static inline void
 uvm_batch_add(struct uvm_batch *b, struct vm_page *pg)
@@ -128,8 +127,6 @@ void uvm_tree_verify(const struct vm_map *map);
  *	is unlocked.  ENOMEM: nothing changed.
  * uvm_map_contiguous: [start, end) has no hole.  Map locked.
  * uvm_map_place: where uvm_map() without FIXED would put len bytes.
- * uvm_map_charge: len bytes of prot and flags may be mapped as far as memory
- *	goes; 0 or ENOMEM.
  * uvm_map_lock: write-lock the map if it is live; else EFAULT, unlocked.
  * uvm_map_unlock: the reverse; looks at the whole map when DEBUG.
  */
@@ -151,10 +148,38 @@ int uvm_map_unmap(struct vm_map *map, vaddr_t start, vaddr_t end,
 bool uvm_map_contiguous(struct vm_map *map, vaddr_t start, vaddr_t end);
 int uvm_map_place(struct vm_map *map, vaddr_t hint, vsize_t len, u_int how,
     vaddr_t *addr);
-int uvm_map_charge(vsize_t len, vm_prot_t prot, u_int flags);
 int uvm_map_lock(struct vm_map *map);
 void uvm_map_unlock(struct vm_map *map);
 void uvm_map_boot(void);
+
+/*
+ * uvm_limit.c.  Map locked unless said otherwise; errors are ENOMEM.
+ *
+ * uvm_map_account: len bytes of an entry like e more or less are mapped.
+ *	Map write-locked.
+ * uvm_map_unaccount: nothing is mapped any more.
+ * uvm_map_account_verify: the counts are those of the entries; panics.
+ * uvm_map_change: e, which is in the map, has this prot and these flags from
+ *	now on.  Map write-locked.
+ * uvm_commit_flag: VE_COMMIT if new memory of prot and flags is, else 0.
+ * uvm_map_room: whether len bytes more pass RLIMIT_AS.
+ * uvm_map_charge: whether len bytes of prot and flags more pass RLIMIT_DATA
+ *	or, unless VE_COMMIT is among flags, what may be committed.
+ * uvm_commit: npages more or less are committed.  Any lock state.
+ * uvm_commit_check: whether npages more may be.  Any lock state.
+ */
+void uvm_map_account(struct vm_map *map, const struct vm_entry *e, vsize_t len,
+    bool more);
+void uvm_map_unaccount(struct vm_map *map);
+void uvm_map_account_verify(const struct vm_map *map);
+void uvm_map_change(struct vm_map *map, struct vm_entry *e, vm_prot_t prot,
+    u_int flags);
+u_int uvm_commit_flag(vm_prot_t prot, u_int flags);
+int uvm_map_room(const struct vm_map *map, vsize_t len);
+int uvm_map_charge(const struct vm_map *map, vsize_t len, vm_prot_t prot,
+    u_int flags);
+void uvm_commit(u_long npages, bool more);
+int uvm_commit_check(u_long npages);
 
 /* uvm_aobj.c */
 void uao_boot(void);

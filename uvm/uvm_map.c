@@ -40,7 +40,8 @@ uvm_map_init(struct vm_map *map, struct pmap *pm, vaddr_t min, vaddr_t max)
 	map->vm_pmap = pm;
 	map->vm_root = map->vm_first = NULL;
 	map->vm_nentries = 0;
-	map->vm_size = 0;
+	map->vm_size = map->vm_data = map->vm_commit = 0;
+	map->vm_aslimit = map->vm_datalimit = ~(vsize_t)0;
 	map->vm_min = min;
 	map->vm_max = max;
 	map->vm_mmapbase = max;
@@ -230,13 +231,15 @@ uvm_entry_own(struct vm_entry *e)
 /*
  * Equal in all that a program can tell; whether the amaps fit is another
  * question.  An entry without amap has nothing to copy, so that needs-copy
- * makes no difference then.
+ * makes no difference then.  Nor does it matter who was counted as committed:
+ * both will be.
  */
 bool
 uvm_entries_alike(const struct vm_entry *a, const struct vm_entry *b)
 {
 	u_int differ = a->ve_flags ^ b->ve_flags;
 
+	differ &= ~VE_COMMIT;
 	if (a->ve_amap == NULL || b->ve_amap == NULL)
 		differ &= ~VE_NEEDSCOPY;
 	return differ == 0 && a->ve_obj == b->ve_obj &&
@@ -264,6 +267,14 @@ uvm_entry_extends(const struct vm_entry *e, uint64_t slot, uint64_t n)
 	return empty;
 }
 
+/* Make a's flags b's, but for the one that a map counts by. */
+static void
+take_flags(struct vm_entry *a, const struct vm_entry *b)
+{
+	a->ve_flags =
+	    (uint16_t)((b->ve_flags & ~VE_COMMIT) | (a->ve_flags & VE_COMMIT));
+}
+
 /*
  * Let a's amap cover b's range too, so that b needs none.  False: it cannot;
  * nothing changed.
@@ -285,7 +296,7 @@ merge_amaps(struct vm_entry *a, struct vm_entry *b)
 			entry_npages(a)))
 			return false;
 		a->ve_amap = bm;
-		a->ve_flags = b->ve_flags;
+		take_flags(a, b);
 	} else {
 		if (!owns_slots(a) || !owns_slots(b) || !amap_exclusive(am) ||
 		    !amap_exclusive(bm) || amap_join(am, bm) != 0)
@@ -308,6 +319,8 @@ static void
 absorb(struct vm_map *map, struct vm_entry *a, struct vm_entry *b)
 {
 	KASSERT(b->ve_amap == NULL);
+	uvm_map_change(map, a, a->ve_prot,
+	    a->ve_flags | (b->ve_flags & VE_COMMIT));
 	uvm_tree_resize(map, a, a->ve_start, b->ve_end);
 	/* a has the object too: this reference is not the last. */
 	drop_object(b);
@@ -356,7 +369,9 @@ uvm_map_insert(struct vm_map *map, struct vm_entry *e)
 	if (next != NULL && merge_fits(e, next)) {
 		/* The same, the other way round: next is in the tree. */
 		next->ve_amap = e->ve_amap;
-		next->ve_flags = e->ve_flags;
+		take_flags(next, e);
+		uvm_map_change(map, next, next->ve_prot,
+		    next->ve_flags | (e->ve_flags & VE_COMMIT));
 		next->ve_off = e->ve_off;
 		e->ve_amap = NULL;
 		uvm_tree_resize(map, next, e->ve_start, next->ve_end);
@@ -430,18 +445,24 @@ unmap_pages(struct vm_map *map, vaddr_t start, vaddr_t end)
 /*
  * Clip so that no entry reaches over the ends of [start, end), in which some
  * are.  *firstp is the first inside, *stopp the first behind, or NULL.
- * ENOMEM: nothing changed.
+ * ENOMEM, or EPERM when one is sealed: nothing changed.
  */
 static int
 isolate(struct vm_map *map, vaddr_t start, vaddr_t end,
     struct vm_entry **firstp, struct vm_entry **stopp)
 {
 	struct vm_entry *first = *firstp, *last;
+	u_int flags;
 	int error;
 
+	flags = first->ve_flags;
 	for (last = first;
-	     last->ve_next != NULL && last->ve_next->ve_start < end;)
+	     last->ve_next != NULL && last->ve_next->ve_start < end;) {
 		last = last->ve_next;
+		flags |= last->ve_flags;
+	}
+	if ((flags & VE_SEALED) != 0)
+		return EPERM;
 	/* Only a hole in the middle of an entry makes one more of them. */
 	if (first->ve_start < start && end < first->ve_end &&
 	    map->vm_nentries >= uvm_map_count_max)
@@ -505,15 +526,6 @@ uvm_unmap(struct vm_map *map, vaddr_t start, vaddr_t end)
 }
 
 int
-uvm_map_charge(vsize_t len, vm_prot_t prot, u_int flags)
-{
-	if ((flags & (VE_COW | VE_NORESERVE)) != VE_COW ||
-	    (prot & PROT_WRITE) == 0)
-		return 0;
-	return atop(len) > phys_total() ? ENOMEM : 0;
-}
-
-int
 uvm_map_place(struct vm_map *map, vaddr_t hint, vsize_t len, u_int how,
     vaddr_t *addr)
 {
@@ -570,9 +582,12 @@ map_locked(struct vm_map *map, vaddr_t *addr, vsize_t len,
 		if (error != 0)
 			return error;
 	}
-	if ((args->um_how & UVM_MAP_LIMIT) != 0 &&
-	    map->vm_size - replaced + len > args->um_aslimit)
-		return ENOMEM;
+	if (len > replaced && (error = uvm_map_room(map, len - replaced)) != 0)
+		return error;
+	error = uvm_map_charge(map, len - MIN(len, replaced), args->um_prot,
+	    args->um_flags);
+	if (error != 0)
+		return error;
 	if (map->vm_nentries >= uvm_map_count_max)
 		return ENOMEM;
 	if (replaced > 0) {
@@ -608,15 +623,13 @@ uvm_map(struct vm_map *map, vaddr_t *addr, vsize_t len,
 		return ENOMEM;
 	if (args->um_obj != NULL && args->um_off + (len - 1) < args->um_off)
 		return EOVERFLOW;
-	error = uvm_map_charge(len, args->um_prot, args->um_flags);
-	if (error != 0)
-		return error;
 
 	e = uvm_entry_alloc();
 	if (e == NULL)
 		return ENOMEM;
 	e->ve_obj = args->um_obj;
-	e->ve_flags = (uint16_t)args->um_flags;
+	e->ve_flags = (uint16_t)(args->um_flags | uvm_commit_flag(args->um_prot,
+						      args->um_flags));
 	e->ve_prot = (uint8_t)args->um_prot;
 	e->ve_maxprot = (uint8_t)args->um_maxprot;
 	e->ve_inherit = (uint8_t)args->um_inherit;

@@ -28,7 +28,7 @@ struct range_op {
 	enum vm_inherit ro_inherit;
 	u_int ro_set, ro_clear;
 	int ro_advice;
-	bool ro_wire;
+	u_int ro_wire; /* VW_* */
 	bool ro_holes; /* go on behind a hole; ENOMEM all the same */
 };
 
@@ -77,22 +77,29 @@ range_apply(struct vm_map *map, vaddr_t start, vaddr_t end,
 static int
 protect_one(struct vm_map *map, struct vm_entry *e, const struct range_op *op)
 {
+	u_int flags;
 	int error;
 
 	if ((op->ro_prot & ~(vm_prot_t)e->ve_maxprot) != 0)
 		return EACCES;
+	if ((e->ve_flags & VE_SEALED) != 0)
+		return EPERM;
 	if ((e->ve_prot & PROT_WRITE) == 0) {
-		error = uvm_map_charge(e->ve_end - e->ve_start, op->ro_prot,
-		    e->ve_flags);
+		error = uvm_map_charge(map, e->ve_end - e->ve_start,
+		    op->ro_prot, e->ve_flags);
 		if (error != 0)
 			return error;
 	}
+	/* What was never written need not be kept room for. */
+	flags = e->ve_flags | uvm_commit_flag(op->ro_prot, e->ve_flags);
+	if (e->ve_amap == NULL && (op->ro_prot & PROT_WRITE) == 0)
+		flags &= ~VE_COMMIT;
 	/* Rights that are gained come with the next fault. */
 	if ((e->ve_prot & ~op->ro_prot) != 0 &&
 	    (e->ve_amap != NULL || e->ve_obj != NULL))
 		pmap_protect(map->vm_pmap, e->ve_start, e->ve_end,
 		    uvm_prot_effective(op->ro_prot));
-	e->ve_prot = (uint8_t)op->ro_prot;
+	uvm_map_change(map, e, op->ro_prot, flags);
 	return 0;
 }
 
@@ -169,6 +176,16 @@ uvm_setflags(struct vm_map *map, vaddr_t start, vaddr_t end, u_int set,
 	return range_apply(map, start, end, &op);
 }
 
+int
+uvm_seal(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+	struct range_op op = {.ro_fn = setflags_one, .ro_set = VE_SEALED};
+	int error;
+
+	error = uvm_msync_check(map, start, end);
+	return error != 0 ? error : range_apply(map, start, end, &op);
+}
+
 /*
  * Drop the private pages of [start, end) of e.  What other entries of the
  * amap see must stay: an entry that needs a copy makes it first, or, when it
@@ -204,8 +221,21 @@ discard_one(struct vm_map *map, struct vm_entry *e, vaddr_t start, vaddr_t end)
 	return 0;
 }
 
-int
-uvm_discard(struct vm_map *map, vaddr_t start, vaddr_t end)
+/* Whether the program may throw away what e holds; errno. */
+static int
+may_discard(const struct vm_entry *e, bool locked)
+{
+	if (e->ve_wired != 0 && !locked)
+		return EINVAL;
+	/* What is sealed and could not be overwritten is not zeroed either. */
+	if ((e->ve_flags & (VE_SEALED | VE_COW)) == (VE_SEALED | VE_COW) &&
+	    (e->ve_prot & PROT_WRITE) == 0)
+		return EPERM;
+	return 0;
+}
+
+static int
+discard(struct vm_map *map, vaddr_t start, vaddr_t end, bool locked)
 {
 	struct vm_entry *e;
 	vaddr_t va;
@@ -217,9 +247,10 @@ uvm_discard(struct vm_map *map, vaddr_t start, vaddr_t end)
 		return error;
 	for (e = uvm_map_next(map, start); e != NULL && e->ve_start < end;
 	     e = e->ve_next) {
-		if (e->ve_wired != 0) {
+		error = may_discard(e, locked);
+		if (error != 0) {
 			rw_exit(&map->vm_lock);
-			return EINVAL;
+			return error;
 		}
 	}
 	va = start;
@@ -241,18 +272,31 @@ uvm_discard(struct vm_map *map, vaddr_t start, vaddr_t end)
 	return error;
 }
 
+int
+uvm_discard(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+	return discard(map, start, end, false);
+}
+
+int
+uvm_discard_locked(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+	return discard(map, start, end, true);
+}
+
 static int
 wire_one(struct vm_map *map __unused, struct vm_entry *e,
     const struct range_op *op)
 {
-	e->ve_wired = op->ro_wire;
+	e->ve_wired = (uint16_t)op->ro_wire;
 	return 0;
 }
 
 int
 uvm_wire(struct vm_map *map, vaddr_t start, vaddr_t end, bool wire)
 {
-	struct range_op op = {.ro_fn = wire_one, .ro_wire = wire};
+	struct range_op op = {.ro_fn = wire_one,
+	    .ro_wire = wire ? VW_LOCKED : 0};
 	int error;
 
 	error = range_apply(map, start, end, &op);
@@ -260,6 +304,26 @@ uvm_wire(struct vm_map *map, vaddr_t start, vaddr_t end, bool wire)
 		return error;
 	error = uvm_populate(map, start, end);
 	return error == 0 || error == EFAULT ? error : ENOMEM;
+}
+
+int
+uvm_wire_onfault(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+	struct range_op op = {.ro_fn = wire_one, .ro_wire = VW_ONFAULT};
+
+	return range_apply(map, start, end, &op);
+}
+
+int
+uvm_touch(struct vm_map *map, vaddr_t start, vaddr_t end, vm_prot_t access)
+{
+	vaddr_t va;
+	int error = 0;
+
+	KASSERT(((start | end) & PAGE_MASK) == 0 && start <= end);
+	for (va = start; va < end && error == 0; va += PAGE_SIZE)
+		error = uvm_fault(map, va, access, 0);
+	return error;
 }
 
 int

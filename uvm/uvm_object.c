@@ -48,14 +48,18 @@ uvm_object_free(struct uvm_object *uo)
 }
 
 static void
-wipe_one(void *arg, uint64_t idx __unused, void *v)
+wipe_pages(void *arg, void **v, u_int n)
 {
-	struct vm_page *pg = v;
+	struct vm_page *pg;
+	u_int i;
 
-	KASSERT((page_flags(pg) & PG_BUSY) == 0);
-	KASSERT(!pmap_page_mapped(pg));
-	pg->pg_obj = NULL;
-	uvm_batch_add(arg, pg);
+	for (i = 0; i < n; i++) {
+		pg = v[i];
+		KASSERT((page_flags(pg) & PG_BUSY) == 0);
+		KASSERT(!pmap_page_mapped(pg));
+		pg->pg_obj = NULL;
+		uvm_batch_add(arg, pg);
+	}
 }
 
 void
@@ -65,7 +69,7 @@ uvm_object_fini(struct uvm_object *uo)
 
 	KASSERT(refcount_load(&uo->uo_refs) == 0);
 	uvm_batch_init(&b);
-	radix_wipe(&uo->uo_pages, wipe_one, &b);
+	radix_wipe(&uo->uo_pages, wipe_pages, &b);
 	uvm_batch_flush(&b);
 	uo->uo_npages = 0;
 }

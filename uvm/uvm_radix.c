@@ -27,7 +27,8 @@
 #include <phys/pool.h>
 
 #define RX_BITS  6
-#define RX_SLOTS (1u << RX_BITS)
+#define RX_SLOTS RADIX_LEAF
+_Static_assert(RX_SLOTS == 1u << RX_BITS, "radix: bits and slots");
 #define RX_DEPTH 11 /* levels of a full tree: 64 / 6, rounded up */
 
 struct radix_node {
@@ -215,15 +216,36 @@ radix_insert(struct radix *rx, uint64_t idx, void *v)
 	return 0;
 }
 
+/*
+ * The leaf at *link is empty: it goes, and its parent, at *plink (NULL: it
+ * has none), too if that leaves an only child.
+ */
+static void
+leaf_gone(void **link, void **plink)
+{
+	struct radix_node *leaf = *link, *parent;
+
+	*link = NULL;
+	if (plink != NULL) {
+		parent = *plink;
+		parent->rn_used &= ~slot_bit(slot_of(parent, leaf->rn_base));
+		KASSERT(parent->rn_used != 0);
+		if ((parent->rn_used & (parent->rn_used - 1)) == 0) {
+			*plink = parent->rn_slot[first_slot(parent->rn_used)];
+			pool_put(&radix_pool, parent);
+		}
+	}
+	pool_put(&radix_pool, leaf);
+}
+
 void *
 radix_remove(struct radix *rx, uint64_t idx)
 {
-	struct radix_node *n, *parent;
+	struct radix_node *n;
 	void **link, **plink;
 	void *v;
 	u_int s;
 
-	parent = NULL;
 	plink = NULL;
 	link = &rx->rx_root;
 	for (;;) {
@@ -234,7 +256,6 @@ radix_remove(struct radix *rx, uint64_t idx)
 		if (is_leaf(n))
 			break;
 		plink = link;
-		parent = n;
 		link = &n->rn_slot[s];
 	}
 	v = n->rn_slot[s];
@@ -242,20 +263,8 @@ radix_remove(struct radix *rx, uint64_t idx)
 		return NULL;
 	n->rn_slot[s] = NULL;
 	n->rn_used &= ~slot_bit(s);
-	if (n->rn_used != 0)
-		return v;
-
-	/* The leaf goes, and its parent too if that leaves an only child. */
-	*link = NULL;
-	pool_put(&radix_pool, n);
-	if (parent == NULL)
-		return v;
-	parent->rn_used &= ~slot_bit(slot_of(parent, idx));
-	KASSERT(parent->rn_used != 0);
-	if ((parent->rn_used & (parent->rn_used - 1)) == 0) {
-		*plink = parent->rn_slot[first_slot(parent->rn_used)];
-		pool_put(&radix_pool, parent);
-	}
+	if (n->rn_used == 0)
+		leaf_gone(link, plink);
 	return v;
 }
 
@@ -297,8 +306,19 @@ radix_next(const struct radix *rx, uint64_t *idx)
 	return n->rn_slot[s];
 }
 
+/* Move the values of these slots of a leaf together at v; how many. */
+static u_int
+leaf_gather(struct radix_node *n, uint64_t slots, void **v)
+{
+	u_int k = 0;
+
+	for (; slots != 0; slots &= slots - 1)
+		v[k++] = n->rn_slot[first_slot(slots)];
+	return k;
+}
+
 void
-radix_wipe(struct radix *rx, void (*fn)(void *, uint64_t, void *), void *arg)
+radix_wipe(struct radix *rx, void (*fn)(void *, void **, u_int), void *arg)
 {
 	struct radix_node *path[RX_DEPTH], *n;
 	u_int depth, s;
@@ -311,10 +331,12 @@ radix_wipe(struct radix *rx, void (*fn)(void *, uint64_t, void *), void *arg)
 	while (depth > 0) {
 		n = path[depth - 1];
 		if (is_leaf(n)) {
-			for (; n->rn_used != 0; n->rn_used &= n->rn_used - 1) {
-				s = first_slot(n->rn_used);
-				fn(arg, n->rn_base + s, n->rn_slot[s]);
-			}
+			/* A full leaf is the list, another is squeezed. */
+			s = RX_SLOTS;
+			if (n->rn_used != ~(uint64_t)0)
+				s = leaf_gather(n, n->rn_used, n->rn_slot);
+			fn(arg, n->rn_slot, s);
+			n->rn_used = 0;
 		}
 		if (n->rn_used == 0) {
 			pool_put(&radix_pool, n);
@@ -339,6 +361,39 @@ slots_within(const struct radix_node *n, uint64_t first, uint64_t last)
 	if (last < node_last(n))
 		mask &= ~(uint64_t)0 >> (RX_SLOTS - 1 - slot_of(n, last));
 	return mask;
+}
+
+void
+radix_remove_range(struct radix *rx, uint64_t first, uint64_t last,
+    void (*fn)(void *, void **, u_int), void *arg)
+{
+	void *v[RX_SLOTS], **link, **plink;
+	struct radix_node *n;
+	uint64_t slots, end;
+	u_int k;
+
+	KASSERT(first <= last);
+	while (radix_next(rx, &first) != NULL && first <= last) {
+		plink = NULL;
+		link = &rx->rx_root;
+		for (n = *link; !is_leaf(n); n = *link) {
+			plink = link;
+			link = &n->rn_slot[slot_of(n, first)];
+		}
+		slots = n->rn_used & slots_within(n, first, last);
+		k = leaf_gather(n, slots, v);
+		end = node_last(n);
+		n->rn_used &= ~slots;
+		if (n->rn_used == 0)
+			leaf_gone(link, plink);
+		else
+			for (; slots != 0; slots &= slots - 1)
+				n->rn_slot[first_slot(slots)] = NULL;
+		fn(arg, v, k);
+		if (end >= last)
+			break;
+		first = end + 1;
+	}
 }
 
 /* A copy on its way: a node, its copy, and the slots still to do. */

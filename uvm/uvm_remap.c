@@ -44,6 +44,20 @@ uniform(const struct remap *re)
 	return true;
 }
 
+/* Whether part of [old, old + oldlen), which has no hole, is sealed. */
+static bool
+sealed(const struct remap *re)
+{
+	struct vm_entry *e;
+
+	for (e = uvm_map_lookup(re->re_map, re->re_old);
+	     e != NULL && e->ve_start < re->re_old + re->re_oldlen;
+	     e = e->ve_next)
+		if ((e->ve_flags & VE_SEALED) != 0)
+			return true;
+	return false;
+}
+
 /*
  * Make n an entry like e without an amap, for what will be at [start, end) and
  * numbered as e would number it at va; holds the object.
@@ -182,7 +196,9 @@ move_entries(struct remap *re)
 		tail = &e->ve_next;
 	}
 	if (re->re_stay != NULL) {
-		imitate(re->re_stay, list, re->re_old, end, re->re_old);
+		imitate(re->re_stay, list, re->re_old, end,
+		    list->ve_obj != NULL ? list->ve_off : re->re_old);
+		re->re_stay->ve_wired = 0;
 		uvm_map_insert(map, re->re_stay);
 		re->re_stay = NULL;
 	}
@@ -251,20 +267,26 @@ remap_locked(struct remap *re)
 	if (e == NULL ||
 	    !uvm_map_contiguous(map, re->re_old, re->re_old + re->re_oldlen))
 		return EFAULT;
+	if (sealed(re))
+		return EPERM;
 	if ((re->re_newlen > re->re_oldlen || re->re_stay != NULL) &&
 	    !uniform(re))
 		return EFAULT;
-	if (re->re_stay != NULL &&
-	    ((e->ve_flags & VE_COW) == 0 || e->ve_obj != NULL))
-		return EINVAL;
 	if (re->re_newlen > re->re_oldlen) {
 		if (map->vm_nentries >= uvm_map_count_max)
 			return ENOMEM;
 		if (e->ve_obj != NULL &&
 		    entry_off(e, re->re_old) + re->re_newlen < re->re_newlen)
 			return EINVAL;
-		error = uvm_map_charge(re->re_newlen - re->re_oldlen,
-		    e->ve_prot, e->ve_flags);
+		error = uvm_map_room(map, re->re_newlen - re->re_oldlen);
+		if (error == 0)
+			error =
+			    uvm_map_charge(map, re->re_newlen - re->re_oldlen,
+				e->ve_prot, e->ve_flags & ~VE_COMMIT);
+		if (error != 0)
+			return error;
+	} else if (re->re_stay != NULL) {
+		error = uvm_map_room(map, re->re_oldlen);
 		if (error != 0)
 			return error;
 	}

@@ -207,7 +207,7 @@ uvm_tree_insert(struct vm_map *map, struct vm_entry *e, struct vm_entry *prev)
 	/* In the tree, prev is above the leaf that follows it. */
 	fix_upward(map, e, prev);
 	map->vm_nentries++;
-	map->vm_size += e->ve_end - e->ve_start;
+	uvm_map_account(map, e, e->ve_end - e->ve_start, true);
 	if ((e->ve_flags & VE_GROWSDOWN) != 0)
 		atomic_fetch_add_explicit(&map->vm_ngrow, 1,
 		    memory_order_relaxed);
@@ -269,7 +269,7 @@ uvm_tree_remove(struct vm_map *map, struct vm_entry *e)
 		fix_upward(map, prev, NULL);
 	}
 	map->vm_nentries--;
-	map->vm_size -= e->ve_end - e->ve_start;
+	uvm_map_account(map, e, e->ve_end - e->ve_start, false);
 	if ((e->ve_flags & VE_GROWSDOWN) != 0)
 		atomic_fetch_sub_explicit(&map->vm_ngrow, 1,
 		    memory_order_relaxed);
@@ -285,7 +285,8 @@ uvm_tree_resize(struct vm_map *map, struct vm_entry *e, vaddr_t start,
 	KASSERT(start < end);
 	KASSERT(start >= room_start(map, e));
 	KASSERT(e->ve_next == NULL || end <= e->ve_next->ve_start);
-	map->vm_size += (end - start) - (e->ve_end - e->ve_start);
+	uvm_map_account(map, e, e->ve_end - e->ve_start, false);
+	uvm_map_account(map, e, end - start, true);
 	e->ve_start = start;
 	e->ve_end = end;
 	gap_changed(map, e);
@@ -301,7 +302,7 @@ uvm_tree_reset(struct vm_map *map)
 	map->vm_root = NULL;
 	map->vm_first = NULL;
 	map->vm_nentries = 0;
-	map->vm_size = 0;
+	uvm_map_unaccount(map);
 	atomic_store_explicit(&map->vm_ngrow, 0, memory_order_relaxed);
 	return list;
 }
@@ -434,12 +435,11 @@ void
 uvm_tree_verify(const struct vm_map *map)
 {
 	const struct vm_entry *e, *l, *r;
-	vsize_t size, gap;
+	vsize_t gap;
 	u_long n;
 	u_int ngrow;
 
 	n = 0;
-	size = 0;
 	ngrow = 0;
 	KASSERT(map->vm_root == NULL || map->vm_root->ve_parent == NULL);
 	KASSERT((map->vm_root == NULL) == (map->vm_first == NULL));
@@ -463,12 +463,11 @@ uvm_tree_verify(const struct vm_map *map)
 		gap = MAX(maxgap(l), maxgap(r));
 		KASSERT(e->ve_maxgap == MAX(gap, e->ve_gap));
 		n++;
-		size += e->ve_end - e->ve_start;
 		ngrow += (e->ve_flags & VE_GROWSDOWN) != 0;
 		KASSERT(n <= map->vm_nentries);
 	}
 	KASSERT(n == map->vm_nentries);
-	KASSERT(size == map->vm_size);
+	uvm_map_account_verify(map);
 	KASSERT(ngrow ==
 		atomic_load_explicit(&map->vm_ngrow, memory_order_relaxed));
 }

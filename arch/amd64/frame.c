@@ -81,6 +81,7 @@ md_frame_exec(struct thread *td, vaddr_t pc, vaddr_t sp)
 
 	memset(f, 0, sizeof(*f));
 	f->f_num = FRAME_FULL;
+	f->f_err = (uint64_t)-1;
 	f->f_rip = pc < VM_MAXUSER_ADDRESS ? pc : 0;
 	f->f_cs = SEL_UCODE;
 	f->f_rflags = FLAG_IF | FLAG_ONE;
@@ -89,6 +90,7 @@ md_frame_exec(struct thread *td, vaddr_t pc, vaddr_t sp)
 
 	td->td_md.md_fsbase = 0;
 	td->td_md.md_gsbase = 0;
+	td->td_md.md_step = 0;
 	*thread_fpu(td) = fpu_initial;
 	td->td_frame = f;
 	if (td == md_curthread())
@@ -105,7 +107,10 @@ md_frame_fork(struct thread *child, vaddr_t sp, bool settls, vaddr_t tls)
 	KASSERT(parent->td_frame == md_frame(parent));
 	*f = *parent->td_frame;
 	f->f_num = FRAME_FULL;
+	f->f_err = (uint64_t)-1;
 	f->f_rax = 0;
+	if (parent->td_md.md_step != 0)
+		f->f_rflags &= ~(uint64_t)FLAG_TF;
 	if (sp != 0)
 		f->f_rsp = sp;
 	child->td_md.md_fsbase = parent->td_md.md_fsbase;

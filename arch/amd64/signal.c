@@ -110,6 +110,7 @@ context_load(struct md_frame *f, const struct sigcontext *sc)
 	f->f_cs = SEL_UCODE;
 	f->f_ss = SEL_UDATA;
 	f->f_num = FRAME_FULL;
+	f->f_err = (uint64_t)-1;
 	return 0;
 }
 
@@ -160,6 +161,7 @@ md_sendsig(struct thread *td, const struct abi_sigaction *act,
 		return EFAULT;
 
 	f->f_num = FRAME_FULL;
+	f->f_err = (uint64_t)-1;
 	f->f_rdi = (uint64_t)info->si_signo;
 	f->f_rsi = sp + offsetof(struct sigframe, sf_info);
 	f->f_rdx = sp + offsetof(struct sigframe, sf_uc);
@@ -202,4 +204,11 @@ md_sigreturn(struct thread *td, uint64_t *maskp, struct abi_stack *altp)
 	*maskp = uc.uc_sigmask;
 	*altp = uc.uc_stack;
 	return 0;
+}
+
+const void *
+md_sigcode(size_t *lenp)
+{
+	*lenp = 0;
+	return NULL;
 }

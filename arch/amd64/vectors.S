@@ -161,7 +161,7 @@ md_syscall_entry:
 	push	%r11
 	push	$SEL_UCODE
 	push	%rcx
-	push	$0
+	push	$-1
 	push	$FRAME_SYSCALL
 	PUSH_REGS
 	mov	%rsp, %rdi

@@ -60,8 +60,8 @@ struct det_config {
 	unsigned dc_shard;     /* DFS, RANDOM, PCT: this part of dc_nshard */
 	unsigned dc_nshard;    /* 0, 1: the whole */
 	const char *dc_replay; /* REPLAY: dr_replay of a failure */
-	bool dc_trace;	       /* record every step and print it at the end */
-	bool dc_minimize;      /* reduce a failure before reporting it */
+	bool dc_trace;	       /* record the steps of a failure */
+	bool dc_minimize;      /* leave out choices that it does not need */
 	/* called now and then during a long search; may be NULL */
 	void (*dc_progress)(uint64_t execs, uint64_t steps);
 };
@@ -112,7 +112,7 @@ struct det_result {
  * det_run: search.  Ends at the first failure.  May be called again, also
  *	with another machine.
  * det_result_free: what *r points to.
- * det_trace_print: the steps of the last execution under dc_trace, to stdout.
+ * det_trace_print: the steps that dc_trace recorded, to stdout.
  */
 void det_run(const struct det_machine *dm, const struct det_config *dc,
     struct det_result *r);
@@ -152,6 +152,12 @@ void det_cpu_start(unsigned cpu);
  */
 void det_snapshot(void);
 
+/*
+ * What was to be explored of this execution is over; the rest, up to its end,
+ * takes the ordinary course.
+ */
+void det_wind_up(void);
+
 /* This execution is a failure; no return on a CPU.  First message wins. */
 void det_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -164,13 +170,15 @@ unsigned det_choose(unsigned n, const char *what);
 /*
  * det_point: a step that touches addr, which stands for something CPUs
  *	share; write: and changes it.
- * det_relax: in a spin loop.  The CPU takes no step until a word that it
- *	read since its last det_relax() was written by another, or an
- *	interrupt arrives; all stores have reached it by then.
+ * det_relax: in a spin loop.  When the CPU has gone round the loop without
+ *	news it takes no step until a word that it read since its last
+ *	det_relax() was written by another, or an interrupt arrives; all
+ *	stores have reached it by then.  If nobody else can make a step it goes
+ *	round some more times: loops have limits.  pc: which loop.
  * det_touch: this CPU's next det_relax() waits for stores to addr, too.
  */
 void det_point(const void *addr, bool write, const char *what);
-void det_relax(void);
+void det_relax(uintptr_t pc);
 void det_touch(const void *addr);
 
 /*
@@ -246,9 +254,14 @@ void det_fence(int order);
  * Clocks, for accesses that the port orders by itself.
  * det_clock: this CPU's time.
  * det_ordered: whether what cpu did at its time clk happens before now.
+ * det_barrier: every CPU's accesses so far that went through its MMU are done
+ *	before what this CPU does next (the end of a broadcast invalidation).
+ *	Counts for det_ordered(), and for atomic accesses against plain ones;
+ *	no CPU learns anything else by it.
  */
 uint32_t det_clock(void);
 bool det_ordered(unsigned cpu, uint32_t clk);
+void det_barrier(void);
 
 /* Code between these is one step: no switch point inside.  They nest. */
 void det_atomic_begin(void);

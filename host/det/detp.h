@@ -117,6 +117,7 @@ struct cell {
 #define SHADOW_CELLS 0x200000000000UL /* struct cell per 4 bytes */
 #define SHADOW_LOCS  0x204000000000UL /* uint32_t per 8: head of locs */
 #define SHADOW_SHARE 0x206000000000UL /* struct share per 8 */
+#define SHADOW_PCS   0x208000000000UL /* struct pcs per 4, for traces */
 
 /*
  * Who accessed the atomic locations of 8 bytes, ever in this search.  A
@@ -159,6 +160,7 @@ struct loc {
 	uint32_t l_nmsg;     /* stores so far; 0: read memory afresh */
 	uint32_t l_writes;   /* as l_nmsg, but never reset */
 	uint8_t l_size;
+	uint8_t l_writer;    /* CPU of the newest store */
 	bool l_undone;	     /* the value at the snapshot is saved */
 	vclk l_aw, l_ar;     /* each CPU's last atomic write and read */
 	struct msg l_msg[HISTORY];
@@ -188,7 +190,7 @@ struct op {
 	bool o_sc; /* takes a place in the order of seq_cst accesses */
 };
 
-#define NSEEN 24
+#define NSEEN 32
 struct seen {
 	uint32_t s_loc;
 	uint32_t s_writes; /* l_writes when it was read */
@@ -204,15 +206,20 @@ struct vcpu {
 	uint8_t v_context; /* the thread that runs, or CONTEXT_IRQ */
 	bool v_seenany;	   /* more was read than v_seen holds */
 	uint8_t v_nseen;
+	bool v_spun;	   /* once round the loop without news */
 	uint16_t v_nopoint;/* det_atomic_begin() depth */
 	uint32_t v_irqs;   /* raised lines */
 	uint32_t v_irqloc; /* location that stands for v_irqs, or 0 */
 	int32_t v_prio;	   /* PCT */
+	uintptr_t v_spinpc;/* where it last called det_relax() */
 	uint64_t v_ops;	   /* steps it took; for traces */
+	uint64_t v_stores; /* its stores, */
+	uint64_t v_others; /* and those of others before its last relax */
 	struct op v_op;
 	struct view v_cur; /* known */
 	struct view v_acq; /* would be known after an acquire fence */
 	struct view v_rel; /* known at the last release fence */
+	vclk v_done;	   /* of det_barrier() */
 	struct view v_irqv;/* released by who raised v_irqs */
 	struct seen v_seen[NSEEN];
 };
@@ -225,6 +232,7 @@ extern uint64_t det_ready;     /* CPUs that can take a step */
 extern uint64_t det_relaxed;   /* CPUs in V_RELAX */
 extern bool det_undo_on;       /* after the snapshot */
 extern bool det_weak;
+extern uint64_t det_stores;    /* this execution, all CPUs */
 extern bool det_every; /* no access is local: replay, or many CPUs */
 extern bool det_tracing;
 extern uint64_t det_nsteps;    /* this execution */
@@ -285,6 +293,13 @@ unsigned search_data(unsigned n);
 /* A choice that the strategy is not asked about. */
 void search_taken(unsigned val);
 char *search_record(void);	     /* the choices so far; malloc'ed */
+/*
+ * search_again: from here on, replay record, but for its choice number skip
+ *	(UINT_MAX: all of it).  How many it has.
+ * search_misfit: the last replay met a choice that has no such alternative.
+ */
+unsigned search_again(const char *record, unsigned skip);
+extern bool search_misfit;
 /* DPOR: agent does op; what agent does next is because of what cause did. */
 void search_stepped(unsigned agent, const struct op *op);
 void search_follows(unsigned agent, unsigned cause);

@@ -27,6 +27,7 @@
 #define BOOTSTACK (32u << 10)
 #define NSTACKS	  256
 #define MAXSTEPS  200000
+#define MAXFORCED 400
 #define CPUBIT(v) (1ULL << (v)->v_id)
 
 struct vcpu det_vcpus[DET_MAXCPU];
@@ -44,6 +45,7 @@ static uint64_t irq_at;	 /* CPUs at which a line is raised */
 static void *host_sp;
 static uintptr_t arena_next = DET_ARENA;
 static bool exploring;
+static unsigned forced; /* turns of spin loops since anything else happened */
 
 /* Why the host's context runs again. */
 static enum { RUN_END, RUN_FAIL, RUN_SNAPSHOT } run_why;
@@ -147,6 +149,7 @@ det_thread_switch(void **from, void *to)
 	det_save(from, sizeof *from);
 	det_ctx_switch(from, to);
 	det_cur->v_context = context;
+	det_cur->v_spun = false;
 }
 
 void
@@ -211,7 +214,20 @@ det_clock(void)
 bool
 det_ordered(unsigned cpu, uint32_t clk)
 {
-	return det_cur == NULL || (int32_t)clk <= det_cur->v_cur.hb[cpu];
+	return det_cur == NULL || (int32_t)clk <= det_cur->v_cur.hb[cpu] ||
+	    (int32_t)clk <= det_cur->v_done[cpu];
+}
+
+void
+det_barrier(void)
+{
+	struct vcpu *v = det_cur;
+	unsigned q;
+
+	for (q = 0; v != NULL && q < det_dm->dm_ncpu && q < DET_NCLK; q++) {
+		v->v_done[q] = (int32_t)EP_CLK(det_vcpus[q].v_epoch);
+		tick(&det_vcpus[q]);
+	}
 }
 
 static void
@@ -225,6 +241,7 @@ static void
 set_ready(struct vcpu *v)
 {
 	v->v_state = V_READY;
+	forced = 0;
 	det_ready |= CPUBIT(v);
 	det_relaxed &= ~CPUBIT(v);
 }
@@ -389,7 +406,7 @@ deliver(void)
 	view_join(&v->v_cur, &v->v_irqv);
 	view_join(&v->v_acq, &v->v_irqv);
 	v->v_nseen = 0;
-	v->v_seenany = false;
+	v->v_seenany = v->v_spun = false;
 	v->v_intr = false;
 	intr_on &= ~CPUBIT(v);
 	TRACE(TR_IRQ, v->v_id, line, 0, 0);
@@ -459,6 +476,21 @@ stuck(void)
 	det_fail("deadlock:%s", buf);
 }
 
+/* A spin loop may have a limit: let one that waits go round again. */
+static bool
+spin_on(void)
+{
+	unsigned n = forced, i;
+
+	if (det_relaxed == 0 || n >= MAXFORCED)
+		return false;
+	for (i = n; (det_relaxed >> i % DET_MAXCPU & 1) == 0; i++)
+		continue;
+	set_ready(&det_vcpus[i % DET_MAXCPU]);
+	forced = n + 1;
+	return true;
+}
+
 /* A CPU that waited for calm has it; false: there is none. */
 static unsigned calmed;
 
@@ -515,7 +547,7 @@ block(struct vcpu *me)
 	for (;;) {
 		if (unlikely(++det_nsteps > det_maxsteps))
 			too_long();
-		while (det_ready == 0 && !calm())
+		while (det_ready == 0 && !calm() && !spin_on())
 			quiet();
 		irq = irq_at & intr_on & det_ready;
 		if ((det_ready & (det_ready - 1)) != 0 || irq != 0)
@@ -560,7 +592,7 @@ wake_relaxed(uint32_t loc)
  * Spinning and idling.
  */
 void
-det_relax(void)
+det_relax(uintptr_t pc)
 {
 	struct vcpu *v = det_cur;
 	bool stale;
@@ -568,16 +600,19 @@ det_relax(void)
 	if (v == NULL)
 		return;
 	stale = weak_stale(v);
-	TRACE(TR_RELAX, 0, stale, 0, 0);
+	TRACE(TR_RELAX, 0, stale, 0, pc);
 	if (v->v_irqs != 0 && v->v_intr)
 		deliver();
-	else if (!stale) {
+	else if (!stale && v->v_spun && v->v_spinpc == pc) {
 		if (v->v_nseen == 0)
 			v->v_seenany = true;
 		set_waiting(v, V_RELAX);
 		v = block(v);
-	}
+		v->v_spun = false;
+	} else
+		v->v_spun = !stale;
 	v = det_cur;
+	v->v_spinpc = pc;
 	v->v_nseen = 0;
 	v->v_seenany = false;
 }
@@ -637,6 +672,9 @@ det_point(const void *addr, bool write, const char *what)
 	TRACE(TR_POINT, (uintptr_t)what, write, 0, 0);
 	if (write) {
 		det_locs[i].l_writes++;
+		det_locs[i].l_writer = det_cur->v_id;
+		det_stores++;
+		det_cur->v_stores++;
 		wake_relaxed(i);
 	}
 }
@@ -813,6 +851,7 @@ new_age(void)
 	}
 	shadow_reset();
 	weak_reset();
+	det_stores = 0;
 	for (i = 0; i < det_dm->dm_ncpu; i++) {
 		v = &det_vcpus[i];
 		for (k = 0; k < DET_NCLK; k++)
@@ -820,10 +859,12 @@ new_age(void)
 		v->v_cur.vw = v->v_cur.hb;
 		v->v_cur.ft = 0;
 		v->v_acq = v->v_rel = v->v_irqv = v->v_cur;
+		v->v_done = v->v_cur.hb;
 		v->v_epoch = EPOCH(i & (DET_NCLK - 1), det_base);
 		tick(v);
 		v->v_nseen = 0;
 		v->v_seenany = v->v_state == V_RELAX;
+		v->v_stores = v->v_others = 0;
 		v->v_op = (struct op){0, false, false};
 		v->v_irqloc = 0;
 		v->v_deliver = false;
@@ -952,6 +993,73 @@ once(uint64_t exec)
 	return det_dr->dr_failed;
 }
 
+/* Whether two failures are of one kind: the same but for numbers. */
+static bool
+alike(const char *a, const char *b)
+{
+	for (;;) {
+		while ((*a >= '0' && *a <= '9') || (*a >= 'a' && *a <= 'f'))
+			a++;
+		while ((*b >= '0' && *b <= '9') || (*b >= 'a' && *b <= 'f'))
+			b++;
+		if (*a != *b)
+			return false;
+		if (*a == '\0')
+			return true;
+		a++;
+		b++;
+	}
+}
+
+/* The failing execution again, with every access a switch point. */
+static bool
+again(const char *record, unsigned skip, char *msg)
+{
+	bool failed;
+
+	(void)search_again(record, skip);
+	det_dr->dr_failed = false;
+	failed = once(0) && !search_misfit && alike(det_dr->dr_msg, msg);
+	det_dr->dr_failed = true;
+	return failed;
+}
+
+#define MINIMIZE_MAX 3000
+
+/*
+ * Leave out choices that the failure does not need, last ones first, then
+ * go through it once more for the trace and a better message.
+ */
+static void
+explain(struct det_result *r)
+{
+	char *record = search_record(), *shorter, msg[sizeof r->dr_msg];
+	unsigned n, i, tries = 0;
+	struct det_result save = *r;
+	bool smaller = det_dc->dc_minimize;
+
+	memcpy(msg, r->dr_msg, sizeof msg);
+	det_every = true;
+	while (smaller) {
+		smaller = false;
+		n = search_again(record, ~0u);
+		for (i = n; i-- > 0 && tries < MINIMIZE_MAX; tries++) {
+			if (!again(record, i, msg))
+				continue;
+			shorter = search_record();
+			free(record);
+			record = shorter;
+			smaller = true;
+		}
+	}
+	det_tracing = true;
+	if (again(record, ~0u, msg))
+		memcpy(save.dr_msg, r->dr_msg, sizeof msg);
+	det_tracing = false;
+	*r = save;
+	r->dr_replay = record;
+}
+
 void
 det_run(const struct det_machine *dm, const struct det_config *dc,
     struct det_result *r)
@@ -964,7 +1072,7 @@ det_run(const struct det_machine *dm, const struct det_config *dc,
 	det_dr = r;
 	det_weak = dc->dc_weak;
 	det_every = dc->dc_strategy == DET_REPLAY || dm->dm_ncpu > DET_NCLK;
-	det_tracing = dc->dc_trace;
+	det_tracing = false; /* explain() */
 	det_maxsteps = dc->dc_maxsteps != 0 ? dc->dc_maxsteps : MAXSTEPS;
 	det_nlocal = det_nundone = det_nsteps = 0;
 	shadow_init();
@@ -1003,8 +1111,8 @@ det_run(const struct det_machine *dm, const struct det_config *dc,
 		finish();
 		r->dr_execs = 1;
 	}
-	if (r->dr_failed)
-		r->dr_replay = search_record();
+	if (r->dr_failed && exploring)
+		explain(r);
 	if (exploring) {
 		restore();
 		snapshot_forget();
@@ -1012,7 +1120,7 @@ det_run(const struct det_machine *dm, const struct det_config *dc,
 	r->dr_complete = !r->dr_failed && search_complete();
 	r->dr_undo = det_nundone;
 	r->dr_shared = share_digest();
-	search_dpor = det_tracing = false;
+	search_dpor = false;
 }
 
 void

@@ -69,6 +69,26 @@ bool share_grew;
 bool det_undo_on;
 struct vcpu *det_plain;
 
+/* Who wrote and read a word last; kept while a trace is. */
+struct pcs {
+	uint32_t p_write, p_read;
+};
+
+static struct pcs *
+pcs_of(uintptr_t a)
+{
+	return (struct pcs *)SHADOW_PCS + (a >> 2);
+}
+
+static void
+note_pc(uintptr_t a, bool write, uintptr_t pc)
+{
+	if (write)
+		pcs_of(a)->p_write = (uint32_t)pc;
+	else
+		pcs_of(a)->p_read = (uint32_t)pc;
+}
+
 static void *
 reserve(uintptr_t at, size_t len)
 {
@@ -94,6 +114,7 @@ shadow_init(void)
 	reserve(SHADOW_CELLS, DET_SPAN / 4 * sizeof(struct cell));
 	reserve(SHADOW_LOCS, DET_SPAN / 8 * sizeof(uint32_t));
 	reserve(SHADOW_SHARE, DET_SPAN / 8 * sizeof(struct share));
+	reserve(SHADOW_PCS, DET_SPAN / 4 * sizeof(struct pcs));
 	bytes_tab = reserve(0, NBYTES * sizeof *bytes_tab);
 	readers_tab = reserve(0, NREADERS * sizeof *readers_tab);
 	undo_tab = reserve(0, NUNDO * sizeof *undo_tab);
@@ -300,11 +321,18 @@ det_allocator(const void *start, const void *end)
 static cold void
 race(uintptr_t a, bool write, unsigned other, bool otherwrite, uintptr_t pc)
 {
-	char obj[96], fn[96];
+	char obj[96], fn[96], ofn[96] = "";
+	uintptr_t opc;
 
-	det_fail("data race: %s of %s in %s is not ordered with a %s by cpu%u",
+	if (det_tracing) {
+		opc = otherwrite ? pcs_of(a)->p_write : pcs_of(a)->p_read;
+		sym_name(opc, ofn, sizeof ofn);
+	}
+	det_fail("data race: %s of %s in %s is not ordered with a %s by "
+		 "cpu%u%s%s",
 	    write ? "write" : "read", sym_name(a, obj, sizeof obj),
-	    sym_name(pc, fn, sizeof fn), otherwrite ? "write" : "read", other);
+	    sym_name(pc, fn, sizeof fn), otherwrite ? "write" : "read", other,
+	    ofn[0] != '\0' ? " in " : "", ofn);
 }
 
 static cold void
@@ -420,14 +448,19 @@ against_atomics(uintptr_t a, size_t len, struct vcpu *v, bool write,
 		if (l->l_addr >= a + len || l->l_addr + l->l_size <= a)
 			continue;
 		for (q = 0; q < DET_NCLK; q++) {
-			if (l->l_aw[q] > v->v_cur.hb[q])
+			if (l->l_aw[q] > v->v_cur.hb[q] &&
+			    l->l_aw[q] > v->v_done[q])
 				race(a, write, q, true, pc);
-			if (write && l->l_ar[q] > v->v_cur.hb[q])
+			if (write && l->l_ar[q] > v->v_cur.hb[q] &&
+			    l->l_ar[q] > v->v_done[q])
 				race(a, write, q, false, pc);
+			if (write)
+				l->l_aw[q] = l->l_ar[q] = 0;
 		}
 		if (write) {
 			l->l_nmsg = 0;
 			l->l_writes++;
+			l->l_writer = v->v_id;
 		}
 	}
 }
@@ -570,6 +603,8 @@ plain_slow(uintptr_t a, size_t len, bool write, uintptr_t pc)
 			word_access(w, cell_of(w), v, write, pc);
 		else
 			part_access(w, cell_of(w), lo, hi, v, write, pc);
+		if (unlikely(det_tracing))
+			note_pc(w, write, pc);
 	}
 }
 
@@ -607,6 +642,8 @@ plain_atomic(struct loc *l, struct vcpu *v, bool write, uintptr_t pc)
 	uint32_t tag;
 
 	for (; n-- > 0; c++, a += 4) {
+		if (unlikely(det_tracing))
+			note_pc(a, write, pc);
 		tag = c->c_w & TAG_MASK;
 		if (likely(tag == TAG_ATOMIC) || tag == TAG_PLAIN) {
 			c->c_w |= TAG_ATOMIC;

@@ -65,7 +65,7 @@ struct access {
 };
 
 uint32_t search_pos;
-bool search_dpor, search_pruned;
+bool search_dpor, search_pruned, search_misfit;
 
 static const struct det_config *dc;
 static enum det_strategy strategy;
@@ -85,6 +85,7 @@ static bool complete;
 static uint64_t change[MAXDEPTH]; /* PCT: step numbers */
 static int32_t prio[MAXALT];
 static uint64_t longest;
+static bool winding_up;
 
 static struct access *accesses, sc_access;
 static unsigned naccess;
@@ -177,13 +178,32 @@ replay_parse(const char *s)
 	}
 }
 
+unsigned
+search_again(const char *record, unsigned skip)
+{
+	unsigned n, i;
+
+	strategy = DET_REPLAY;
+	search_dpor = false;
+	replay_parse(record);
+	n = nreplay;
+	if (skip < n) {
+		for (i = skip; i + 1 < n; i++)
+			replay[i] = replay[i + 1];
+		nreplay--;
+	}
+	return n;
+}
+
 static unsigned
 replay_value(unsigned n)
 {
 	if (replay_next < nreplay &&
 	    replay[replay_next].r_pos == search_pos) {
-		if (replay[replay_next].r_val >= n)
-			det_fail("the recording does not fit this program");
+		if (replay[replay_next].r_val >= n) {
+			search_misfit = true;
+			det_end();
+		}
 		return replay[replay_next++].r_val;
 	}
 	return 0;
@@ -234,7 +254,7 @@ search_begin(uint64_t exec)
 	unsigned i, nshard = dc->dc_nshard > 1 ? dc->dc_nshard : 1;
 
 	search_pos = 0;
-	search_pruned = false;
+	search_pruned = search_misfit = winding_up = false;
 	nrec = depth = replay_next = 0;
 	used_preempt = used_stale = 0;
 	rng = (dc->dc_seed + exec * nshard + dc->dc_shard + 1) *
@@ -255,6 +275,18 @@ search_begin(uint64_t exec)
 		memset(latest, 0, sizeof latest);
 		memset(&sc_access, 0, sizeof sc_access);
 	}
+}
+
+static bool
+asked(void)
+{
+	return det_exploring() && !winding_up;
+}
+
+void
+det_wind_up(void)
+{
+	winding_up = true;
 }
 
 bool
@@ -343,7 +375,7 @@ search_data(unsigned n)
 	unsigned k = 0;
 	bool fresh;
 
-	if (n < 2 || !det_exploring())
+	if (n < 2 || !asked())
 		return 0;
 	switch (strategy) {
 	case DET_REPLAY:
@@ -374,7 +406,7 @@ search_data(unsigned n)
 void
 search_taken(unsigned val)
 {
-	if (det_exploring())
+	if (asked())
 		record(search_pos++, val);
 }
 
@@ -698,7 +730,7 @@ search_stepped(unsigned agent, const struct op *op)
 	struct races rc;
 	struct event *e;
 
-	if (!det_exploring())
+	if (!asked())
 		return;
 	if (nevent == NEVENT)
 		det_fail("too many steps");
@@ -738,7 +770,7 @@ search_turn(uint64_t run, uint64_t irq, const struct vcpu *me)
 	unsigned n, k = 0;
 
 	n = list(run, irq, me->v_id, t, &costly);
-	if (!det_exploring())
+	if (!asked())
 		return t[0];
 	stepnode = -1;
 	if (n > 1) {

@@ -26,6 +26,7 @@
 struct loc *det_locs;
 uint32_t det_nloc;
 bool det_weak;
+uint64_t det_stores;
 
 static struct view sc_view; /* of seq_cst fences */
 static uint32_t sc_time;    /* seq_cst stores and fences so far */
@@ -119,11 +120,25 @@ loc_make(uintptr_t a, unsigned size, uint32_t head)
 	l->l_nmsg = 0;
 	l->l_writes = 0;
 	l->l_undone = false;
+	l->l_writer = 255;
 	memset(&l->l_aw, 0, sizeof l->l_aw);
 	memset(&l->l_ar, 0, sizeof l->l_ar);
 	l->l_dpor = NULL;
 	((uint32_t *)SHADOW_LOCS)[a >> 3] = i;
 	return i;
+}
+
+/* The memory has a new use, if a plain write or a free came in between. */
+static cold void
+loc_resize(struct loc *l, unsigned size)
+{
+	char name[96];
+
+	if (l->l_nmsg != 0)
+		det_fail("atomic accesses of %u and %u bytes to %s", l->l_size,
+		    size, sym_name(l->l_addr, name, sizeof name));
+	l->l_size = (uint8_t)size;
+	l->l_undone = false;
 }
 
 hot uint32_t
@@ -141,8 +156,7 @@ loc_get(uintptr_t a, unsigned size)
 		if (l->l_addr != a)
 			continue;
 		if (unlikely(l->l_size != size))
-			det_fail("atomic accesses of %u and %u bytes to %p",
-			    l->l_size, size, (void *)a);
+			loc_resize(l, size);
 		return i;
 	}
 	return loc_make(a, size, head);
@@ -265,6 +279,9 @@ write_msg(struct vcpu *v, uint32_t i, uint64_t val, int order, bool rmw)
 	poke(l->l_addr, l->l_size, val);
 	l->l_nmsg++;
 	l->l_writes++;
+	l->l_writer = v->v_id;
+	det_stores++;
+	v->v_stores++;
 	m = &l->l_msg[l->l_nmsg % HISTORY];
 	m->m_val = val;
 	m->m_view = of;
@@ -483,8 +500,9 @@ atomic_fence_at(int order, uintptr_t pc)
 }
 
 /*
- * det_relax() asks: is what v read since the last one still the newest?  If
- * not, all of it reaches v now, and v looks again at once.
+ * det_relax() asks: is what v read since the last one still the newest, its
+ * own stores aside?  If not, all of it reaches v now, and v looks again at
+ * once.
  */
 bool
 weak_stale(struct vcpu *v)
@@ -492,15 +510,23 @@ weak_stale(struct vcpu *v)
 	struct loc *l;
 	struct msg *m;
 	bool stale = false;
+	uint64_t others = det_stores - v->v_stores;
 	unsigned k;
 
+	/* More was read than is remembered: any store may have changed it. */
+	if (v->v_seenany && others != v->v_others)
+		stale = true;
+	v->v_others = others;
 	for (k = 0; k < v->v_nseen; k++) {
 		l = &det_locs[v->v_seen[k].s_loc];
-		if (l->l_writes == v->v_seen[k].s_writes)
+		if (l->l_writes == v->v_seen[k].s_writes ||
+		    l->l_writer == v->v_id)
 			continue;
 		stale = true;
+		if (!det_weak || l->l_nmsg == 0)
+			continue;
 		m = loc_newest(l);
-		if (det_weak && m->m_seen[v->v_id] == CLK_NONE)
+		if (m->m_seen[v->v_id] == CLK_NONE)
 			m->m_seen[v->v_id] = (int32_t)EP_CLK(v->v_epoch);
 	}
 	return stale;

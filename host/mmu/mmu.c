@@ -58,8 +58,8 @@ struct frame {
 
 /* Range of a space that nobody who knows may use old translations of. */
 struct done {
-	uint64_t d_sva, d_eva;
-	uint32_t d_asid, d_clk;
+	uint64_t d_sva, d_eva, d_root;
+	uint32_t d_clk;
 	uint8_t d_cpu;
 };
 
@@ -338,7 +338,7 @@ check_current(const struct tlb *t, const struct entry *e, uint64_t va,
 	i = ndone > NDONE ? ndone - NDONE : 0;
 	for (i = i > e->e_seq ? i : e->e_seq; i < ndone; i++) {
 		d = &done[i % NDONE];
-		if (d->d_asid == e->e_asid && va >= d->d_sva &&
+		if (d->d_root == t->t_root && va >= d->d_sva &&
 		    va < d->d_eva && mm.mm_ordered(d->d_cpu, d->d_clk))
 			mm.mm_violation("stale translation: %#llx was taken "
 					"away by cpu%u, which is done with it",
@@ -624,23 +624,8 @@ mmu_frame_used(uint64_t pa)
 	f->f_free = false;
 }
 
-/* What others did before is done: it is forgotten, so it is not asked for. */
 void
-mmu_frame_broadcast(unsigned cpu)
-{
-	uint64_t i;
-	unsigned q;
-
-	for (i = 0; i < nframes; i++)
-		for (q = 0; q < 8; q++)
-			if (q != cpu && frames[i].f_used[q] != 0) {
-				save(&frames[i], sizeof frames[i]);
-				frames[i].f_used[q] = 0;
-			}
-}
-
-void
-mmu_completed(unsigned cpu, unsigned asid, uint64_t sva, uint64_t eva)
+mmu_completed(unsigned cpu, uint64_t sva, uint64_t eva)
 {
 	struct done *d = &done[ndone % NDONE];
 
@@ -648,7 +633,7 @@ mmu_completed(unsigned cpu, unsigned asid, uint64_t sva, uint64_t eva)
 	save(d, sizeof *d);
 	ndone++;
 	d->d_cpu = (uint8_t)cpu;
-	d->d_asid = asid;
+	d->d_root = tlbs[cpu].t_root;
 	d->d_sva = sva;
 	d->d_eva = eva;
 	d->d_clk = mm.mm_clock != NULL ? mm.mm_clock() : 0;

@@ -148,15 +148,13 @@ void mmu_speculate(unsigned cpu, uint64_t va);
  *
  * mmu_frame_free: the page at pa has no owner any more.
  * mmu_frame_used: it has a new one.
- * mmu_frame_broadcast: the CPU that runs has made a broadcast invalidation
- *	complete: what other CPUs did through what it took away is done.
  * mmu_completed: an operation that took away access to [sva, eva) of the
- *	space asid has returned: nobody who knows may use old translations.
+ *	space that cpu has loaded has returned: nobody who knows may use old
+ *	translations.
  */
 void mmu_frame_free(uint64_t pa);
 void mmu_frame_used(uint64_t pa);
-void mmu_frame_broadcast(unsigned cpu);
-void mmu_completed(unsigned cpu, unsigned asid, uint64_t sva, uint64_t eva);
+void mmu_completed(unsigned cpu, uint64_t sva, uint64_t eva);
 
 /* For show and for tests: fn is called for each entry a CPU holds. */
 void mmu_entries(unsigned cpu, void (*fn)(void *arg, unsigned asid,

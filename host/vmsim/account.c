@@ -34,6 +34,9 @@ void __real_page_free_run(struct vm_page *pg, u_int order);
 void __real_page_free_batch(struct vm_page **pgs, u_int n);
 void *__real_pool_get(struct pool *pl, u_int flags);
 void __real_pool_put(struct pool *pl, void *obj);
+u_int __real_pool_get_batch(struct pool *pl, void **obj, u_int n,
+    u_int flags);
+void __real_pool_put_batch(struct pool *pl, void **obj, u_int n);
 void *__real_kmem_alloc(size_t len, u_int flags);
 void __real_kmem_free(void *p, size_t len);
 struct vm_page *__wrap_page_alloc(enum page_kind kind, u_int flags);
@@ -44,6 +47,9 @@ void __wrap_page_free_run(struct vm_page *pg, u_int order);
 void __wrap_page_free_batch(struct vm_page **pgs, u_int n);
 void *__wrap_pool_get(struct pool *pl, u_int flags);
 void __wrap_pool_put(struct pool *pl, void *obj);
+u_int __wrap_pool_get_batch(struct pool *pl, void **obj, u_int n,
+    u_int flags);
+void __wrap_pool_put_batch(struct pool *pl, void **obj, u_int n);
 void *__wrap_kmem_alloc(size_t len, u_int flags);
 void __wrap_kmem_free(void *p, size_t len);
 
@@ -149,6 +155,29 @@ __wrap_pool_put(struct pool *pl, void *obj)
 	__real_pool_put(pl, obj);
 }
 
+u_int
+__wrap_pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags)
+{
+	u_int got, i;
+
+	got = __real_pool_get_batch(pl, obj, n, flags);
+	for (i = 0; i < got; i++)
+		det_mem_alloc(obj[i], pl->pl_size);
+	pool_count(pl, got);
+	return got;
+}
+
+void
+__wrap_pool_put_batch(struct pool *pl, void **obj, u_int n)
+{
+	u_int i;
+
+	for (i = 0; i < n; i++)
+		det_mem_free(obj[i], pl->pl_size);
+	pool_count(pl, -(long)n);
+	__real_pool_put_batch(pl, obj, n);
+}
+
 void *
 __wrap_kmem_alloc(size_t len, u_int flags)
 {
@@ -202,4 +231,34 @@ sim_account_end(void)
 	if (now.ac_kmem != mark.ac_kmem)
 		det_fail("leak: %ld bytes of kmem were in use, now %ld",
 		    mark.ac_kmem, now.ac_kmem);
+}
+
+/* What lies at an address of RAM. */
+bool
+sim_namer(uintptr_t a, char *buf, size_t len)
+{
+	static const char *const kinds[PK_NKIND] = {"hole", "reserved",
+	    "free", "kernel", "table", "anon", "object", "loose"};
+	const struct pool *pl;
+	struct vm_page *pg;
+	paddr_t pa;
+	u_int kind;
+
+	if (a < MD_DIRECT_BASE || a >= DET_SPAN)
+		return false;
+	pa = md_direct_pa((void *)a);
+	pg = phys_to_page(pa);
+	if (pg == NULL)
+		return false;
+	kind = page_kind(pg);
+	pl = pg->pg_kva2;
+	if (kind == PK_KERNEL && pl != NULL && pl->pl_size != 0)
+		snprintf(buf, len, "%s#%lu+%#lx", pl->pl_name,
+		    (u_long)((a & PAGE_MASK) / pl->pl_size),
+		    (u_long)((a & PAGE_MASK) % pl->pl_size));
+	else
+		snprintf(buf, len, "%s page %#lx+%#lx",
+		    kind < nitems(kinds) ? kinds[kind] : "?",
+		    (u_long)trunc_page(pa), (u_long)(a & PAGE_MASK));
+	return true;
 }

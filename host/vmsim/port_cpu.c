@@ -79,7 +79,7 @@ void
 md_cpu_relax(void)
 {
 	quiet_rounds = 0;
-	det_relax();
+	det_relax((uintptr_t)__builtin_return_address(0));
 }
 
 /*
@@ -146,6 +146,7 @@ md_switch(struct thread *from, struct thread *to)
 
 	KASSERT(!det_intr_enabled() && sc->sc_thread == from);
 	sc->sc_thread = to;
+	sim_speculate();
 	det_thread_switch(&from->td_md.mt_sp, to->td_md.mt_sp);
 }
 
@@ -155,6 +156,7 @@ md_switch(struct thread *from, struct thread *to)
 static void
 handle(u_int line)
 {
+	sim_speculate();
 	cpu_intr_enter();
 	if (line == LINE_TIMER)
 		cpu_clock();

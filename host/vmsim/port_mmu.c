@@ -25,10 +25,15 @@ paddr_t sim_ram;
 static const char format_name[] = SIM_FORMAT;
 static bool broadcasts;
 
+/*
+ * What is read through an entry depends on it, which orders the two on every
+ * machine; an acquire says so to the engine.  (It says a little too much: the
+ * kernel on this CPU learns from it, too.)
+ */
 static uint64_t
 load(uint64_t pa)
 {
-	return det_load(md_direct(pa), 8, __ATOMIC_RELAXED);
+	return det_load(md_direct(pa), 8, __ATOMIC_ACQUIRE);
 }
 
 static bool
@@ -62,7 +67,8 @@ sim_mmu_init(void)
 	struct mmu_machine mm = {.mm_format = mmu_format_named(format_name),
 	    .mm_ncpu = sim_ncpu, .mm_rambase = sim_ram,
 	    .mm_ramlen = sim_ramlen, .mm_hwflags = !script.sc_swflags,
-	    .mm_evict = script.sc_evict, .mm_speculate = script.sc_speculate,
+	    .mm_evict = script.sc_evict,
+	    .mm_speculate = script.sc_nspec != 0,
 	    .mm_load = load, .mm_cas = cas, .mm_peek = peek,
 	    .mm_violation = violation, .mm_choose = det_choose,
 	    .mm_save = det_save, .mm_clock = det_clock,
@@ -99,6 +105,19 @@ u_int
 md_asid_count(void)
 {
 	return script.sc_asids;
+}
+
+void
+sim_speculate(void)
+{
+	unsigned i;
+
+	if (!det_exploring())
+		return;
+	det_atomic_begin();
+	for (i = 0; i < script.sc_nspec; i++)
+		mmu_speculate(curcpu()->cpu_id, script.sc_spec[i]);
+	det_atomic_end();
 }
 
 /*
@@ -150,7 +169,7 @@ md_tlb_flush_page_all(u_int asid, vaddr_t va)
 	det_note("flush %#lx of asid %u on all CPUs", (u_long)va, asid);
 	for (cpu = 0; cpu < sim_ncpu; cpu++)
 		flush_page(cpu, asid, va);
-	mmu_frame_broadcast(curcpu()->cpu_id);
+	det_barrier();
 }
 
 void
@@ -162,7 +181,7 @@ md_tlb_flush_asid_all(u_int asid)
 	det_note("flush asid %u on all CPUs", asid);
 	for (cpu = 0; cpu < sim_ncpu; cpu++)
 		mmu_flush_asid(cpu, asid);
-	mmu_frame_broadcast(curcpu()->cpu_id);
+	det_barrier();
 }
 
 void
@@ -191,6 +210,32 @@ md_page_copy(void *dst, const void *src)
  * Accesses.
  */
 
+/*
+ * User memory is touched in all sizes; the engine sees aligned words of eight
+ * bytes.  Inside a step.
+ */
+uint64_t
+sim_load(paddr_t pa, unsigned size)
+{
+	uint64_t word;
+
+	word = det_load(md_direct(pa & ~7ull), 8, __ATOMIC_RELAXED);
+	word >>= (pa & 7) * 8;
+	return size == 8 ? word : word & ((1ull << size * 8) - 1);
+}
+
+void
+sim_store(paddr_t pa, unsigned size, uint64_t val)
+{
+	uint64_t *p = md_direct(pa & ~7ull), mask = ~0ull;
+
+	if (size < 8) {
+		mask = ((1ull << size * 8) - 1) << (pa & 7) * 8;
+		val <<= (pa & 7) * 8;
+	}
+	det_store(p, 8, (*p & ~mask) | (val & mask), __ATOMIC_RELAXED);
+}
+
 /* One instruction; interrupts are off in user mode and on in copies. */
 static enum mmu_fault
 access_once(vaddr_t va, unsigned size, unsigned access, uint64_t *val)
@@ -198,17 +243,15 @@ access_once(vaddr_t va, unsigned size, unsigned access, uint64_t *val)
 	static const uint64_t instruction;
 	enum mmu_fault fault;
 	uint64_t pa;
-	void *p;
 
 	det_point(&instruction, false, "");
 	det_atomic_begin();
 	fault = mmu_translate(curcpu()->cpu_id, va, access, &pa);
 	if (fault == MMU_OK) {
-		p = md_direct(pa);
-		if ((access & MMU_WRITE) != 0)
-			det_store(p, size, *val, __ATOMIC_RELAXED);
+		if (size != 0 && (access & MMU_WRITE) != 0)
+			sim_store(pa, size, *val);
 		else if (size != 0)
-			*val = det_load(p, size, __ATOMIC_RELAXED);
+			*val = sim_load(pa, size);
 	}
 	det_atomic_end();
 	return fault;
@@ -332,7 +375,7 @@ md_fetch32(vaddr_t va, uint32_t *valp)
 int
 md_cas32(vaddr_t va, uint32_t want, uint32_t new, uint32_t *oldp)
 {
-	uint64_t val = 0, old = want, pa;
+	uint64_t val = 0, old, pa;
 
 	if (!user_range(va, 4))
 		return EFAULT;
@@ -343,8 +386,10 @@ md_cas32(vaddr_t va, uint32_t want, uint32_t new, uint32_t *oldp)
 		det_atomic_begin();
 		if (mmu_translate(curcpu()->cpu_id, va, MMU_WRITE, &pa) ==
 		    MMU_OK) {
-			(void)det_cas(md_direct(pa), 4, &old, new,
-			    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+			old = sim_load(pa, 4);
+			if (old == want)
+				sim_store(pa, 4, new);
+			det_fence(__ATOMIC_SEQ_CST);
 			det_atomic_end();
 			*oldp = (uint32_t)old;
 			return 0;

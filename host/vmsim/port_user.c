@@ -10,6 +10,7 @@
 #include <sys/abi.h>
 #include <sys/errno.h>
 #include <base/cpu.h>
+#include <base/epoch.h>
 #include <base/print.h>
 #include <base/thread.h>
 #include <kern/proc.h>
@@ -90,6 +91,67 @@ md_frame_restart(struct md_frame *f, long number __unused)
 	f->f_pc -= INSN_SIZE;
 }
 
+/* Nothing here is traced: the registers are the script's. */
+void
+md_frame_callenter(struct md_frame *f __unused, long number __unused)
+{
+}
+
+void
+md_frame_setcall(struct md_frame *f __unused, long number __unused)
+{
+}
+
+long
+md_frame_callno(const struct md_frame *f __unused)
+{
+	return -1;
+}
+
+const uintptr_t *
+md_frame_callargs(const struct md_frame *f __unused)
+{
+	static const uintptr_t none[6];
+
+	return none;
+}
+
+long
+md_frame_result(const struct md_frame *f __unused)
+{
+	return 0;
+}
+
+void
+md_frame_setresult(struct md_frame *f __unused, long result __unused)
+{
+}
+
+size_t
+md_regset_size(u_int set __unused)
+{
+	return 0;
+}
+
+void
+md_regset_get(struct thread *td __unused, u_int set __unused,
+    void *buf __unused)
+{
+	panic("no registers to get");
+}
+
+int
+md_regset_set(struct thread *td __unused, u_int set __unused,
+    const void *buf __unused)
+{
+	return EINVAL;
+}
+
+void
+md_frame_step(struct thread *td __unused, bool on __unused)
+{
+}
+
 vaddr_t
 md_frame_pc(const struct md_frame *f)
 {
@@ -103,6 +165,13 @@ md_frame_sp(const struct md_frame *f)
 }
 
 /* Scripts have no handlers. */
+const void *
+md_sigcode(size_t *lenp)
+{
+	*lenp = 0;
+	return NULL;
+}
+
 int
 md_sendsig(struct thread *td __unused,
     const struct abi_sigaction *act __unused,
@@ -210,9 +279,9 @@ user_access(struct thread *td, vaddr_t va, unsigned access, uint64_t *val)
 	if (va < VM_MAXUSER_ADDRESS)
 		fault = mmu_translate(curcpu()->cpu_id, va, access, &pa);
 	if (fault == MMU_OK && access == MMU_WRITE)
-		det_store(md_direct(pa), 8, *val, __ATOMIC_RELAXED);
+		sim_store(pa, 8, *val);
 	else if (fault == MMU_OK && access == MMU_READ)
-		*val = det_load(md_direct(pa), 8, __ATOMIC_RELAXED);
+		*val = sim_load(pa, 8);
 	det_atomic_end();
 	if (fault == MMU_OK)
 		return true;
@@ -227,6 +296,13 @@ user_access(struct thread *td, vaddr_t va, unsigned access, uint64_t *val)
 	return false;
 }
 
+/* System calls by number, as <kern/syscalls.tbl> has them for amd64. */
+#define NR_MPROTECT 10
+#define NR_MUNMAP   11
+#define NR_MADVISE  28
+#define NR_CLONE    56
+#define NR_EXECVE   59
+
 static uint64_t
 user_syscall(struct thread *td, long nr, const uintptr_t args[6])
 {
@@ -237,13 +313,12 @@ user_syscall(struct thread *td, long nr, const uintptr_t args[6])
 	r = kern_syscall(nr, args);
 	if (r != -EJUSTRETURN)
 		f->f_ret = (uint64_t)r;
+	if (r == 0 && (nr == NR_MUNMAP || nr == NR_MPROTECT ||
+			  nr == NR_MADVISE))
+		mmu_completed(curcpu()->cpu_id, args[0], args[0] + args[1]);
 	sim_user_return(td);
 	return f->f_ret;
 }
-
-/* System calls by number, as <kern/syscalls.tbl> has them for amd64. */
-#define NR_EXECVE 59
-#define NR_CLONE  56
 
 static void
 wait_flag(const uint64_t *flag)
@@ -252,7 +327,7 @@ wait_flag(const uint64_t *flag)
 		sim_self()->sc_user = true;
 		det_intr_restore(true);
 		det_touch(flag);
-		det_relax();
+		det_relax(0);
 		det_intr_disable();
 		sim_self()->sc_user = false;
 	}
@@ -329,7 +404,11 @@ user_fault(struct thread *td, const struct insn *in, vaddr_t va)
 static void
 user_account(struct thread *td, bool end)
 {
+	if (end)
+		det_wind_up();
 	user_leave(td);
+	reap_drain();
+	epoch_drain();
 	det_calm();
 	if (end) {
 		sim_account_end();

@@ -422,8 +422,12 @@ setting(const char *w)
 	setting_number(w, &script.sc_asids, "asids", &found);
 	if (is(w, "evict"))
 		script.sc_evict = found = true;
-	else if (is(w, "speculate"))
-		script.sc_speculate = found = true;
+	else if (is(w, "speculate")) {
+		found = true;
+		if (script.sc_nspec < 4)
+			script.sc_spec[script.sc_nspec++] =
+			    (vaddr_t)argument(word(1)).sa_num;
+	}
 	else if (is(w, "swflags"))
 		script.sc_swflags = found = true;
 	else if (is(w, "reaper"))

@@ -91,7 +91,9 @@ struct script {
 	char sc_about[256];
 	unsigned sc_ncpu, sc_ram;	/* CPUs; MiB */
 	unsigned sc_bound, sc_stale, sc_depth, sc_asids, sc_ticks;
-	bool sc_evict, sc_speculate, sc_swflags, sc_reaper;
+	bool sc_evict, sc_swflags, sc_reaper;
+	unsigned sc_nspec;		/* addresses fetched ahead */
+	vaddr_t sc_spec[4];
 	unsigned sc_ninsn, sc_nprogram;
 	struct insn sc_insn[NINSN];
 	struct program sc_program[NPROGRAM];
@@ -130,10 +132,15 @@ struct simcpu *sim_self(void);
 extern paddr_t sim_ram; /* first byte */
 void sim_mmu_init(void);
 /*
- * One user access of size bytes (1, 2, 4, 8; aligned), by this CPU, now.  0,
- * or the errno of the fault that the kernel did not resolve.  exact: refused
- * at once, the kernel is not asked.
+ * sim_access: one access of size bytes (1, 2, 4, 8; aligned; 0: only the
+ *	translation) to user memory, as the kernel makes it.  0, or the errno
+ *	of the fault that it could not resolve.
+ * sim_load, sim_store: the bytes at a physical address, inside a step.
+ * sim_speculate: perhaps fetch something ahead, here.
  */
+uint64_t sim_load(paddr_t pa, unsigned size);
+void sim_store(paddr_t pa, unsigned size, uint64_t val);
+void sim_speculate(void);
 int sim_access(vaddr_t va, unsigned size, unsigned access, uint64_t *val);
 
 /* port_user.c */
@@ -154,5 +161,7 @@ extern bool sim_verbose;
 /* Memory in use, by what it is; compared between start and end. */
 void sim_account_begin(void);
 void sim_account_end(void);
+/* A det_namer(). */
+bool sim_namer(uintptr_t a, char *buf, size_t len);
 
 #endif

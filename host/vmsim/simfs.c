@@ -65,6 +65,8 @@ image_create(u_int i)
 	h.e_entry = TEXT_BASE + script.sc_program[i].p_first * INSN_SIZE;
 	if (uao_create(IMAGE_LEN, &images[i]) != 0)
 		panic("image: no memory");
+	for (k = 0; k < IMAGE_LEN / PAGE_SIZE; k++) /* all resident */
+		put(images[i], ptoa(k), vec, 8);
 	put(images[i], 0, &h, sizeof h);
 	put(images[i], sizeof h, ph, sizeof ph);
 	for (k = 0; k < script.sc_nprogram; k++) {

@@ -61,6 +61,7 @@ explore(const char *file)
 		dc.dc_stale = script.sc_stale;
 	if (dc.dc_depth == 0)
 		dc.dc_depth = script.sc_depth;
+	det_namer(sim_namer);
 	det_allocator(__start_phystext, __stop_phystext);
 	t = now();
 	det_run(&dm, &dc, &r);
@@ -89,6 +90,7 @@ main(int argc, char **argv)
 	int i, k;
 
 	dc.dc_strategy = DET_DFS;
+	dc.dc_minimize = true;
 	dc.dc_maxexecs = 1000;
 	for (i = 3; i < argc; i++) {
 		if (strcmp(argv[i], "-v") == 0)

@@ -370,7 +370,7 @@ bytes_start(unsigned cpu)
 	for (turn = cpu; turn < 12; turn += 2) {
 		sync = (script * 2654435761u >> (turn & 15) & 3) != 0;
 		while (atomic_load_explicit(&baton, relaxed) != (int)turn)
-			det_relax();
+			det_relax(0);
 		if (turn > 0 && sync) { /* whoever handed over released */
 			atomic_thread_fence(memory_order_acquire);
 			naive_acquire(cpu);
@@ -689,7 +689,7 @@ take(_Atomic(int) *l)
 {
 	while (atomic_exchange_explicit(l, 1, memory_order_acquire) != 0)
 		while (atomic_load_explicit(l, relaxed) != 0)
-			det_relax();
+			det_relax(0);
 }
 
 static void

@@ -238,7 +238,8 @@ test_frames(void)
 	put(0x103000, 0);
 	knows = 5;
 	IS(at(0, MMU_READ) == MMU_OK && violation[0] == '\0');
-	mmu_completed(1, 0, 0, 0x1000);
+	mmu_root(1, 0x100000, 0);
+	mmu_completed(1, 0, 0x1000);
 	IS(at(0, MMU_READ) == MMU_OK && violation[0] == '\0');
 	knows = 10;
 	(void)at(0, MMU_READ);

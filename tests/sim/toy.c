@@ -65,7 +65,7 @@ lock(_Atomic(int) *l)
 {
 	while (atomic_exchange_explicit(l, 1, memory_order_acquire) != 0)
 		while (atomic_load_explicit(l, memory_order_relaxed) != 0)
-			det_relax();
+			det_relax(0);
 }
 
 static void
@@ -129,7 +129,7 @@ shoot_cpu(struct space *s, int cpu)
 		   &tlbs[cpu].t_answer, memory_order_acquire) == 0 &&
 	    (atomic_load_explicit(&s->s_active, memory_order_acquire) >> cpu &
 		1) != 0)
-		det_relax();
+		det_relax(0);
 }
 
 static void

@@ -177,7 +177,7 @@ TEST(md_kernel_protected)
 
 	CHECK(ktest_panics(store, __text_start, want));
 	CHECK(ktest_panics(store, __text_end, want));
-	direct = md_direct((uintptr_t)__text_start - 0xffffffff80000000);
+	direct = md_direct(md_kva_pa(__text_start));
 	CHECK(ktest_panics(store, direct, want));
 	CHECK(ktest_panics(jump, data, want));
 	CHECK(ktest_panics(jump, direct, want));

@@ -232,8 +232,7 @@ TEST(uvm_map_errors)
 	va = 0;
 	CHECK(uvm_map(map, &va, ptoa(1), &args) == 0);
 	CHECK(va == 0x80000000 - PAGE_SIZE);
-	args.um_how = UVM_MAP_LIMIT;
-	args.um_aslimit = ptoa(10);
+	uvmspace_limits(vm, ptoa(10), ~0ul);
 	va = 0;
 	CHECK(uvm_map(map, &va, ptoa(2), &args) == ENOMEM);
 	CHECK(uvm_map(map, &va, ptoa(1), &args) == 0);

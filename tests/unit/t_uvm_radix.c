@@ -83,12 +83,15 @@ check_all(const struct radix *rx)
 }
 
 static void
-wiped(void *arg, uint64_t idx, void *v)
+wiped(void *arg, void **v, u_int n)
 {
-	u_int *n = arg;
+	u_int *at = arg, i;
 
-	CHECK(*n < nkey && key[*n] == idx && v == value(idx));
-	(*n)++;
+	CHECK(n > 0 && n <= RADIX_LEAF);
+	for (i = 0; i < n; i++) {
+		CHECK(*at < nkey && v[i] == value(key[*at]));
+		(*at)++;
+	}
 }
 
 /* fn of radix_copy(): the values come in order. */
@@ -102,7 +105,7 @@ copied(void *arg, uint64_t idx, void *v)
 }
 
 static void
-ignore(void *arg __unused, uint64_t idx __unused, void *v __unused)
+ignore(void *arg __unused, void **v __unused, u_int n __unused)
 {
 }
 

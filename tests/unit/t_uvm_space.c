@@ -450,10 +450,14 @@ TEST(uvm_remap_edges)
 		  &to) == EFAULT);
 	CHECK(uvm_remap(map, BASE + ptoa(50), ptoa(1), ptoa(2), MREMAP_MAYMOVE,
 		  &to) == EFAULT);
-	/* What hides an object is not left behind. */
+	/* What is left behind of a file shows the file. */
 	CHECK(map_object(vm, BASE + ptoa(20), ptoa(2), RW, uo, 0, true) == 0);
+	CHECK(poke(vm, BASE + ptoa(20), 5) == 0);
+	to = 0;
 	CHECK(uvm_remap(map, BASE + ptoa(20), ptoa(2), ptoa(2),
-		  MREMAP_MAYMOVE | MREMAP_DONTUNMAP, &to) == EINVAL);
+		  MREMAP_MAYMOVE | MREMAP_DONTUNMAP, &to) == 0);
+	CHECK(peek(vm, to) == 5 && peek(vm, BASE + ptoa(20)) == 0);
+	CHECK(uvm_unmap(map, to, to + ptoa(2)) == 0);
 	/* A file mapping grows along the file. */
 	CHECK(poke(vm, BASE + ptoa(21), 2) == 0);
 	CHECK(uvm_remap(map, BASE + ptoa(20), ptoa(2), ptoa(4), 0, &to) == 0);

@@ -88,6 +88,10 @@ enum count {
 	COUNT_TLB_FLUSH_ALL,  /* local whole flushes */
 	COUNT_TLB_IPI,        /* shootdown interrupts sent */
 	COUNT_TLB_ROUND,      /* shootdown rounds */
+	COUNT_TLBI_PAGE,      /* TLBI instructions (arm64): of a page, */
+	COUNT_TLBI_ASID,      /* of a space, */
+	COUNT_TLBI_ALL,       /* of everything */
+	COUNT_TLB_DSB,        /* barriers around them */
 	COUNT_ROOT_LOAD,
 	COUNT_SWITCH,
 	COUNT_FORK,

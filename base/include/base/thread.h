@@ -12,6 +12,7 @@
  *	I	constant after thread_init()
  *	o	the thread itself
  *	q	the run queue lock of td_cpu
+ *	q:a	written under it, read anywhere as a hint
  *	s	the bucket lock of td_wchan
  *	s:a	written under it, read anywhere as an atomic
  *	t	the thread; others read it with td_tseq
@@ -45,7 +46,7 @@ struct thread {
 	uint64_t td_ranks;              /* [o] held lock ranks, a bit each */
 	u_int td_bigdepth;              /* [o] holds of the big lock */
 	u_int td_prio;                  /* [q] enum thread_prio */
-	struct cpu *td_cpu;             /* [q] where it runs or ran last */
+	_Atomic(struct cpu *) td_cpu;   /* [q:a] where it runs or ran last */
 	cpumask_t td_affinity;          /* [q] where it may run */
 	_Atomic(const void *) td_wchan; /* [s:a] NULL: on no sleep queue */
 	const char *td_wmesg;           /* [s] why it sleeps */
@@ -54,9 +55,8 @@ struct thread {
 	int td_werror;                  /* [s] what the sleep returns */
 	_Atomic(bool) td_sigpend;       /* [a] interruptible sleeps fail */
 	_Atomic(bool) td_ast;           /* [a] kern_ast() before user mode */
-	bool td_boost;                  /* [q] slept more than it ran */
 	uint64_t td_slept;              /* [o] when it last went to sleep */
-	uint64_t td_credit;             /* [o] ns it slept and did not run */
+	_Atomic(uint64_t) td_credit;    /* [a] ns it slept and did not run */
 	_Atomic(int64_t) td_uclock; /* [a] cycles in user mode; see thread.c */
 	_Atomic(uint64_t) td_cputime; /* [t] cycles on CPUs, up to td_stamp */
 	_Atomic(uint64_t) td_stamp; /* [t] when it came to its CPU; 0: is off */
@@ -74,6 +74,13 @@ static inline enum thread_state
 thread_state(const struct thread *td)
 {
 	return atomic_load_explicit(&td->td_state, memory_order_relaxed);
+}
+
+/* Where it runs or ran last; a hint, unless its run queue is locked. */
+static inline struct cpu *
+thread_cpu(const struct thread *td)
+{
+	return atomic_load_explicit(&td->td_cpu, memory_order_relaxed);
 }
 
 /*
@@ -141,6 +148,29 @@ preempt_enable(void)
 	KASSERT(td->td_nopreempt > 0);
 	if (--td->td_nopreempt == 0 && __predict_false(sched_need()))
 		preempt_now();
+}
+
+/*
+ * The ranks that td, the caller, holds: see lock.h.  For those who write
+ * locks; they are inline because all locks pay for them.
+ * lock_rank_take: panics unless it may take a lock of rank r.
+ * lock_rank_untake: it held one.
+ */
+void lock_rank_violation(const struct thread *td, u_int r);
+
+static inline void
+lock_rank_take(struct thread *td, u_int r)
+{
+	if (__predict_false(td->td_ranks >> r != 0))
+		lock_rank_violation(td, r);
+	td->td_ranks |= (uint64_t)1 << r;
+}
+
+static inline void
+lock_rank_untake(struct thread *td, u_int r)
+{
+	KASSERT((td->td_ranks >> r & 1) != 0);
+	td->td_ranks &= ~((uint64_t)1 << r);
 }
 
 /*

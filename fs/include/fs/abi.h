@@ -79,10 +79,8 @@
 #define RENAME_NOREPLACE    1u
 #define CLOSE_RANGE_UNSHARE 2u
 #define CLOSE_RANGE_CLOEXEC 4u
-#define MFD_CLOEXEC         1u
-#define MFD_ALLOW_SEALING   2u
-#define MFD_NOEXEC_SEAL     8u
-#define MFD_EXEC            0x10u
+#define F_ADD_SEALS         1033
+#define F_GET_SEALS         1034
 #define GRND_NONBLOCK       1u
 #define UTIME_NOW           0x3fffffff
 #define UTIME_OMIT          0x3ffffffe

@@ -95,7 +95,8 @@ struct vnode {
 	_Atomic(int64_t) v_ctime;  /* [a] */
 	u_int v_nwriters;          /* [b] open for writing */
 	u_int v_ntexts;            /* [b] running images: ETXTBSY */
-	struct mutex v_iolock;     /* RANK_VNODE: size, appends */
+	struct mutex v_iolock;     /* RANK_VNODE: size, appends, seals */
+	_Atomic(u_int) v_seals;    /* F_SEAL_*; changed under v_iolock */
 	struct uvm_object *v_obj;  /* [I] pages of a regular file, or NULL */
 	struct pipe *v_pipe;       /* [b] of a FIFO somebody has open */
 	struct vnode *v_covered;   /* [I] root of procfs: what it hides */
@@ -167,7 +168,9 @@ void vfs_walk_done(struct lookup *lk); /* drops lk_dvp and lk_vp */
  *	cannot be reached; ENAMETOOLONG, ENOMEM.
  * vfs_now: the time of day in ns.
  * vfs_resize: truncate(2) of a regular file; no lock held but f_lock.
- *	EFBIG, EINVAL.
+ *	EFBIG, EINVAL; EPERM: sealed.
+ * vfs_seal: add seals to a regular file.  EPERM: no more may be; EBUSY: it is
+ *	mapped for writing.
  * vfs_touch: mtime and ctime are now.
  */
 int vfs_access(struct vnode *vp, u_int mode, bool real);
@@ -175,6 +178,7 @@ int vfs_sticky(struct vnode *dvp, struct vnode *vp);
 int vfs_path(struct vnode *vp, char *buf, size_t size, size_t *lenp);
 int64_t vfs_now(void);
 int vfs_resize(struct vnode *vp, uint64_t size);
+int vfs_seal(struct vnode *vp, u_int seals);
 void vfs_touch(struct vnode *vp);
 
 /* tmpfs.c */

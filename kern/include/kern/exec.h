@@ -78,4 +78,12 @@ int exec_load(struct exec_image *ei, const void *head, size_t headlen,
 /* Up to max - 1 pages of randomness as bytes, 0 unless aslr. */
 vaddr_t exec_random(bool aslr, u_long npages);
 
+/*
+ * sigcode_boot: once, before the first exec.  May sleep.
+ * sigcode_map: give vm, which nobody runs in yet, the page that signal handlers
+ *	return to, if this machine needs one.  Errors as uvm_map().
+ */
+void sigcode_boot(void);
+int sigcode_map(struct vmspace *vm);
+
 #endif

@@ -33,6 +33,7 @@
 #include <kern/signal.h>
 
 struct fsproc;
+struct ptrace;
 struct uidinfo;
 
 /* A user thread, or a kernel thread of process 0. */
@@ -62,6 +63,11 @@ struct lwp {
 	void (*l_fn)(void *);        /* [I] kernel thread: what it runs */
 	void *l_arg;                 /* [I] */
 	STAILQ_ENTRY(lwp) l_dead;    /* reaper's list */
+	struct ptrace *l_ptrace;     /* [T and s] NULL: not traced */
+	_Atomic(bool) l_systrace;    /* [a] calls go through ptrace_call() */
+	int l_wstatus;               /* [s] of a thread that exits alone */
+	int l_ptsig;                 /* [s] signal the tracer lets through */
+	struct abi_siginfo l_ptinfo; /* [s] of the signal it stopped for */
 	bool l_purge;                /* [o] the reaper tears the space down */
 };
 
@@ -108,8 +114,10 @@ struct proc {
 	bool ps_vforkdone;             /* [T] is off its parent's space */
 	bool ps_waited_stop;           /* [T] the stop has been reported */
 	bool ps_continued;             /* [T] to be reported */
-	int ps_pdeathsig;              /* [T] wanted when the parent dies */
-	int ps_exitsig;                /* [T] what the parent gets: SIGCHLD */
+	LIST_HEAD(, ptrace) ps_tracees; /* [T] threads it traces */
+	struct ptrace *ps_ptrace;       /* [T] of its first thread, gone */
+	int ps_pdeathsig;               /* [T] wanted when the parent dies */
+	int ps_exitsig;                 /* [T] what the parent gets: SIGCHLD */
 
 	struct vmspace *ps_vmspace; /* [v] NULL once exited */
 	bool ps_inexec;             /* [v] space is being replaced */
@@ -142,7 +150,8 @@ struct proc {
 	char ps_comm[16];           /* [p] */
 	bool ps_kernel;             /* [I] process 0 */
 	bool ps_dumpable;           /* [p] */
-	bool ps_lockfuture;         /* [p] mlockall(MCL_FUTURE) */
+	uint8_t ps_lockfuture;      /* [p] VW_* of mlockall(MCL_FUTURE) */
+	bool ps_barriers;           /* [p] registered with membarrier() */
 	_Atomic(bool) ps_oomvictim; /* [a] draws on the reserve */
 	int ps_oomadj;              /* [p] -1000 to 1000 */
 	int ps_nice;                /* [p] -20 to 19; kept, not obeyed */
@@ -338,6 +347,12 @@ void lwp_switch_pmap(struct pmap *pm);
 void proc_vfork_done(struct proc *p);
 /* The scheduler's hook: the right root for who runs next. */
 void lwp_switched(struct thread *from, struct thread *to);
+
+/*
+ * lwp_must_go: l has been told to leave, by another thread's exit or exec, or
+ *	by SIGKILL.  s held.
+ */
+bool lwp_must_go(const struct lwp *l);
 
 /* Wait status words. */
 #define W_EXIT(code)  (((code)&0xff) << 8)

@@ -114,6 +114,8 @@ void sig_killable_end(uint64_t mask);
  * sig_retarget: l will not take any more: others should look.  s held.
  * sig_notify_parent: SIGCHLD for a change of p's state (CLD_*), and wake
  *	who waits.  T held.
+ * sig_notify_job: p has been stopped or continued as a whole: its parent has
+ *	something new to wait for.  T held.
  */
 void sig_boot(void);
 void sigpend_init(struct sigpend *sp);
@@ -122,5 +124,6 @@ void sig_free(struct sigqueue *q);
 void sig_exec(struct proc *p);
 void sig_retarget(struct proc *p);
 void sig_notify_parent(struct proc *p, int code, int status);
+void sig_notify_job(struct proc *p, int code, int status);
 
 #endif

@@ -42,6 +42,16 @@ void kern_user_trap(struct md_frame *f, int sig, int code, vaddr_t addr);
 void kern_ast(struct md_frame *f);
 
 /*
+ * The parts of kern_syscall(), for a call that is traced:
+ * kern_call: make the call.
+ * kern_restarts: what it returned says that a signal interrupted it.
+ * kern_interrupted: then this is to be done, and its value stored.
+ */
+long kern_call(long number, const uintptr_t *args);
+bool kern_restarts(long r);
+long kern_interrupted(long number, long r);
+
+/*
  * kern_copy_fault: a user-copy instruction in the kernel faulted at user
  *	address va.  0: try again; else an errno, and the copy fails.
  *	Interrupts on.

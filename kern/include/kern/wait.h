@@ -16,11 +16,15 @@ struct wait_result {
 };
 
 /*
+ * wait_decode: the status word of an end, and the code and status it stands
+ *	for.
  * proc_wait: a child of the caller that idtype (P_ALL, P_PID, P_PGID; id 0
  *	with P_PGID: the caller's own group) names and options (WEXITED,
  *	WUNTRACED, WCONTINUED, WNOHANG, WNOWAIT, __WALL, __WCLONE) admit.  A
- *	zombie is freed unless WNOWAIT.  ECHILD: no such child; ERESTARTSYS.
+ *	zombie is freed unless WNOWAIT.  Or a thread that the caller traces,
+ *	whatever its kind, that has stopped for it or has ended.  ECHILD: no such child; ERESTARTSYS.
  */
+void wait_decode(int wstatus, struct wait_result *wr);
 int proc_wait(int idtype, pid_t id, u_int options, struct wait_result *wr);
 
 #endif

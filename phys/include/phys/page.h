@@ -135,15 +135,36 @@ void phys_cpu_init(struct cpu *c);
  * direct_to_page: the page a direct-map address lies in.
  * Any context.
  */
-struct vm_page *phys_to_page(paddr_t pa);
-struct vm_page *direct_to_page(const void *p);
-
 static inline struct vm_page *
 phys_page(paddr_t pa)
 {
 	uint64_t pfn = pa >> PAGE_SHIFT;
 
 	return phys_section[pfn >> PHYS_SECTION_SHIFT] + pfn;
+}
+
+static inline struct vm_page *
+phys_to_page(paddr_t pa)
+{
+	uint64_t sect = pa >> PAGE_SHIFT >> PHYS_SECTION_SHIFT;
+	struct vm_page *pg;
+
+	if (sect >= phys_nsection || phys_section[sect] == NULL)
+		return NULL;
+	pg = phys_page(pa);
+	return atomic_load_explicit(&pg->pg_kind, memory_order_relaxed) ==
+		       PK_HOLE
+		   ? NULL
+		   : pg;
+}
+
+static inline struct vm_page *
+direct_to_page(const void *p)
+{
+	struct vm_page *pg = phys_to_page(md_direct_pa(p));
+
+	KASSERT(pg != NULL);
+	return pg;
 }
 
 static inline paddr_t
@@ -193,7 +214,12 @@ void page_free_batch(struct vm_page **pgs, u_int n);
  */
 void page_lock(struct vm_page *pg, enum lock_rank rank);
 void page_unlock(struct vm_page *pg, enum lock_rank rank);
-bool page_locked(const struct vm_page *pg);
+
+static inline bool
+page_locked(const struct vm_page *pg)
+{
+	return atomic_load_explicit(&pg->pg_lock, memory_order_relaxed) != 0;
+}
 
 static inline u_int
 page_flags(const struct vm_page *pg)

@@ -47,6 +47,10 @@ struct pool {
  * pool_get: an object, contents undefined (zeroed if PA_ZERO); NULL: out of
  *	memory.  flags as page_alloc().
  * pool_put: give it back; panics when it is not out of this pool.
+ * pool_get_batch: up to n objects into obj[], contents undefined; how many, at
+ *	least one unless memory is out.  Does not grow the pool by more than
+ *	one page.
+ * pool_put_batch: n objects back; cheapest when they lie side by side.
  * pool_drain, pool_drain_all: give every empty page back, the magazines of all
  *	CPUs included.
  * Never sleep; not from interrupt handlers; spin locks below RANK_POOL held.
@@ -55,6 +59,8 @@ void pool_init(struct pool *pl, const char *name, size_t size, size_t align);
 void pool_fini(struct pool *pl);
 void *pool_get(struct pool *pl, u_int flags);
 void pool_put(struct pool *pl, void *obj);
+u_int pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags);
+void pool_put_batch(struct pool *pl, void **obj, u_int n);
 void pool_drain(struct pool *pl);
 void pool_drain_all(void);
 

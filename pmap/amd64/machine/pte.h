@@ -162,6 +162,17 @@ pte_narrow(pte_t pte, u_int prot)
 	return pte;
 }
 
+/*
+ * Whether what was cached of old must be forgotten when the entry becomes
+ * new, which maps the same page.  A fault drops what refused the access, so
+ * more rights need nothing (Intel SDM vol. 3, 4.10.4.1).
+ */
+static inline bool
+pte_stale(pte_t old, pte_t new)
+{
+	return (pte_prot(old) & ~pte_prot(new)) != 0;
+}
+
 static inline pte_t
 pte_clear_referenced(pte_t pte)
 {

@@ -128,6 +128,16 @@ int pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot,
     u_int flags);
 
 /*
+ * pmap_enter_more: map those of the n pages pgs[] that are not NULL from va
+ *	on, where nothing is mapped; not referenced yet.  dirty: modified.  The
+ *	range lies within what one leaf table maps.  As many as memory allows;
+ *	none is missed that was not asked for.  The caller holds the locks of
+ *	the pages' owners.
+ */
+void pmap_enter_more(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
+    u_int n, vm_prot_t prot, bool dirty);
+
+/*
  * All on page-aligned ranges [sva, eva) of user space.
  * pmap_remove: unmap; carries bits; frees tables that became empty.  S
  * pmap_protect: take away what prot lacks; PROT_NONE removes.  S

@@ -15,6 +15,7 @@
  *	void md_cpu_relax(void)		in every spin loop
  *	void *md_direct(paddr_t)	RAM as the kernel sees it; never fails
  *	paddr_t md_direct_pa(const void *)	the inverse
+ *	paddr_t md_kva_pa(const void *)	of the kernel's image (when booted)
  *	uint64_t md_cycles(void)	the cheapest clock, one for all CPUs; its
  *					unit is md_cycles_ns()'s business
  *

@@ -27,6 +27,9 @@
 
 #define MACHINE_ELF	  62 /* e_machine of programs (ELF: EM_X86_64) */
 #define MACHINE_NAME	  "x86_64"
+#define MACHINE_AUDIT_ARCH 0xc000003e /* AUDIT_ARCH_X86_64 of <linux/audit.h> */
+
+#define MINSIGSTKSZ	  2048 /* sigaltstack(2) */
 
 #define KSTACK_ORDER	  2 /* kernel stacks are 16 KiB */
 #define KSTACK_SIZE	  (PAGE_SIZE << KSTACK_ORDER)

@@ -136,7 +136,6 @@ struct abi_stack {
 };
 #define SS_ONSTACK    1
 #define SS_DISABLE    2
-#define MINSIGSTKSZ   2048
 
 struct abi_siginfo {
 	int32_t si_signo;
@@ -211,6 +210,10 @@ _Static_assert(sizeof(struct abi_siginfo) == 128, "siginfo: 128 bytes");
 #define MAP_SYNC	    0x80000
 #define MAP_FIXED_NOREPLACE 0x100000
 
+#define PROT_SEM       0x8u        /* means nothing anywhere */
+#define PROT_GROWSDOWN 0x01000000u /* mprotect: down to the entry's start */
+#define PROT_GROWSUP   0x02000000u
+
 #define MREMAP_MAYMOVE	 1
 #define MREMAP_FIXED	 2
 #define MREMAP_DONTUNMAP 4
@@ -234,10 +237,94 @@ _Static_assert(sizeof(struct abi_siginfo) == 128, "siginfo: 128 bytes");
 #define MADV_PAGEOUT	    21
 #define MADV_POPULATE_READ  22
 #define MADV_POPULATE_WRITE 23
+#define MADV_MERGEABLE	    12
+#define MADV_UNMERGEABLE    13
+#define MADV_DONTNEED_LOCKED 24
+#define MADV_COLLAPSE	    25
+#define MADV_HWPOISON	    100
+#define MADV_SOFT_OFFLINE   101
+#define MADV_GUARD_INSTALL  102
+#define MADV_GUARD_REMOVE   103
 
 #define MS_ASYNC      1
 #define MS_INVALIDATE 2
 #define MS_SYNC	      4
+
+#define MLOCK_ONFAULT 1
+#define MCL_CURRENT   1
+#define MCL_FUTURE    2
+#define MCL_ONFAULT   4
+
+#define MFD_CLOEXEC	  1u
+#define MFD_ALLOW_SEALING 2u
+#define MFD_HUGETLB	  4u
+#define MFD_NOEXEC_SEAL	  8u
+#define MFD_EXEC	  0x10u
+
+#define F_SEAL_SEAL	    0x01u
+#define F_SEAL_SHRINK	    0x02u
+#define F_SEAL_GROW	    0x04u
+#define F_SEAL_WRITE	    0x08u
+#define F_SEAL_FUTURE_WRITE 0x10u
+#define F_SEAL_EXEC	    0x20u
+
+/* membarrier(2). */
+#define MEMBARRIER_CMD_QUERY				    0
+#define MEMBARRIER_CMD_GLOBAL				    (1 << 0)
+#define MEMBARRIER_CMD_GLOBAL_EXPEDITED			    (1 << 1)
+#define MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED	    (1 << 2)
+#define MEMBARRIER_CMD_PRIVATE_EXPEDITED		    (1 << 3)
+#define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED	    (1 << 4)
+#define MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE	    (1 << 5)
+#define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE (1 << 6)
+#define MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ		    (1 << 7)
+#define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ	    (1 << 8)
+
+/* /proc/sys/vm/overcommit_memory: proc_sys_vm(5). */
+#define OVERCOMMIT_GUESS  0
+#define OVERCOMMIT_ALWAYS 1
+#define OVERCOMMIT_NEVER  2
+
+/* System V shared memory: shmget(2), shmat(2), shmctl(2). */
+#define IPC_PRIVATE   0
+#define IPC_CREAT     01000
+#define IPC_EXCL      02000
+#define IPC_RMID      0
+#define IPC_SET	      1
+#define IPC_STAT      2
+#define IPC_INFO      3
+#define SHM_LOCK      11
+#define SHM_UNLOCK    12
+#define SHM_STAT      13
+#define SHM_INFO      14
+#define SHM_STAT_ANY  15
+#define SHM_HUGETLB   04000
+#define SHM_NORESERVE 010000
+#define SHM_RDONLY    010000
+#define SHM_RND	      020000
+#define SHM_REMAP     040000
+#define SHM_EXEC      0100000
+#define SHM_DEST      01000  /* in the mode: goes with the last detach */
+#define SHM_LOCKED    02000  /* in the mode */
+
+struct abi_ipc_perm {
+	int32_t key;
+	uint32_t uid, gid, cuid, cgid;
+	uint32_t mode;
+	uint16_t seq, pad1;
+	uint32_t pad2;
+	uint64_t unused[2];
+};
+
+struct abi_shmid_ds {
+	struct abi_ipc_perm shm_perm;
+	uint64_t shm_segsz;
+	int64_t shm_atime, shm_dtime, shm_ctime;
+	int32_t shm_cpid, shm_lpid;
+	uint64_t shm_nattch;
+	uint64_t unused[2];
+};
+_Static_assert(sizeof(struct abi_shmid_ds) == 112, "shmid64_ds");
 
 /* clone() and wait. */
 #define CSIGNAL		     0x000000ffu

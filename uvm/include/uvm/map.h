@@ -47,7 +47,7 @@ struct vm_entry {
 	uint64_t ve_off;                     /* [m+] see above */
 	struct vm_amap *ve_amap;             /* [m+] NULL: none yet */
 	uint16_t ve_flags;                   /* [m+] VE_* */
-	uint16_t ve_wired;                   /* [m+] 1: mlock()ed */
+	uint16_t ve_wired;                   /* [m+] VW_*; 0: not locked */
 	uint8_t ve_prot;                     /* [m+] PROT_* */
 	uint8_t ve_maxprot;                  /* [m+] most that it may become */
 	uint8_t ve_inherit;                  /* [m+] enum vm_inherit */
@@ -62,6 +62,12 @@ struct vm_entry {
 #define VE_NORESERVE 0x0020u /* not checked against memory */
 #define VE_DONTDUMP  0x0040u /* not in a core file */
 #define VE_INHERITED 0x0080u /* came by fork: never merged with new ones */
+#define VE_SEALED    0x0100u /* mseal(): stays as it is until exit */
+#define VE_COMMIT    0x0200u /* counted as committed */
+#define VE_STACKMEM  0x0400u /* MAP_STACK: may be used as a stack */
+
+#define VW_LOCKED  1u /* mlock(): pages are there */
+#define VW_ONFAULT 2u /* and when they come they stay */
 
 enum vm_state {
 	VM_LIVE,
@@ -76,6 +82,10 @@ struct vm_map {
 	struct vm_entry *vm_first; /* [m+] list by address */
 	u_long vm_nentries;        /* [m+] */
 	vsize_t vm_size;           /* [m+] bytes mapped */
+	vsize_t vm_data;           /* [m+] of them data: RLIMIT_DATA */
+	vsize_t vm_commit;         /* [m+] of them committed */
+	vsize_t vm_aslimit;        /* [m+] most vm_size may be */
+	vsize_t vm_datalimit;      /* [m+] most vm_data may be */
 	vaddr_t vm_min, vm_max;    /* [I] */
 	vaddr_t vm_mmapbase;       /* [m+] placement goes down from here */
 	_Atomic(u_int) vm_ngrow;   /* [m:a] entries that are VE_GROWSDOWN */
@@ -91,14 +101,12 @@ struct uvm_mapargs {
 	uint64_t um_off;           /* bytes into um_obj, page aligned */
 	vm_prot_t um_prot, um_maxprot;
 	enum vm_inherit um_inherit;
-	u_int um_flags;     /* VE_* */
-	u_int um_how;       /* UVM_MAP_* */
-	vsize_t um_aslimit; /* with UVM_MAP_LIMIT: RLIMIT_AS, bytes */
+	u_int um_flags; /* VE_* */
+	u_int um_how;   /* UVM_MAP_* */
 };
 #define UVM_MAP_FIXED     1u /* at *addr exactly, replacing what is there */
 #define UVM_MAP_NOREPLACE 2u /* with FIXED: EEXIST instead of replacing */
 #define UVM_MAP_LOW32     4u /* below 2 GiB */
-#define UVM_MAP_LIMIT     8u /* ENOMEM if the space would pass um_aslimit */
 
 /*
  * Unless said otherwise these take the map lock themselves, are called with
@@ -110,12 +118,13 @@ struct uvm_mapargs {
  * uvm_map: len bytes as args say.  Without FIXED *addr is a hint: taken when
  *	free, else the highest gap below vm_mmapbase, else any.  *addr is the
  *	answer.  Merges with an equal neighbour.  ENOMEM: no room, outside
- *	the space, entry limit, more private memory than the machine has
- *	(unless VE_NORESERVE), or no memory; EEXIST; EOVERFLOW: past the
- *	largest offset; EINVAL: len is 0.  An error leaves the space as it
- *	was.
+ *	the space, entry limit, a limit of the space or of what may be
+ *	committed, or no memory; EEXIST; EOVERFLOW: past the largest offset;
+ *	EINVAL: len is 0; EPERM: would replace what is sealed.  An error
+ *	leaves the space as it was.
  * uvm_unmap: remove everything in [start, end); holes are fine.  ENOMEM: a
- *	clip needed an entry and there is none; nothing changed.
+ *	clip needed an entry and there is none; EPERM: something is sealed;
+ *	nothing changed.
  * uvm_protect: prot on [start, end).  ENOMEM: hole in it (what lies before
  *	the first hole is changed, as on Linux), no memory, or more private
  *	memory becomes writable than the machine has; EACCES: beyond
@@ -125,9 +134,13 @@ struct uvm_mapargs {
  * uvm_advise: store MADV_NORMAL, RANDOM, SEQUENTIAL.  ENOMEM: hole.
  * uvm_setflags: set or clear VE_DONTDUMP, the one flag a program may change.
  *	ENOMEM: hole.
+ * uvm_seal: set VE_SEALED: from now on unmapping, moving, protecting and
+ *	discarding what cannot be written are EPERM.  ENOMEM: hole; nothing
+ *	changed.
  * uvm_discard: MADV_DONTNEED: drop private pages so that they read as
  *	zeroes or file again; unmap shared ones.  ENOMEM: hole, the rest
- *	done; EINVAL: wired, nothing changed.
+ *	done; EINVAL: wired, EPERM: sealed; nothing changed.
+ * uvm_discard_locked: the same for what is wired too.
  * uvm_remap: mremap(2); flags are MREMAP_*.  *addr: where to (FIXED), and the
  *	answer.  EINVAL: flags, overlap, or oldlen 0 of private memory;
  *	EFAULT: [old, old + oldlen) has a hole, or, when the length changes,
@@ -136,9 +149,11 @@ struct uvm_mapargs {
  *	Does not nest.  ENOMEM: hole (what lies before it is done), or some
  *	page could not be had (PROT_NONE, past the end of the object): the
  *	mark stays.
+ * uvm_wire_onfault: marks them only, so that pages are locked as they come.
  * uvm_populate: fault [start, end) in, for writing where that makes a private
  *	copy.  The errno of the first page that failed, the rest untouched;
  *	ENOMEM: hole.
+ * uvm_touch: the same for access, whatever the mapping.
  * uvm_msync_check: ENOMEM when [start, end) has a hole.
  * uvm_mincore: one byte per page: 1 resident.  ENOMEM: hole.
  */
@@ -151,11 +166,15 @@ int uvm_inherit(struct vm_map *map, vaddr_t start, vaddr_t end,
 int uvm_advise(struct vm_map *map, vaddr_t start, vaddr_t end, int advice);
 int uvm_setflags(struct vm_map *map, vaddr_t start, vaddr_t end, u_int set,
     u_int clear);
+int uvm_seal(struct vm_map *map, vaddr_t start, vaddr_t end);
 int uvm_discard(struct vm_map *map, vaddr_t start, vaddr_t end);
+int uvm_discard_locked(struct vm_map *map, vaddr_t start, vaddr_t end);
 int uvm_remap(struct vm_map *map, vaddr_t old, vsize_t oldlen, vsize_t newlen,
     u_int flags, vaddr_t *addr);
 int uvm_wire(struct vm_map *map, vaddr_t start, vaddr_t end, bool wire);
+int uvm_wire_onfault(struct vm_map *map, vaddr_t start, vaddr_t end);
 int uvm_populate(struct vm_map *map, vaddr_t start, vaddr_t end);
+int uvm_touch(struct vm_map *map, vaddr_t start, vaddr_t end, vm_prot_t access);
 int uvm_msync_check(struct vm_map *map, vaddr_t start, vaddr_t end);
 int uvm_mincore(struct vm_map *map, vaddr_t start, vaddr_t end, uint8_t *vec);
 

@@ -141,11 +141,18 @@ void uvm_object_wait(struct uvm_object *uo, uint64_t idx);
  *	the copies that private mappings made of them; what is left of the
  *	last page reads as zeroes.  No lock at RANK_AMAP or above held.
  *	Shoots down.
+ * uao_commit: count its whole size as committed, once, until it goes; for
+ *	an object nobody else has yet.  ENOMEM: more than there may be.
+ * uao_punch: the pages [first, last) read as zeroes again: freed and
+ *	unmapped.  Copies stay.  No lock at RANK_AMAP or above held.  Shoots
+ *	down.
  * uao_set_name: what /proc maps shows; name is copied, cut off when there is
  *	no memory for it.  No lock at RANK_OBJECT or above held.
  */
 int uao_create(uint64_t size, struct uvm_object **uop);
 void uao_resize(struct uvm_object *uo, uint64_t size);
+int uao_commit(struct uvm_object *uo);
+void uao_punch(struct uvm_object *uo, uint64_t first, uint64_t last);
 void uao_set_name(struct uvm_object *uo, const char *name, dev_t dev,
     ino_t ino);
 

@@ -44,8 +44,9 @@ void *radix_remove(struct radix *rx, uint64_t idx);
 void *radix_next(const struct radix *rx, uint64_t *idx);
 
 /*
- * radix_wipe: empty the tree, calling fn(arg, idx, v) for each value in index
- *	order.  fn must not touch the tree.
+ * radix_wipe: empty the tree, calling fn(arg, v, n) for all values in index
+ *	order, n at a time (1 to RADIX_LEAF).  fn must not touch the tree.
+ * radix_remove_range: the same for the values of [first, last].
  * radix_copy: fill the empty tree copy with the values of [first, last],
  *	calling fn(arg, idx, v) for each in index order before it is stored.
  *	ENOMEM: copy has those that fn was called for, and may be wiped.
@@ -54,8 +55,11 @@ void *radix_next(const struct radix *rx, uint64_t *idx);
  * radix_join: move all of high, whose indices are all above those of low,
  *	to low.  ENOMEM: nothing changed.
  */
-void radix_wipe(struct radix *rx, void (*fn)(void *, uint64_t, void *),
+#define RADIX_LEAF 64u
+void radix_wipe(struct radix *rx, void (*fn)(void *, void **, u_int),
     void *arg);
+void radix_remove_range(struct radix *rx, uint64_t first, uint64_t last,
+    void (*fn)(void *, void **, u_int), void *arg);
 int radix_copy(const struct radix *rx, uint64_t first, uint64_t last,
     struct radix *copy, void (*fn)(void *, uint64_t, void *), void *arg);
 int radix_split(struct radix *rx, uint64_t idx, struct radix *high);

@@ -30,6 +30,7 @@ struct vmspace {
 	vaddr_t vm_daddr, vm_dend;     /* [I] data */
 	vaddr_t vm_argaddr, vm_argend; /* [I] argv strings */
 	vaddr_t vm_envaddr, vm_envend; /* [I] environment strings */
+	vaddr_t vm_sigcode; /* [I] signal handlers return there; 0: none */
 	_Atomic(u_long) vm_maxrss;     /* [a] pages */
 	void *vm_shm; /* [m] System V attachments; detached once */
 	struct epoch_entry vm_epoch; /* [I] for uvmspace_free() */
@@ -56,6 +57,21 @@ struct uvm_upcalls {
 	int (*up_copyout)(const void *from, vaddr_t to, size_t len);
 };
 extern const struct uvm_upcalls *uvm_upcalls;
+
+/*
+ * How much may be promised; proc_sys_vm(5).  uvm_overcommit: OVERCOMMIT_*;
+ * _ratio: percent of RAM and _kbytes (if not 0) instead of it that may be
+ * committed with OVERCOMMIT_NEVER, beside swap (pages).
+ *
+ * uvm_commit_limit, uvm_committed: pages; any context.
+ * uvmspace_limits: RLIMIT_AS and RLIMIT_DATA of the space, bytes; a child has
+ *	its parent's.  No lock at RANK_MAP or above held.
+ */
+extern _Atomic(u_int) uvm_overcommit, uvm_overcommit_ratio;
+extern _Atomic(u_long) uvm_overcommit_kbytes, uvm_swap_total;
+u_long uvm_commit_limit(void);
+u_long uvm_committed(void);
+void uvmspace_limits(struct vmspace *vm, vsize_t as, vsize_t data);
 
 /* Once, after pmap_bootstrap(). */
 void uvm_init(void);

@@ -27,6 +27,7 @@ struct md_thread {
 	uint64_t md_sp;     /* [o] stack pointer while it is off its CPU */
 	uint64_t md_fsbase; /* [o] the user's FS base: its thread pointer */
 	uint64_t md_gsbase; /* [o] the user's GS base */
+	uint64_t md_step;   /* [o] 1: the trap flag is a debugger's */
 };
 
 static inline struct cpu *
@@ -98,6 +99,13 @@ static inline paddr_t
 md_direct_pa(const void *p)
 {
 	return (uintptr_t)p - MD_DIRECT_BASE;
+}
+
+/* Where a byte of the kernel's image lies. */
+static inline paddr_t
+md_kva_pa(const void *p)
+{
+	return (uintptr_t)p - 0xffffffff80000000;
 }
 
 /* A free-running counter, the same on every CPU; see md_cycles_ns(). */

@@ -1,0 +1,657 @@
+/*
+ * ptrace.c: a debugger and what it debugs: stops, registers, memory, events,
+ * and targets that die or exec meanwhile.
+ */
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include "t.h"
+
+#define EVENT(status) ((status) >> 16)
+
+static char *self;
+static volatile int flag;
+static volatile long word = 0x1122334455667788;
+
+static int
+wait_for(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, __WALL) != pid)
+		CHECK(errno == EINTR);
+	return status;
+}
+
+static void
+stopped(pid_t pid, int sig)
+{
+	int status = wait_for(pid);
+
+	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == sig);
+}
+
+static long
+request(int what, pid_t pid, long addr, long data)
+{
+	return ptrace((enum __ptrace_request)what, pid, (void *)addr,
+	    (void *)data);
+}
+
+static void
+resume(int what, pid_t pid, int sig)
+{
+	CHECK(request(what, pid, 0, sig) == 0);
+}
+
+/* A child that has called TRACEME and stopped. */
+static pid_t
+traced(void (*fn)(void))
+{
+	pid_t pid = fork();
+
+	CHECK(pid != -1);
+	if (pid == 0) {
+		CHECK(request(PTRACE_TRACEME, 0, 0, 0) == 0);
+		raise(SIGSTOP);
+		fn();
+		_exit(7);
+	}
+	stopped(pid, SIGSTOP);
+	return pid;
+}
+
+static void
+ends(pid_t pid, int want)
+{
+	CHECK(wait_for(pid) == want);
+}
+
+static void
+nothing(void)
+{
+}
+
+static void
+memory(void)
+{
+	char *ro =
+	    mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char path[64], buf[16];
+	pid_t pid;
+	int fd;
+
+	CHECK(ro != MAP_FAILED);
+	pid = traced(nothing);
+	errno = 0;
+	CHECK(request(PTRACE_PEEKDATA, pid, (long)&word, 0) == word);
+	CHECK(request(PTRACE_POKEDATA, pid, (long)&word, 99) == 0);
+	CHECK(request(PTRACE_PEEKTEXT, pid, (long)&word, 0) == 99);
+	CHECK(word == 0x1122334455667788);
+	/* Private and read-only: it gets a copy of its own. */
+	CHECK(request(PTRACE_POKEDATA, pid, (long)ro, 0x41424344) == 0);
+	CHECK(request(PTRACE_PEEKDATA, pid, (long)ro, 0) == 0x41424344);
+	CHECK(ro[0] == 0);
+	/* Text as well: how breakpoints are set. */
+	CHECK(request(PTRACE_POKETEXT, pid, (long)nothing, 0xcc) == 0);
+	CHECK((request(PTRACE_PEEKTEXT, pid, (long)nothing, 0) & 0xff) == 0xcc);
+	CHECK(*(volatile unsigned char *)nothing != 0xcc);
+	FAILS(EIO, request(PTRACE_PEEKDATA, pid, 8, 0));
+	FAILS(EIO, request(PTRACE_POKEDATA, pid, -8, 0));
+	/* The same through /proc. */
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, O_RDWR);
+	CHECK(fd >= 0);
+	CHECK(pread(fd, buf, 4, (off_t)(uintptr_t)ro) == 4);
+	CHECK(memcmp(buf, "DCBA", 4) == 0);
+	CHECK(pwrite(fd, "wxyz", 4, (off_t)(uintptr_t)ro) == 4);
+	CHECK(request(PTRACE_PEEKDATA, pid, (long)ro, 0) == 0x7a797877);
+	FAILS(EIO, pread(fd, buf, 4, 8));
+	/* The breakpoint is hit. */
+	resume(PTRACE_CONT, pid, 0);
+	stopped(pid, SIGTRAP);
+	CHECK(request(PTRACE_KILL, pid, 0, 0) == 0);
+	ends(pid, SIGKILL);
+	CHECK(pread(fd, buf, 4, (off_t)(uintptr_t)ro) <= 0);
+	close(fd);
+	FAILS(ESRCH, request(PTRACE_PEEKDATA, pid, (long)&word, 0));
+	CHECK(munmap(ro, PAGE) == 0);
+}
+
+#ifdef __x86_64__
+static void
+spin_flag(void)
+{
+	while (flag == 0)
+		;
+	_exit(flag);
+}
+
+static void
+registers(void)
+{
+	struct user_regs_struct r, r2;
+	struct user_fpregs_struct fp, fp2;
+	struct iovec iov = {&r2, sizeof(r2)};
+	pid_t pid = traced(nothing);
+
+	CHECK(request(PTRACE_GETREGS, pid, 0, (long)&r) == 0);
+	CHECK(r.cs == 0x33 && r.ss == 0x2b && r.rsp != 0);
+	CHECK(ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &iov) == 0);
+	CHECK(iov.iov_len == sizeof(r2) && r2.rip == r.rip);
+	CHECK((unsigned long)request(PTRACE_PEEKUSER, pid,
+		  offsetof(struct user, regs.rip), 0) == r.rip);
+	FAILS(EIO, request(PTRACE_PEEKUSER, pid, 3, 0));
+	r2.rbx = 0xabcdef;
+	CHECK(ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &iov) == 0);
+	CHECK(request(PTRACE_GETREGS, pid, 0, (long)&r2) == 0);
+	CHECK(r2.rbx == 0xabcdef && r2.rip == r.rip && r2.r12 == r.r12);
+	r2.cs = 8;
+	CHECK(request(PTRACE_SETREGS, pid, 0, (long)&r2) == -1);
+	FAILS(EINVAL, ptrace(PTRACE_GETREGSET, pid, 0x7777, &iov));
+
+	CHECK(request(PTRACE_GETFPREGS, pid, 0, (long)&fp) == 0);
+	fp.xmm_space[3] = 0x1234;
+	CHECK(request(PTRACE_SETFPREGS, pid, 0, (long)&fp) == 0);
+	CHECK(request(PTRACE_GETFPREGS, pid, 0, (long)&fp2) == 0);
+	CHECK(fp2.xmm_space[3] == 0x1234 && fp2.mxcsr == fp.mxcsr);
+
+	/* Make it call a function: its stack as after a call. */
+	r.rip = (unsigned long)spin_flag;
+	r.rsp = ((r.rsp - 1024) & ~15UL) - 8;
+	r.orig_rax = (unsigned long)-1;
+	CHECK(request(PTRACE_SETREGS, pid, 0, (long)&r) == 0);
+	CHECK(request(PTRACE_POKEDATA, pid, (long)&flag, 33) == 0);
+	resume(PTRACE_CONT, pid, 0);
+	ends(pid, 33 << 8);
+}
+
+static void
+count_to_five(void)
+{
+	for (int i = 0; i < 5; i++)
+		__asm__ volatile("nop");
+	syscall(SYS_getppid);
+}
+
+static void
+steps(void)
+{
+	struct user_regs_struct r;
+	pid_t pid = traced(count_to_five);
+	int status, nsteps = 0, inside = 0;
+	siginfo_t si;
+
+	for (;;) {
+		resume(PTRACE_SINGLESTEP, pid, 0);
+		status = wait_for(pid);
+		if (!WIFSTOPPED(status))
+			break;
+		CHECK(WSTOPSIG(status) == SIGTRAP);
+		CHECK(request(PTRACE_GETREGS, pid, 0, (long)&r) == 0);
+		CHECK((r.eflags & 0x100) == 0);
+		if (r.rip >= (unsigned long)count_to_five &&
+		    r.rip < (unsigned long)steps)
+			inside++;
+		CHECK(++nsteps < 5000);
+		if (nsteps == 1) {
+			CHECK(
+			    request(PTRACE_GETSIGINFO, pid, 0, (long)&si) == 0);
+			CHECK(si.si_signo == SIGTRAP);
+		}
+	}
+	CHECK(status == 7 << 8);
+	CHECK(inside >= 10);
+}
+
+static void
+two_calls(void)
+{
+	syscall(SYS_getppid);
+	if (syscall(SYS_getuid) == 4242)
+		_exit(8);
+}
+
+static void
+calls(void)
+{
+	struct user_regs_struct r;
+	pid_t pid = traced(two_calls);
+	int status, n = 0;
+
+	CHECK(request(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD) == 0);
+	FAILS(EINVAL, request(PTRACE_SETOPTIONS, pid, 0, 0x40000000));
+	for (;;) {
+		resume(PTRACE_SYSCALL, pid, 0);
+		status = wait_for(pid);
+		if (!WIFSTOPPED(status))
+			break;
+		CHECK(WSTOPSIG(status) == (SIGTRAP | 0x80));
+		n++;
+		CHECK(request(PTRACE_GETREGS, pid, 0, (long)&r) == 0);
+		if (r.orig_rax == SYS_getppid &&
+		    r.rax == (unsigned long)-ENOSYS)
+			continue;
+		if (r.orig_rax == SYS_getppid)
+			CHECK((pid_t)r.rax == getpid());
+		/* On its way out, so that the lie stays. */
+		if (r.orig_rax == SYS_getuid &&
+		    r.rax != (unsigned long)-ENOSYS) {
+			r.rax = 4242;
+			CHECK(request(PTRACE_SETREGS, pid, 0, (long)&r) == 0);
+		}
+	}
+	CHECK(status == 8 << 8);
+	CHECK(n >= 5);
+}
+
+/* The debugger puts another call in the place of the one made. */
+static void
+one_call(void)
+{
+	_exit((int)syscall(SYS_getpid, 1, 2, 3) == getppid() ? 3 : 4);
+}
+
+static void
+other_call(void)
+{
+	struct user_regs_struct r;
+	pid_t pid = traced(one_call);
+	int status;
+
+	for (;;) {
+		resume(PTRACE_SYSCALL, pid, 0);
+		status = wait_for(pid);
+		if (!WIFSTOPPED(status))
+			break;
+		CHECK(WSTOPSIG(status) == SIGTRAP);
+		CHECK(request(PTRACE_GETREGS, pid, 0, (long)&r) == 0);
+		if (r.orig_rax == SYS_getpid &&
+		    r.rax == (unsigned long)-ENOSYS) {
+			CHECK(r.rdi == 1 && r.rsi == 2 && r.rdx == 3);
+			r.orig_rax = SYS_getppid;
+			CHECK(request(PTRACE_SETREGS, pid, 0, (long)&r) == 0);
+		}
+	}
+	CHECK(status == 3 << 8);
+}
+#endif
+
+static void
+handler(int sig)
+{
+	flag = sig;
+}
+
+static void
+pause_forever(void)
+{
+	for (;;)
+		pause();
+}
+
+static void
+signal_loop(void)
+{
+	signal(SIGUSR1, handler);
+	signal(SIGUSR2, handler);
+	kill(getpid(), SIGUSR1);
+	_exit(flag);
+}
+
+static void
+signals(void)
+{
+	siginfo_t si;
+	pid_t pid;
+
+	/* Let through, dropped, exchanged. */
+	for (int what = 0; what < 3; what++) {
+		int give = what == 0 ? SIGUSR1 : what == 1 ? 0 : SIGUSR2;
+
+		pid = traced(signal_loop);
+		resume(PTRACE_CONT, pid, 0);
+		stopped(pid, SIGUSR1);
+		CHECK(request(PTRACE_GETSIGINFO, pid, 0, (long)&si) == 0);
+		CHECK(si.si_signo == SIGUSR1 && si.si_pid == pid);
+		resume(PTRACE_CONT, pid, give);
+		ends(pid, give << 8);
+	}
+	/* Killed while it is stopped. */
+	pid = traced(nothing);
+	CHECK(kill(pid, SIGKILL) == 0);
+	ends(pid, SIGKILL);
+	/* An ignored signal stops it all the same; a deadly one does not. */
+	pid = traced(pause_forever);
+	resume(PTRACE_CONT, pid, 0);
+	CHECK(kill(pid, SIGWINCH) == 0);
+	stopped(pid, SIGWINCH);
+	FAILS(EIO, request(PTRACE_CONT, pid, 0, 1000));
+	resume(PTRACE_CONT, pid, SIGTERM);
+	ends(pid, SIGTERM);
+}
+
+static void
+attach(void)
+{
+	int status, p[2];
+	siginfo_t si;
+	pid_t pid;
+
+	CHECK(pipe(p) == 0);
+	pid = fork();
+	CHECK(pid != -1);
+	if (pid == 0) {
+		char c;
+
+		/* Interrupted by the attach, and made again. */
+		CHECK(read(p[0], &c, 1) == 1 && c == 'x');
+		_exit(5);
+	}
+	FAILS(ESRCH, request(PTRACE_CONT, pid, 0, 0));
+	CHECK(request(PTRACE_ATTACH, pid, 0, 0) == 0);
+	stopped(pid, SIGSTOP);
+	FAILS(EPERM, request(PTRACE_ATTACH, pid, 0, 0));
+	FAILS(EPERM, request(PTRACE_ATTACH, getpid(), 0, 0));
+	CHECK(request(PTRACE_DETACH, pid, 0, 0) == 0);
+	FAILS(ESRCH, request(PTRACE_CONT, pid, 0, 0));
+
+	FAILS(EIO, request(PTRACE_SEIZE, pid, 1, 0));
+	CHECK(request(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD) == 0);
+	FAILS(ESRCH, request(PTRACE_CONT, pid, 0, 0)); /* not stopped */
+	CHECK(request(PTRACE_INTERRUPT, pid, 0, 0) == 0);
+	status = wait_for(pid);
+	CHECK(WIFSTOPPED(status) && EVENT(status) == PTRACE_EVENT_STOP);
+	/* Job control reaches it, and it listens for the end of that. */
+	resume(PTRACE_CONT, pid, 0);
+	CHECK(kill(pid, SIGSTOP) == 0);
+	stopped(pid, SIGSTOP);
+	resume(PTRACE_CONT, pid, SIGSTOP);
+	status = wait_for(pid);
+	CHECK(WSTOPSIG(status) == SIGSTOP);
+	CHECK(EVENT(status) == PTRACE_EVENT_STOP);
+	CHECK(request(PTRACE_LISTEN, pid, 0, 0) == 0);
+	FAILS(ESRCH, request(PTRACE_CONT, pid, 0, 0));
+	CHECK(kill(pid, SIGCONT) == 0);
+	status = wait_for(pid);
+	CHECK(WSTOPSIG(status) == SIGTRAP);
+	CHECK(EVENT(status) == PTRACE_EVENT_STOP);
+	resume(PTRACE_CONT, pid, 0);
+	stopped(pid, SIGCONT);
+	resume(PTRACE_CONT, pid, 0);
+	CHECK(write(p[1], "x", 1) == 1);
+	memset(&si, 0, sizeof(si));
+	CHECK(waitid(P_PID, (id_t)pid, &si, WEXITED) == 0);
+	CHECK(si.si_code == CLD_EXITED && si.si_status == 5);
+	close(p[0]);
+	close(p[1]);
+}
+
+static void
+forker(void)
+{
+	char *argv[] = {"ptrace", "exit", NULL}, *env[] = {NULL};
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (pid == 0)
+		_exit(1);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 1 << 8);
+	pid = vfork();
+	if (pid == 0)
+		_exit(2);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 2 << 8);
+	execve(self, argv, env);
+	_exit(99);
+}
+
+static void
+events(void)
+{
+	unsigned long msg;
+	int status, seen = 0, nkids = 0, kids = 0;
+	pid_t pid, first;
+
+	first = traced(forker);
+	CHECK(request(PTRACE_SETOPTIONS, first, 0,
+		  PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+		      PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT |
+		      PTRACE_O_TRACEVFORKDONE | PTRACE_O_EXITKILL) == 0);
+	resume(PTRACE_CONT, first, 0);
+	for (;;) {
+		pid = waitpid(-1, &status, __WALL);
+		CHECK(pid > 0);
+		if (!WIFSTOPPED(status)) {
+			if (pid == first)
+				break;
+			kids++;
+			continue;
+		}
+		if (EVENT(status) != 0) {
+			CHECK(WSTOPSIG(status) == SIGTRAP);
+			CHECK(request(PTRACE_GETEVENTMSG, pid, 0, (long)&msg) ==
+			      0);
+			seen |= 1 << EVENT(status);
+			if (EVENT(status) == PTRACE_EVENT_FORK ||
+			    EVENT(status) == PTRACE_EVENT_VFORK)
+				nkids++;
+			if (EVENT(status) == PTRACE_EVENT_EXEC)
+				CHECK(pid == first && (pid_t)msg == first);
+			if (EVENT(status) == PTRACE_EVENT_EXIT && pid == first)
+				CHECK(msg == 21 << 8);
+			resume(PTRACE_CONT, pid, 0);
+			continue;
+		}
+		resume(PTRACE_CONT, pid,
+		    WSTOPSIG(status) == SIGSTOP ? 0 : WSTOPSIG(status));
+	}
+	CHECK(status == 21 << 8);
+	CHECK(nkids == 2 && kids == 2);
+	CHECK(seen ==
+	      (PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC |
+		  PTRACE_O_TRACEEXIT | PTRACE_O_TRACEVFORKDONE));
+	FAILS(ECHILD, waitpid(-1, &status, __WALL));
+}
+
+static void *
+thread(void *arg)
+{
+	flag++;
+	return arg;
+}
+
+static void
+threader(void)
+{
+	pthread_t t[3];
+
+	for (int i = 0; i < 3; i++)
+		CHECK(pthread_create(&t[i], NULL, thread, NULL) == 0);
+	for (int i = 0; i < 3; i++)
+		CHECK(pthread_join(t[i], NULL) == 0);
+	_exit(11);
+}
+
+static void
+threads(void)
+{
+	int status, clones = 0, gone = 0;
+	pid_t pid, first;
+
+	first = traced(threader);
+	CHECK(request(PTRACE_SETOPTIONS, first, 0, PTRACE_O_TRACECLONE) == 0);
+	resume(PTRACE_CONT, first, 0);
+	for (;;) {
+		pid = waitpid(-1, &status, __WALL);
+		CHECK(pid > 0);
+		if (!WIFSTOPPED(status)) {
+			if (pid == first)
+				break;
+			gone++;
+			continue;
+		}
+		if (EVENT(status) == PTRACE_EVENT_CLONE)
+			clones++;
+		resume(PTRACE_CONT, pid, 0);
+	}
+	CHECK(status == 11 << 8);
+	CHECK(clones == 3 && gone == 3);
+}
+
+/* The debugger goes away: its tracees run on, or die with it. */
+static void
+debugger_dies(void)
+{
+	for (int kill_them = 0; kill_them < 2; kill_them++) {
+		int p[2], q[2];
+		pid_t pid, dbg;
+		char c;
+
+		CHECK(pipe(p) == 0 && pipe(q) == 0);
+		pid = fork();
+		CHECK(pid != -1);
+		if (pid == 0) {
+			CHECK(read(p[0], &c, 1) == 1);
+			_exit(6);
+		}
+		dbg = fork();
+		CHECK(dbg != -1);
+		if (dbg == 0) {
+			CHECK(request(PTRACE_SEIZE, pid, 0,
+				  kill_them ? PTRACE_O_EXITKILL : 0) == 0);
+			CHECK(request(PTRACE_INTERRUPT, pid, 0, 0) == 0);
+			CHECK(WIFSTOPPED(wait_for(pid)));
+			_exit(0);
+		}
+		ends(dbg, 0);
+		if (!kill_them)
+			CHECK(write(p[1], "x", 1) == 1);
+		ends(pid, kill_them ? SIGKILL : 6 << 8);
+		close(p[0]);
+		close(p[1]);
+		close(q[0]);
+		close(q[1]);
+	}
+}
+
+/* Looked at and written while it exits and execs, over and over. */
+static void
+dying(void)
+{
+	char path[64], buf[64], *argv[] = {"ptrace", "exit", NULL};
+	struct iovec lv = {buf, sizeof(buf)}, rv = {(void *)&word, 8};
+	char *env[] = {NULL};
+	pid_t pid;
+	int fd;
+
+	for (int i = 0; i < 60; i++) {
+		pid = fork();
+		CHECK(pid != -1);
+		if (pid == 0) {
+			if (i % 2 == 0)
+				execve(self, argv, env);
+			_exit(21);
+		}
+		snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+		fd = open(path, O_RDWR);
+		for (int k = 0; k < 40; k++) {
+			ssize_t n = process_vm_readv(pid, &lv, 1, &rv, 1, 0);
+
+			CHECK(n == 8 || errno == ESRCH || errno == EFAULT ||
+			      errno == EBUSY);
+			if (fd >= 0) {
+				n = pread(fd, buf, 8, (off_t)(uintptr_t)&word);
+				CHECK(n == 8 || n == 0 || errno == EIO ||
+				      errno == EBUSY);
+				n = pwrite(fd, buf, n == 8 ? 8 : 0,
+				    (off_t)(uintptr_t)&word);
+				CHECK(n >= 0 || errno == EIO || errno == EBUSY);
+			}
+		}
+		if (fd >= 0)
+			close(fd);
+		if (i % 3 == 0 && request(PTRACE_ATTACH, pid, 0, 0) == 0) {
+			int status = wait_for(pid);
+
+			while (WIFSTOPPED(status)) {
+				(void)request(PTRACE_CONT, pid, 0, 0);
+				status = wait_for(pid);
+			}
+			CHECK(status == 21 << 8);
+		} else
+			ends(pid, 21 << 8);
+	}
+}
+
+/* Another user's process, and one of ours that is not to be read. */
+static void
+permission(void)
+{
+	char path[64];
+	int p[2], status;
+	pid_t pid, other;
+	char c;
+
+	if (getuid() != 0)
+		return;
+	CHECK(pipe(p) == 0);
+	pid = fork();
+	CHECK(pid != -1);
+	if (pid == 0) {
+		CHECK(read(p[0], &c, 1) == 1);
+		_exit(0);
+	}
+	other = fork();
+	CHECK(other != -1);
+	if (other == 0) {
+		CHECK(syscall(SYS_setresuid, 1234, 1234, 1234) == 0);
+		FAILS(EPERM, request(PTRACE_ATTACH, pid, 0, 0));
+		FAILS(EPERM, request(PTRACE_SEIZE, pid, 0, 0));
+		snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+		FAILS(EACCES, open(path, O_RDONLY));
+		snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+		FAILS(EACCES, open(path, O_RDONLY));
+		snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+		CHECK(open(path, O_RDONLY) >= 0);
+		_exit(0);
+	}
+	CHECK(waitpid(other, &status, 0) == other && status == 0);
+	CHECK(write(p[1], "x", 1) == 1);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	close(p[0]);
+	close(p[1]);
+}
+
+int
+main(int argc, char **argv)
+{
+	self = argv[0];
+	if (argc > 1)
+		return 21;
+	FAILS(ESRCH, request(PTRACE_CONT, 999999, 0, 0));
+	FAILS(ESRCH, request(PTRACE_ATTACH, 999999, 0, 0));
+	memory();
+#ifdef __x86_64__
+	registers();
+	steps();
+	calls();
+	other_call();
+#endif
+	signals();
+	attach();
+	events();
+	threads();
+	debugger_dies();
+	dying();
+	permission();
+	return 0;
+}
