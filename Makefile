@@ -9,6 +9,9 @@
 #	progs		programs of tests/user, as a root to overlay: .../testroot
 #	layers		the nets that keep the layers apart
 #	style		what tools/ can say about the source
+#	mutants		seeded bugs: each has to be caught by its test
+#	lifecycle	docs/design/lifecycle.md, from comments beside tests
+#	bench		this kernel beside Linux; bench-quick: smaller sizes
 #	size docs gdb dist clean distclean
 
 ARCH ?= amd64
@@ -221,10 +224,36 @@ $(O)/testroot.stamp: $(PROGS)
 	@touch $@
 
 #
+# Measuring: one static program as pid 1 of this kernel and of Linux.
+#
+BENCH := $(B)/bench/$(ARCH)
+$(BENCH)/root/init: bench/vmbench.c
+	@mkdir -p $(@D)
+	$(Q)$(CC_USER) -std=gnu11 -g -O2 $(WARN) -D_GNU_SOURCE -static -o $@ $<
+$(BENCH)/root/tiny: bench/tiny.c
+	@mkdir -p $(@D)
+	$(Q)$(CC_USER) -O2 -static -nostdlib -o $@ $<
+$(BENCH)/root.cpio: $(BENCH)/root/init $(BENCH)/root/tiny $(B)/host/mkcpio
+	@mkdir -p $(BENCH)/root/dev
+	$(Q)$(B)/host/mkcpio $(BENCH)/root >$@
+bench-image: $(BENCH)/root.cpio
+bench: kernel bench-image
+	$(Q)B=$(B) ARCH=$(ARCH) bench/bench
+bench-quick: kernel bench-image
+	$(Q)B=$(B) ARCH=$(ARCH) bench/bench quick
+
+#
 # The rest.
 #
 style:
 	$(Q)tools/checkstyle
+
+# Seeded bugs, each of which a test has to catch.
+mutants:
+	$(Q)B=$(abspath $(B)) tools/mutants
+
+lifecycle:
+	$(Q)tools/genlifecycle
 
 size:
 	@tools/sizes $(ARCH)
@@ -249,7 +278,8 @@ clean:
 distclean:
 	rm -rf $(B)
 
-.PHONY: all image kernel ktest unit progs layers style size docs gdb dist \
+.PHONY: bench bench-image bench-quick all image kernel ktest unit progs layers style mutants lifecycle size \
+    docs gdb dist \
     clean distclean
 
 -include $(shell find $(O) $(H) $(B)/host -name '*.d' 2>/dev/null)

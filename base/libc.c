@@ -14,16 +14,23 @@ typedef u_long __attribute__((may_alias, aligned(1))) anyword;
 void *
 memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
-	const u_char *s = src;
-	u_char *d = dst;
+	const anyword *s = src;
+	anyword *d = dst;
+	const u_char *sb;
+	u_char *db;
 
-	for (; n >= sizeof(anyword); n -= sizeof(anyword)) {
-		*(anyword *)(void *)d = *(const anyword *)(const void *)s;
-		d += sizeof(anyword);
-		s += sizeof(anyword);
+	for (; n >= 4 * sizeof(*d); n -= 4 * sizeof(*d), d += 4, s += 4) {
+		d[0] = s[0];
+		d[1] = s[1];
+		d[2] = s[2];
+		d[3] = s[3];
 	}
-	while (n-- > 0)
+	for (; n >= sizeof(*d); n -= sizeof(*d))
 		*d++ = *s++;
+	sb = (const void *)s;
+	db = (void *)d;
+	while (n-- > 0)
+		*db++ = *sb++;
 	return dst;
 }
 
@@ -61,14 +68,20 @@ void *
 memset(void *dst, int c, size_t n)
 {
 	u_long word = (u_char)c * (~0UL / 0xff);
-	u_char *d = dst;
+	anyword *d = dst;
+	u_char *db;
 
-	for (; n >= sizeof(anyword); n -= sizeof(anyword)) {
-		*(anyword *)(void *)d = word;
-		d += sizeof(anyword);
+	for (; n >= 4 * sizeof(*d); n -= 4 * sizeof(*d), d += 4) {
+		d[0] = word;
+		d[1] = word;
+		d[2] = word;
+		d[3] = word;
 	}
+	for (; n >= sizeof(*d); n -= sizeof(*d))
+		*d++ = word;
+	db = (void *)d;
 	while (n-- > 0)
-		*d++ = (u_char)c;
+		*db++ = (u_char)c;
 	return dst;
 }
 

@@ -210,6 +210,28 @@ spin_held(const struct spin *l)
 	       curcpu()->cpu_id + 1;
 }
 
+void
+cpulock_init(struct cpulock *cl, enum lock_rank rank)
+{
+	KASSERT(rank >= RANK_SPIN && rank < RANK_INTR);
+	atomic_init(&cl->cl_held, false);
+	cl->cl_rank = rank;
+}
+
+void
+cpulock_wait(struct cpulock *cl)
+{
+	do {
+		if (atomic_load_explicit(&panicking, memory_order_relaxed)) {
+			if (!panic_mine())
+				panic_stop();
+			return;
+		}
+		md_cpu_relax();
+	} while (
+	    atomic_exchange_explicit(&cl->cl_held, true, memory_order_acquire));
+}
+
 /*
  * Mutexes.  mx_owner is the owner and MX_WAITERS, which says that somebody
  * may be on the sleep queue; it can stand alone.  Whoever is woken competes

@@ -77,6 +77,8 @@ thread_yield(void)
 {
 	KASSERT(md_intr_enabled());
 	give_way();
+	/* Who calls this in a loop waits for somebody, perhaps elsewhere. */
+	md_cpu_relax();
 }
 
 void

@@ -232,8 +232,7 @@ do_wait(pid_t pid)
 		errx(1, "child: status %#x", status);
 }
 
-static void __attribute__((noreturn))
-do_exit(void)
+static void __attribute__((noreturn)) do_exit(void)
 {
 	syscall(SYS_exit_group, 0);
 	__builtin_unreachable();
@@ -315,7 +314,7 @@ static void
 b_getpid(void)
 {
 	report("getpid", (double)to_ns(sample(op_getpid, 1100, NMEAS) -
-			     sample(op_getpid, 100, NMEAS)) /
+				       sample(op_getpid, 100, NMEAS)) /
 			     1000);
 }
 
@@ -529,11 +528,32 @@ child_holes(size_t n)
 		munmap(p + 2 * i * PAGE, PAGE);
 }
 
-static int64_t op_exit(size_t n) { return exit_time(child_fill, n); }
-static int64_t op_exit0(size_t n) { (void)n; return exit_time(NULL, 0); }
-static int64_t op_exit7(size_t n) { return exit_time(child_sparse, n); }
-static int64_t op_exith(size_t n) { return exit_time(child_holes, n); }
-static int64_t op_exitm(size_t n) { return exit_time(child_maps, n); }
+static int64_t
+op_exit(size_t n)
+{
+	return exit_time(child_fill, n);
+}
+static int64_t
+op_exit0(size_t n)
+{
+	(void)n;
+	return exit_time(NULL, 0);
+}
+static int64_t
+op_exit7(size_t n)
+{
+	return exit_time(child_sparse, n);
+}
+static int64_t
+op_exith(size_t n)
+{
+	return exit_time(child_holes, n);
+}
+static int64_t
+op_exitm(size_t n)
+{
+	return exit_time(child_maps, n);
+}
 
 static void
 b_exit(void)
@@ -576,8 +596,16 @@ child_write(size_t n)
 	fill(cow_mem, n);
 }
 
-static int64_t op_cow_exit(size_t n) { return exit_time(child_look, n); }
-static int64_t op_cow_wrote(size_t n) { return exit_time(child_write, n); }
+static int64_t
+op_cow_exit(size_t n)
+{
+	return exit_time(child_look, n);
+}
+static int64_t
+op_cow_wrote(size_t n)
+{
+	return exit_time(child_write, n);
+}
 
 /* Fork, read all n pages in the child, exit, wait: everything. */
 static int64_t
@@ -614,7 +642,7 @@ b_cow(void)
 	    (double)n);
 	report_ticks("fork_read", sample(op_fork_read, n, 1), (double)n);
 	report_ticks("exit_cow_wrote",
-	    sample(op_cow_wrote, 1024, 1) - small, 1024);
+	    sample(op_cow_wrote, 1024, 1) - sample(op_cow_wrote, 0, 1), 1024);
 
 	/* The parent writes while the child sleeps. */
 	if (pipe(go) != 0)
@@ -997,8 +1025,8 @@ run_one(const char *name)
 static void
 run_alone(const char *name)
 {
-	char *const argv[] = {"vmbench", quick ? "-q" : "-n", json ? "-j" : "-n",
-	    first ? "-1" : "-2", (char *)name, NULL};
+	char *const argv[] = {"vmbench", quick ? "-q" : "-n",
+	    json ? "-j" : "-n", first ? "-1" : "-2", (char *)name, NULL};
 	int status;
 	pid_t pid;
 
@@ -1084,7 +1112,7 @@ main(int argc, char **argv)
 		json = json || strcmp(argv[i], "-j") == 0;
 		quick = quick || strcmp(argv[i], "-q") == 0;
 		one = one || strcmp(argv[i], "-1") == 0 ||
-		    strcmp(argv[i], "-2") == 0;
+		      strcmp(argv[i], "-2") == 0;
 		first = first && strcmp(argv[i], "-2") != 0;
 	}
 	if (one && i < argc) {

@@ -15,6 +15,7 @@
 #include <kern/memtab.h>
 #include <kern/syscalls.h>
 #include <fs/init.h>
+#include <fs/lockf.h>
 
 #define FD_INITIAL 32u
 
@@ -112,6 +113,14 @@ fdt_copy(struct fdtable *old)
 	return new;
 }
 
+/* f has left fdt: its locks there end, and the reference. */
+static void
+fdt_close(struct fdtable *fdt, struct file *f)
+{
+	lockf_close(f->f_vnode, fdt);
+	file_rele(f);
+}
+
 void
 fdt_rele(struct fdtable *fdt)
 {
@@ -121,7 +130,7 @@ fdt_rele(struct fdtable *fdt)
 		return;
 	for (i = 0; i < fdt->fd_size; i++) {
 		if (FD_FILE(fdt->fd_slot[i]) != NULL)
-			file_rele(FD_FILE(fdt->fd_slot[i]));
+			fdt_close(fdt, FD_FILE(fdt->fd_slot[i]));
 	}
 	kmem_free(fdt->fd_slot, fdt->fd_size * sizeof(*fdt->fd_slot));
 	pool_put(&fdtable_pool, fdt);
@@ -251,6 +260,19 @@ fd_cloexec(int fd, bool on)
 	return ret;
 }
 
+bool
+fd_is(int fd, const struct file *f)
+{
+	struct fdtable *fdt = fdt_of_caller();
+	bool is;
+
+	spin_enter(&fdt->fd_lock);
+	is = fd >= 0 && (u_int)fd < fdt->fd_size &&
+	     FD_FILE(fdt->fd_slot[fd]) == f;
+	spin_exit(&fdt->fd_lock);
+	return is;
+}
+
 struct file *
 fd_peek(struct fdtable *fdt, u_int *fdp)
 {
@@ -280,7 +302,7 @@ sys_close(const uintptr_t *a)
 	spin_exit(&fdt->fd_lock);
 	if (f == NULL)
 		return -EBADF;
-	file_rele(f);
+	fdt_close(fdt, f);
 	return 0;
 }
 
@@ -352,7 +374,7 @@ do_dup2(int from, u_int to, bool cloexec)
 	}
 	spin_exit(&fdt->fd_lock);
 	if (old != NULL)
-		file_rele(old);
+		fdt_close(fdt, old);
 	if (error != 0) {
 		file_rele(f);
 		return -error;
@@ -426,7 +448,16 @@ fcntl_file(struct file *f, int fd, int cmd, uintptr_t arg)
 		if ((arg & ~mem_flags(MC_fcntl_seals)) != 0)
 			return -EINVAL;
 		return -vfs_seal(f->f_vnode, (u_int)arg);
-	default: /* record locks, leases, signals: not kept */
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		if ((file_flags(f) & O_PATH) != 0)
+			return -EBADF;
+		return lockf_fcntl(f, fd, cmd, arg);
+	default: /* leases, signals: not kept */
 		return -EINVAL;
 	}
 }
@@ -577,7 +608,7 @@ fs_exec(struct proc *p, struct exec_image *ei)
 			f = fdt_clear(fdt, fd);
 		spin_exit(&fdt->fd_lock);
 		if (f != NULL)
-			file_rele(f);
+			fdt_close(fdt, f);
 	}
 	vfs_enter();
 	exe_set(fp, ei->ei_cookie);

@@ -14,6 +14,8 @@
 #include <uvm/object.h>
 #include <kern/syscalls.h>
 #include <fs/init.h>
+#include <fs/lockf.h>
+#include <fs/poll.h>
 
 #define NIOV_FAST 8
 #define COPY_MAX  (16 * PAGE_SIZE) /* bounce buffer of sendfile() */
@@ -43,6 +45,23 @@ file_new(struct vnode *vp, u_int flags, struct file **fp)
 	return 0;
 }
 
+int
+file_anon(const char *name, mode_t mode, u_int flags, struct file **fp)
+{
+	struct vnode *vp;
+	int error;
+
+	vfs_enter();
+	error = tmpfs_anon(mode, name, &vp);
+	vfs_exit();
+	if (error != 0)
+		return error;
+	error = file_new(vp, flags, fp);
+	if (error != 0)
+		vrele(vp);
+	return error;
+}
+
 void
 file_ref(struct file *f)
 {
@@ -56,6 +75,9 @@ file_rele(struct file *f)
 
 	if (!refcount_release(&f->f_refs))
 		return;
+	if (f->f_polled)
+		epoll_forget(f);
+	lockf_close(vp, f);
 	if (f->f_ops != NULL && f->f_ops->fop_close != NULL)
 		f->f_ops->fop_close(f);
 	if (f->f_writer) {
@@ -596,6 +618,63 @@ sys_copy_file_range(const uintptr_t *a)
 	if (!regular)
 		return -EINVAL;
 	return copy_call((int)a[0], a[1], (int)a[2], a[3], a[4]);
+}
+
+/*
+ * preadv2(fd, iov, n, low, high, flags): the offset is in low; -1 stands for
+ * the file's own.  RWF_HIPRI, RWF_DSYNC and RWF_SYNC: memory is always that.
+ */
+static long
+rw_flags(const uintptr_t *a, bool write)
+{
+	off_t off = (off_t)a[3];
+
+	if (((u_int)a[5] & ~7u) != 0)
+		return -EOPNOTSUPP;
+	return rw_many((int)a[0], a[1], a[2], off == -1 ? NULL : &off, write);
+}
+
+long
+sys_preadv2(const uintptr_t *a)
+{
+	return rw_flags(a, false);
+}
+
+long
+sys_pwritev2(const uintptr_t *a)
+{
+	return rw_flags(a, true);
+}
+
+/* What only helps a disk: 0 for a regular file. */
+static long
+advise_file(int fd)
+{
+	struct file *f;
+	bool regular;
+	int error;
+
+	error = fd_get(fd, &f);
+	if (error != 0)
+		return -error;
+	regular = f->f_vnode->v_obj != NULL;
+	file_rele(f);
+	return regular ? 0 : -EINVAL;
+}
+
+long
+sys_readahead(const uintptr_t *a)
+{
+	return advise_file((int)a[0]);
+}
+
+/* sync_file_range(fd, offset, n, flags) */
+long
+sys_sync_file_range(const uintptr_t *a)
+{
+	if (((u_int)a[3] & ~7u) != 0 || (off_t)a[1] < 0 || (off_t)a[2] < 0)
+		return -EINVAL;
+	return advise_file((int)a[0]);
 }
 
 long

@@ -610,12 +610,12 @@ change_mode(struct vnode *vp, mode_t mode)
 }
 
 static long
-do_chmod(int dirfd, vaddr_t upath, mode_t mode)
+do_chmod(int dirfd, vaddr_t upath, mode_t mode, u_int lkflags)
 {
 	struct at at;
 	int error;
 
-	error = at_begin(&at, dirfd, upath, LK_FOLLOW);
+	error = at_begin(&at, dirfd, upath, lkflags);
 	if (error != 0)
 		return -error;
 	error = change_mode(at.at_lk.lk_vp, mode);
@@ -626,13 +626,28 @@ do_chmod(int dirfd, vaddr_t upath, mode_t mode)
 long
 sys_chmod(const uintptr_t *a)
 {
-	return do_chmod(AT_FDCWD, a[0], (mode_t)a[1]);
+	return do_chmod(AT_FDCWD, a[0], (mode_t)a[1], LK_FOLLOW);
 }
 
 long
 sys_fchmodat(const uintptr_t *a)
 {
-	return do_chmod((int)a[0], a[1], (mode_t)a[2]);
+	return do_chmod((int)a[0], a[1], (mode_t)a[2], LK_FOLLOW);
+}
+
+/* fchmodat2(dirfd, path, mode, flags) */
+long
+sys_fchmodat2(const uintptr_t *a)
+{
+	u_int flags = (u_int)a[3], lkflags = 0;
+
+	if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0)
+		return -EINVAL;
+	if ((flags & AT_SYMLINK_NOFOLLOW) == 0)
+		lkflags |= LK_FOLLOW;
+	if ((flags & AT_EMPTY_PATH) != 0)
+		lkflags |= LK_EMPTY;
+	return do_chmod((int)a[0], a[1], (mode_t)a[2], lkflags);
 }
 
 long

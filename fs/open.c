@@ -278,34 +278,19 @@ sys_memfd_create(const uintptr_t *a)
 	if (error != 0)
 		return error == ENAMETOOLONG ? -EINVAL : -error;
 	vfs_enter();
-	error = tmpfs_anon(
-	    S_IFREG | (flags & MFD_NOEXEC_SEAL ? 0666 : 0777), name, &vp);
+	error = tmpfs_anon(S_IFREG | (flags & MFD_NOEXEC_SEAL ? 0666 : 0777),
+	    name, &vp);
 	if (error == 0)
-		atomic_store(&vp->v_seals,
-		    flags & MFD_NOEXEC_SEAL	? F_SEAL_EXEC
-		    : flags & MFD_ALLOW_SEALING ? 0u
-						: F_SEAL_SEAL);
+		atomic_store(&vp->v_seals, flags & MFD_NOEXEC_SEAL ? F_SEAL_EXEC
+					   : flags & MFD_ALLOW_SEALING
+					       ? 0u
+					       : F_SEAL_SEAL);
 	vfs_exit();
 	if (error == 0)
 		error = vfs_open_vnode(vp, O_RDWR, &f);
 	if (error != 0)
 		return -error;
 	return fd_install(f, 0, (flags & MFD_CLOEXEC) != 0);
-}
-
-/* There is no network, nor sockets without one: no family is known. */
-long
-sys_socket(const uintptr_t *a)
-{
-	(void)a;
-	return -EAFNOSUPPORT;
-}
-
-long
-sys_socketpair(const uintptr_t *a)
-{
-	(void)a;
-	return -EAFNOSUPPORT;
 }
 
 /*
@@ -430,6 +415,8 @@ static const struct fs_upcalls upcalls = {
     .fo_mmap = fs_mmap,
     .fo_mount_root = fs_mount_root,
     .fo_open_console = fs_open_console,
+    .fo_pidfd = fs_pidfd,
+    .fo_ended = poll_notify,
 };
 
 void
@@ -516,6 +503,7 @@ fs_mount_root(const void *initrd, size_t len)
 			    error);
 		initrd_done((const char *)round_page((uintptr_t)start + len));
 	}
+	uvm_file_pages_max = uvm_file_pages() + phys_free_count() / 2;
 	vfs_enter();
 	dev = make_dir(rootvnode, "dev", 0755);
 	make_devices(dev);
@@ -533,5 +521,8 @@ fs_mount_root(const void *initrd, size_t len)
 		panic("no memory for /proc");
 	vrele(proc);
 	vfs_exit();
+	error = sysfs_make();
+	if (error != 0)
+		kprintf("/sys is incomplete: error %d\n", error);
 	tty_init();
 }

@@ -2,10 +2,10 @@
  * pipe.c: pipes and FIFOs.
  *
  * A pipe is a vnode of type FIFO whose v_pipe, while somebody has it open,
- * is a ring of sixteen pages, allocated as it is first filled.  pp_lock, a
+ * is a ring of pages, sixteen or one, allocated as it is first filled.  pp_lock, a
  * spin lock, guards the state; bytes are copied without it, by whoever has
  * set pp_rbusy or pp_wbusy: a reader works between pp_head and pp_tail, a
- * writer between pp_tail and pp_head + PIPE_SIZE, so the two never meet.
+ * writer between pp_tail and pp_head + pp_size, so the two never meet.
  *
  * A writer of at most PIPE_BUF bytes keeps pp_wbusy from seeing room for all
  * of them until they are in, which is what makes it atomic.
@@ -22,14 +22,23 @@
 #include <sys/errno.h>
 #include <base/print.h>
 #include <phys/kmem.h>
+#include <phys/page.h>
 #include <kern/syscalls.h>
 
 #define PIPE_PAGES 16u
 #define PIPE_SIZE  (PIPE_PAGES * PAGE_SIZE)
 
+/*
+ * All pipes together may fill one page in PIPE_SHARE; past half of that a new
+ * one gets a single page, past all of it none is made.
+ */
+#define PIPE_SHARE 8
+static u_long pipe_pages; /* [b] that the pipes there are may fill */
+
 struct pipe {
 	struct spin pp_lock;       /* RANK_FS */
 	u_int pp_opens;            /* [b] files; the last frees it */
+	size_t pp_size;            /* [I] bytes it may hold, whole pages */
 	u_int pp_readers;          /* [p] files that may read */
 	u_int pp_writers;          /* [p] files that may write */
 	u_int pp_rgen, pp_wgen;    /* [p] readers, writers that ever came */
@@ -94,7 +103,7 @@ pipe_read(struct file *f, struct uio *uio)
 	}
 	while (error == 0 && uio->ui_resid > 0 && pp->pp_head != pp->pp_tail) {
 		pp->pp_rbusy = true;
-		off = pp->pp_head % PIPE_SIZE;
+		off = pp->pp_head % pp->pp_size;
 		n = MIN(pp->pp_tail - pp->pp_head, uio->ui_resid);
 		n = MIN(n, PAGE_SIZE - off % PAGE_SIZE);
 		spin_exit(&pp->pp_lock);
@@ -128,7 +137,7 @@ pipe_room(struct pipe *pp, size_t need, bool nonblock)
 	int error;
 
 	for (;;) {
-		room = PIPE_SIZE - (pp->pp_tail - pp->pp_head) >= need;
+		room = pp->pp_size - (pp->pp_tail - pp->pp_head) >= need;
 		if (pp->pp_readers == 0)
 			return EPIPE;
 		if (room && !pp->pp_wbusy) {
@@ -147,11 +156,11 @@ pipe_room(struct pipe *pp, size_t need, bool nonblock)
 static int
 pipe_fill(struct pipe *pp, struct uio *uio)
 {
-	size_t off = pp->pp_tail % PIPE_SIZE, n;
+	size_t off = pp->pp_tail % pp->pp_size, n;
 	char **page = &pp->pp_page[off / PAGE_SIZE];
 	int error;
 
-	n = MIN(PIPE_SIZE - (pp->pp_tail - pp->pp_head), uio->ui_resid);
+	n = MIN(pp->pp_size - (pp->pp_tail - pp->pp_head), uio->ui_resid);
 	n = MIN(n, PAGE_SIZE - off % PAGE_SIZE);
 	KASSERT(n > 0);
 	spin_exit(&pp->pp_lock);
@@ -179,7 +188,7 @@ pipe_write(struct file *f, struct uio *uio)
 		if (error != 0)
 			break;
 		while (error == 0 && uio->ui_resid > 0 &&
-		       pp->pp_tail - pp->pp_head < PIPE_SIZE) {
+		       pp->pp_tail - pp->pp_head < pp->pp_size) {
 			error = pipe_fill(pp, uio);
 			if (pp->pp_readers == 0)
 				break;
@@ -208,7 +217,7 @@ pipe_poll(struct file *f)
 			events |= POLLHUP;
 	}
 	if (file_canwrite(f)) {
-		if (PIPE_SIZE - (pp->pp_tail - pp->pp_head) >= PIPE_BUF)
+		if (pp->pp_size - (pp->pp_tail - pp->pp_head) >= PIPE_BUF)
 			events |= POLLOUT | POLLWRNORM;
 		if (pp->pp_readers == 0)
 			events |= POLLERR;
@@ -248,20 +257,30 @@ pipe_leave(struct vnode *vp)
 			kmem_free(pp->pp_page[i], PAGE_SIZE);
 	}
 	vp->v_pipe = NULL;
+	pipe_pages -= pp->pp_size / PAGE_SIZE;
 	kmem_free(pp, sizeof(*pp));
+}
+
+void
+pipe_hangup(struct file *f)
+{
+	struct pipe *pp = f->f_vnode->v_pipe;
+
+	spin_enter(&pp->pp_lock);
+	if (f->f_data == NULL) {
+		f->f_data = pp; /* once */
+		if (file_canread(f))
+			pp->pp_readers--;
+		if (file_canwrite(f))
+			pp->pp_writers--;
+	}
+	pipe_changed(pp);
 }
 
 static void
 pipe_close(struct file *f)
 {
-	struct pipe *pp = f->f_vnode->v_pipe;
-
-	spin_enter(&pp->pp_lock);
-	if (file_canread(f))
-		pp->pp_readers--;
-	if (file_canwrite(f))
-		pp->pp_writers--;
-	pipe_changed(pp);
+	pipe_hangup(f);
 	vfs_enter();
 	pipe_leave(f->f_vnode);
 	vfs_exit();
@@ -275,23 +294,40 @@ static const struct fileops pipe_ops = {
     .fop_close = pipe_close,
 };
 
-/* Make f a user of vp's pipe, which is made when there is none.  ENOMEM. */
+/* Give vp a pipe.  Big lock.  ENOMEM; ENFILE: there are too many. */
+static int
+pipe_make(struct vnode *vp)
+{
+	u_long limit = phys_total() / PIPE_SHARE;
+	struct pipe *pp;
+
+	KASSERT(big_held());
+	if (pipe_pages >= limit)
+		return ENFILE;
+	pp = kmem_alloc(sizeof(*pp), PA_ZERO);
+	if (pp == NULL)
+		return ENOMEM;
+	spin_init(&pp->pp_lock, RANK_FS);
+	pp->pp_size = pipe_pages < limit / 2 ? PIPE_SIZE : PAGE_SIZE;
+	pipe_pages += pp->pp_size / PAGE_SIZE;
+	vp->v_pipe = pp;
+	return 0;
+}
+
+/* Make f a user of vp's pipe, which is made when there is none. */
 static int
 pipe_join(struct vnode *vp, struct file *f)
 {
 	struct pipe *pp;
+	int error;
 
 	vfs_enter();
-	pp = vp->v_pipe;
-	if (pp == NULL) {
-		pp = kmem_alloc(sizeof(*pp), PA_ZERO);
-		if (pp == NULL) {
-			vfs_exit();
-			return ENOMEM;
-		}
-		spin_init(&pp->pp_lock, RANK_FS);
-		vp->v_pipe = pp;
+	error = vp->v_pipe == NULL ? pipe_make(vp) : 0;
+	if (error != 0) {
+		vfs_exit();
+		return error;
 	}
+	pp = vp->v_pipe;
 	pp->pp_opens++;
 	vfs_exit();
 	spin_enter(&pp->pp_lock);
@@ -337,11 +373,34 @@ fifo_open(struct vnode *vp, struct file *f)
 	return error;
 }
 
+int
+pipe_new(struct file **rfp, struct file **wfp)
+{
+	struct vnode *vp;
+	int error;
+
+	vfs_enter();
+	error = tmpfs_anon(S_IFIFO | 0600, NULL, &vp);
+	vfs_exit();
+	if (error != 0)
+		return error;
+	vref(vp);
+	/* Not nonblocking yet would wait; O_RDWR never does. */
+	error = vfs_open_vnode(vp, O_RDONLY | O_NONBLOCK, rfp);
+	if (error != 0) {
+		vrele(vp);
+		return error;
+	}
+	error = vfs_open_vnode(vp, O_WRONLY, wfp);
+	if (error != 0)
+		file_rele(*rfp);
+	return error;
+}
+
 static long
 do_pipe(vaddr_t ufds, u_int flags)
 {
 	struct file *rf, *wf;
-	struct vnode *vp;
 	int32_t fds[2];
 	uintptr_t arg;
 	long r, w;
@@ -350,23 +409,9 @@ do_pipe(vaddr_t ufds, u_int flags)
 	if ((flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT)) != 0 ||
 	    (flags & O_DIRECT) != 0)
 		return -EINVAL;
-	vfs_enter();
-	error = tmpfs_anon(S_IFIFO | 0600, NULL, &vp);
-	vfs_exit();
+	error = pipe_new(&rf, &wf);
 	if (error != 0)
 		return -error;
-	vref(vp);
-	/* Not nonblocking yet would wait; O_RDWR never does. */
-	error = vfs_open_vnode(vp, O_RDONLY | O_NONBLOCK, &rf);
-	if (error != 0) {
-		vrele(vp);
-		return -error;
-	}
-	error = vfs_open_vnode(vp, O_WRONLY, &wf);
-	if (error != 0) {
-		file_rele(rf);
-		return -error;
-	}
 	atomic_store(&rf->f_flags, O_RDONLY | (flags & O_NONBLOCK));
 	atomic_store(&wf->f_flags, O_WRONLY | (flags & O_NONBLOCK));
 	r = fd_install(rf, 0, (flags & O_CLOEXEC) != 0);

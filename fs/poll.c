@@ -15,6 +15,7 @@
 #include <phys/kmem.h>
 #include <kern/syscalls.h>
 #include <kern/time.h>
+#include <fs/poll.h>
 
 #define POLL_ALWAYS (POLLERR | POLLHUP | POLLNVAL)
 #define POLL_MAX    65536u
@@ -35,6 +36,39 @@ poll_notify(void)
 	poll_gen++;
 	spin_exit(&poll_lock);
 	wakeup(&poll_gen);
+}
+
+void
+poll_watch(bool on)
+{
+	if (on)
+		atomic_fetch_add(&poll_waiters, 1);
+	else
+		atomic_fetch_sub(&poll_waiters, 1);
+}
+
+u_int
+poll_generation(void)
+{
+	u_int gen;
+
+	spin_enter(&poll_lock);
+	gen = poll_gen;
+	spin_exit(&poll_lock);
+	return gen;
+}
+
+int
+poll_sleep(u_int gen, uint64_t deadline)
+{
+	int error = 0;
+
+	spin_enter(&poll_lock);
+	while (gen == poll_gen && error == 0)
+		error = sleep_spin(&poll_gen, &poll_lock, SLEEP_INTR, deadline,
+		    "poll");
+	spin_exit(&poll_lock);
+	return error;
 }
 
 /* Look at every file once; how many have something to tell. */
@@ -74,30 +108,22 @@ poll_wait(struct abi_pollfd *fds, u_int n, uint64_t deadline, u_int *readyp)
 	u_int gen;
 	int error = 0;
 
-	atomic_fetch_add(&poll_waiters, 1);
+	poll_watch(true);
 	for (;;) {
-		spin_enter(&poll_lock);
-		gen = poll_gen;
-		spin_exit(&poll_lock);
+		gen = poll_generation();
 		*readyp = poll_scan(fds, n);
 		if (*readyp > 0 || deadline == 1 || error == ETIMEDOUT)
 			break;
-		spin_enter(&poll_lock);
-		error = 0;
-		while (gen == poll_gen && error == 0)
-			error = sleep_spin(&poll_gen, &poll_lock, SLEEP_INTR,
-			    deadline, "poll");
-		spin_exit(&poll_lock);
+		error = poll_sleep(gen, deadline);
 		if (error != 0 && error != ETIMEDOUT)
 			break;
 	}
-	atomic_fetch_sub(&poll_waiters, 1);
+	poll_watch(false);
 	return error == ETIMEDOUT ? 0 : error;
 }
 
-/* The deadline that is ns from now, as poll_wait() takes it. */
-static uint64_t
-deadline_in(uint64_t ns)
+uint64_t
+poll_deadline(uint64_t ns)
 {
 	uint64_t now = md_time_ns();
 
@@ -139,12 +165,11 @@ sys_poll(const uintptr_t *a)
 	int ms = (int)a[2];
 
 	return do_poll(a[0], (u_int)a[1],
-	    ms < 0 ? 0 : deadline_in((uint64_t)ms * 1000000));
+	    ms < 0 ? 0 : poll_deadline((uint64_t)ms * 1000000));
 }
 
-/* A timeout in user memory, 0: none, as a deadline.  EFAULT, EINVAL. */
-static int
-get_deadline(vaddr_t uts, uint64_t *deadlinep)
+int
+poll_timespec(vaddr_t uts, uint64_t *deadlinep)
 {
 	struct abi_timespec ts;
 	uint64_t ns;
@@ -157,7 +182,7 @@ get_deadline(vaddr_t uts, uint64_t *deadlinep)
 	if (error == 0)
 		error = time_from_timespec(&ts, &ns);
 	if (error == 0)
-		*deadlinep = deadline_in(ns);
+		*deadlinep = poll_deadline(ns);
 	return error;
 }
 
@@ -179,12 +204,8 @@ put_left(vaddr_t uts, uint64_t deadline, bool timeval)
 		(void)copyout(&ts, uts, sizeof(ts));
 }
 
-/*
- * Put a signal mask in place for the time of the wait.  *oldp is to be given
- * to mask_end() with the result of the wait.
- */
-static int
-mask_begin(vaddr_t umask, size_t size, bool *setp, uint64_t *oldp)
+int
+poll_mask_begin(vaddr_t umask, size_t size, bool *setp, uint64_t *oldp)
 {
 	uint64_t mask;
 	int error;
@@ -202,9 +223,8 @@ mask_begin(vaddr_t umask, size_t size, bool *setp, uint64_t *oldp)
 	return error;
 }
 
-/* A signal that ended the wait is taken under the mask it was let in by. */
-static void
-mask_end(bool set, uint64_t old, long result)
+void
+poll_mask_end(bool set, uint64_t old, long result)
 {
 	struct lwp *l = curlwp();
 
@@ -225,13 +245,13 @@ sys_ppoll(const uintptr_t *a)
 	long ret;
 	int error;
 
-	error = get_deadline(a[2], &deadline);
+	error = poll_timespec(a[2], &deadline);
 	if (error == 0)
-		error = mask_begin(a[3], a[4], &set, &old);
+		error = poll_mask_begin(a[3], a[4], &set, &old);
 	if (error != 0)
 		return -error;
 	ret = do_poll(a[0], (u_int)a[1], deadline);
-	mask_end(set, old, ret);
+	poll_mask_end(set, old, ret);
 	put_left(a[2], deadline, false);
 	return ret;
 }
@@ -351,7 +371,7 @@ sys_select(const uintptr_t *a)
 			error = time_from_timeval(&tv, &ns);
 		if (error != 0)
 			return -error;
-		deadline = deadline_in(ns);
+		deadline = poll_deadline(ns);
 	}
 	ret = (int)a[0] < 0 ? -EINVAL : do_select((u_int)a[0], sets, deadline);
 	put_left(a[4], deadline, true);
@@ -370,15 +390,15 @@ sys_pselect6(const uintptr_t *a)
 
 	if ((int)a[0] < 0)
 		return -EINVAL;
-	error = get_deadline(a[4], &deadline);
+	error = poll_timespec(a[4], &deadline);
 	if (error == 0 && a[5] != 0)
 		error = copyin(a[5], sig, sizeof(sig));
 	if (error == 0)
-		error = mask_begin(sig[0], sig[1], &set, &old);
+		error = poll_mask_begin(sig[0], sig[1], &set, &old);
 	if (error != 0)
 		return -error;
 	ret = do_select((u_int)a[0], sets, deadline);
-	mask_end(set, old, ret);
+	poll_mask_end(set, old, ret);
 	put_left(a[4], deadline, false);
 	return ret;
 }

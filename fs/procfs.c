@@ -1,7 +1,7 @@
 /*
  * procfs.c: the tree of /proc and the files in it, whatever they say.
  *
- * The tree is two tables of struct pent, each of which names the directory it
+ * The tree is three tables of struct pent, each of which names the directory it
  * is in, and three kinds of numbers: processes in the root, threads in task,
  * descriptors in fd.  A lookup makes a vnode; nothing is kept.  What was
  * looked up may be gone when it is used: that is ESRCH, or an empty file.
@@ -224,6 +224,10 @@ procfs_open(struct vnode *vp, struct file *f)
 		f->f_ops = &procmem_ops;
 		return 0;
 	}
+	if (strcmp(pn->pn_ent->pe_name, "pagemap") == 0) {
+		f->f_ops = &procpagemap_ops;
+		return 0;
+	}
 	f->f_data = kmem_alloc(sizeof(struct pbuf), PA_ZERO);
 	if (f->f_data == NULL)
 		return ENOMEM;
@@ -270,14 +274,17 @@ procfs_destroy(struct vnode *vp)
 	pool_put(&pnode_pool, vtop(vp));
 }
 
-/* The i-th entry of both tables, or NULL. */
+/* The i-th entry of all tables, or NULL. */
 static const struct pent *
 ent_at(u_int i)
 {
 	if (i < nprocpid_ents)
 		return &procpid_ents[i];
 	i -= nprocpid_ents;
-	return i < nprocsys_ents ? &procsys_ents[i] : NULL;
+	if (i < nprocsys_ents)
+		return &procsys_ents[i];
+	i -= nprocsys_ents;
+	return i < nprocvm_ents ? &procvm_ents[i] : NULL;
 }
 
 /* name as a number, all of it; false: it is none. */
@@ -529,7 +536,7 @@ procfs_mount(struct vnode *dvp)
 	int error;
 
 	KASSERT(big_held());
-	KASSERT(nprocpid_ents + nprocsys_ents < NUM_BASE - 2);
+	KASSERT(nprocpid_ents + nprocsys_ents + nprocvm_ents < NUM_BASE - 2);
 	pool_init(&pnode_pool, "procfs", sizeof(struct pnode), 0);
 	error = pnode_new(&ent_root, 0, 0, &procfs_root);
 	if (error != 0)

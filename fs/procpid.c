@@ -20,8 +20,7 @@
 
 #define KIB(bytes) ((u_long)(bytes) >> 10)
 
-/* The space of pn's process, if it is the caller's business.  ESRCH, EACCES. */
-static int
+int
 pid_space(struct pnode *pn, struct proc **pp, struct vmspace **vmp)
 {
 	struct proc *p;
@@ -170,8 +169,7 @@ pid_family(struct proc *p, struct family *fa)
  * maps.
  */
 
-/* Whether b continues a, so that the two show as one. */
-static bool
+bool
 maps_joins(const struct vm_entry *a, const struct vm_entry *b)
 {
 	const uint16_t shown = VE_COW | VE_STACK | VE_HEAP;
@@ -183,7 +181,7 @@ maps_joins(const struct vm_entry *a, const struct vm_entry *b)
 		   a->ve_off + (a->ve_end - a->ve_start) == b->ve_off);
 }
 
-static void
+void
 maps_line(struct pbuf *pb, const struct vm_entry *ve, vaddr_t end)
 {
 	struct uvm_object *uo = ve->ve_obj;

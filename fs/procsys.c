@@ -124,8 +124,8 @@ show_meminfo(struct pnode *pn, struct pbuf *pb)
 	memline(pb, "KernelStack", kstacks);
 	memline(pb, "PageTables", st.us_table);
 	memline(pb, "PoolSlack", st.us_slack);
-	memline(pb, "CommitLimit", st.us_total);
-	memline(pb, "Committed_AS", st.us_anon + st.us_object);
+	memline(pb, "CommitLimit", uvm_commit_limit());
+	memline(pb, "Committed_AS", uvm_committed());
 	return 0;
 }
 
@@ -344,23 +344,6 @@ show_entropy(struct pnode *pn, struct pbuf *pb)
 	return 0;
 }
 
-static int
-show_max_map_count(struct pnode *pn, struct pbuf *pb)
-{
-	(void)pn;
-	pb_printf(pb, "%u\n", uvm_map_count_max);
-	return 0;
-}
-
-/* 1: address space is given without asking whether memory will do. */
-static int
-show_overcommit(struct pnode *pn, struct pbuf *pb)
-{
-	(void)pn;
-	pb_puts(pb, "1\n");
-	return 0;
-}
-
 /*
  * /proc/vmspace.
  */
@@ -497,8 +480,6 @@ const struct pent procsys_ents[] = {
     {PD_SYSRANDOM, "boot_id", REG, 0, show_boot_id, NULL, NULL},
     {PD_SYSRANDOM, "entropy_avail", REG, 0, show_entropy, NULL, NULL},
     {PD_SYSRANDOM, "uuid", REG, 0, show_uuid, NULL, NULL},
-    {PD_SYSVM, "max_map_count", REG, 0, show_max_map_count, NULL, NULL},
-    {PD_SYSVM, "overcommit_memory", REG, 0, show_overcommit, NULL, NULL},
     {PD_VMSPACE, "control", S_IFREG | 0200, 0, NULL, NULL, write_control},
     {PD_VMSPACE, "counters", REG, 0, show_counters, NULL, NULL},
     {PD_VMSPACE, "enosys", REG, 0, show_enosys, NULL, NULL},

@@ -384,14 +384,18 @@ static int
 put_statfs(struct vnode *vp, vaddr_t ust)
 {
 	struct abi_statfs st;
+	u_long used;
 
 	memset(&st, 0, sizeof(st));
 	st.f_type = vp->v_ops->vo_magic;
 	st.f_bsize = st.f_frsize = PAGE_SIZE;
 	st.f_namelen = NAME_MAX;
 	if (vp->v_ops->vo_create != NULL) {
-		st.f_blocks = phys_total();
-		st.f_bfree = st.f_bavail = phys_free_count();
+		used = uvm_file_pages();
+		st.f_blocks = MIN(uvm_file_pages_max, phys_total());
+		st.f_bfree = st.f_blocks > used ? st.f_blocks - used : 0;
+		st.f_bfree = MIN(st.f_bfree, phys_free_count());
+		st.f_bavail = st.f_bfree;
 		st.f_files = st.f_blocks;
 		st.f_ffree = st.f_bfree;
 	}

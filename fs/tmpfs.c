@@ -194,7 +194,7 @@ tnode_new(mode_t mode, struct tnode **tnp)
 	tn->tn_len = 0;
 	TAILQ_INIT(&tn->tn_names);
 	if (S_ISREG(mode)) {
-		error = uao_create(0, &tn->tn_vnode.v_obj);
+		error = uao_create_file(0, &tn->tn_vnode.v_obj);
 		if (error != 0) {
 			pool_put(&tnode_pool, tn);
 			return error;

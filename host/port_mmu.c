@@ -122,12 +122,21 @@ md_asid_count(void)
 	return host_asids;
 }
 
-void
-md_tlb_flush_page(u_int asid, vaddr_t va)
+static void
+flush_page(u_int asid, vaddr_t va)
 {
 	KASSERT(asid < md_asid_count() && (va & PAGE_MASK) == 0);
 	host_tlb_flush(true, asid, true, va);
 	host_counts.hn_flush_page++;
+}
+
+void
+md_tlb_flush_pages(const u_int *asids, const vaddr_t *vas, u_int n)
+{
+	u_int i;
+
+	for (i = 0; i < n; i++)
+		flush_page(asids[i], vas[i]);
 }
 
 void
@@ -152,7 +161,8 @@ md_tlb_broadcast(void)
 }
 
 void
-md_tlb_flush_page_all(u_int asid __unused, vaddr_t va __unused)
+md_tlb_flush_pages_all(const u_int *asids __unused,
+    const vaddr_t *vas __unused, u_int n __unused)
 {
 	panic("no broadcast here");
 }

@@ -23,13 +23,14 @@ CF_TSAN := -ffreestanding -fsanitize=thread -fno-optimize-sibling-calls \
     -fno-reorder-blocks-and-partition)
 CF_PORT := $(WARN) -D_GNU_SOURCE -I host
 # What the port wants to know of phys: host/vmsim/account.c.
-SIM_WRAP := page_alloc page_alloc_run page_free page_free_run \
+SIM_WRAP := page_alloc page_alloc_batch page_alloc_run page_free page_free_run \
     page_free_batch pool_get pool_put pool_get_batch pool_put_batch \
     kmem_alloc kmem_free
 
 ENGINE := $(wildcard host/det/*.c host/mmu/*.c)
 SIMTEST := tests/sim/simmain.c tests/sim/mmutest.c
-SIMTEST_TSAN := tests/sim/litmus.c tests/sim/toy.c tests/sim/engtest.c
+SIMTEST_TSAN := tests/sim/litmus.c tests/sim/toy.c tests/sim/engtest.c \
+    tests/sim/refcount.c
 SIM_KERNEL := $(filter-out base/libc.c,$(foreach l,base phys uvm kern,\
     $(SRC_$l))) $(wildcard pmap/*.c)
 SIM_PORT := $(wildcard host/vmsim/*.c)
@@ -41,6 +42,9 @@ $(H)/simtsan/%.o: %.c host/det/wrap.syms
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CF_SIM) $(CF_PORT) $(CF_TSAN) -c $< -o $@
 	$(Q)objcopy --redefine-syms=host/det/wrap.syms $@
+# The kernel's own header, and what it includes.
+$(H)/simtsan/tests/sim/refcount.o: CF_PORT += -I base/include -I port/include \
+    -I sys/include -I sys/amd64
 $(H)/detunit: $(ENGINE:%.c=$(H)/sim/%.o) $(SIMTEST:%.c=$(H)/sim/%.o) \
     $(SIMTEST_TSAN:%.c=$(H)/simtsan/%.o)
 	$(Q)$(CC) -no-pie -o $@ $^

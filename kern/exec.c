@@ -155,10 +155,11 @@ exec_cred(struct exec_run *er)
 	struct ucred *cr = &er->er_cred;
 
 	*cr = curproc()->ps_cred;
-	if (ei->ei_mode & MODE_SETUID)
+	if ((ei->ei_mode & MODE_SETUID) != 0 && !cr->cr_nonewprivs)
 		cr->cr_euid = ei->ei_uid;
 	if ((ei->ei_mode & (MODE_SETGID | MODE_XGRP)) ==
-	    (MODE_SETGID | MODE_XGRP))
+		(MODE_SETGID | MODE_XGRP) &&
+	    !cr->cr_nonewprivs)
 		cr->cr_egid = ei->ei_gid;
 	cr->cr_suid = cr->cr_fsuid = cr->cr_euid;
 	cr->cr_sgid = cr->cr_fsgid = cr->cr_egid;

@@ -247,6 +247,8 @@ proc_zombie(struct proc *p)
 	if (p->ps_nozombie)
 		proc_remove(p);
 	mutex_exit(&proctree_lock);
+	if (kern_fs != NULL)
+		kern_fs->fo_ended();
 	if (p->ps_nozombie)
 		proc_rele(p);
 }

@@ -173,7 +173,6 @@ futex_wait(vaddr_t va, bool priv, uint32_t val, uint32_t bitset,
     uint64_t deadline)
 {
 	struct futex_waiter w = {.fw_bitset = bitset};
-	struct futex_key key;
 	struct futex_bucket *b;
 	uint32_t now;
 	int error;
@@ -182,8 +181,7 @@ futex_wait(vaddr_t va, bool priv, uint32_t val, uint32_t bitset,
 	error = key_get(va, priv, &w.fw_key);
 	if (error != 0)
 		return error;
-	key = w.fw_key; /* requeueing changes the waiter's */
-	b = bucket_of(&key);
+	b = bucket_of(&w.fw_key);
 	atomic_init(&w.fw_bucket, b);
 	spin_enter(&b->fb_lock);
 	TAILQ_INSERT_TAIL(&b->fb_waiters, &w, fw_link);
@@ -198,9 +196,8 @@ futex_wait(vaddr_t va, bool priv, uint32_t val, uint32_t bitset,
 			error = 0;
 	} else
 		error = waiter_sleep(&w, deadline);
-	if (w.fw_key.fk_obj != key.fk_obj)
-		key_drop(&w.fw_key);
-	key_drop(&key);
+	/* Of where it is now: requeueing exchanges the reference too. */
+	key_drop(&w.fw_key);
 	return error;
 }
 
@@ -313,9 +310,11 @@ futex_requeue(vaddr_t va, vaddr_t va2, bool priv, u_int nwake, u_int nmove,
 	spin_enter(&b->fb_lock);
 	while ((w = TAILQ_FIRST(&q)) != NULL) {
 		TAILQ_REMOVE(&q, w, fw_link);
-		w->fw_key = to;
 		if (to.fk_obj != NULL)
 			uvm_object_ref(to.fk_obj);
+		/* Never the last one: from has another. */
+		key_drop(&w->fw_key);
+		w->fw_key = to;
 		TAILQ_INSERT_TAIL(&b->fb_waiters, w, fw_link);
 		atomic_store_explicit(&w->fw_bucket, b, memory_order_release);
 	}

@@ -19,6 +19,7 @@
 
 #define OOM_PATIENCE (2 * NSEC)   /* for a victim to go */
 #define OOM_WAIT     (NSEC / 100) /* between two looks */
+#define OOM_LARGE    32           /* a large process: one part in so many */
 
 static uint64_t oom_since; /* [T] when the last victim was killed; 0: none */
 
@@ -63,6 +64,16 @@ oom_choose(void)
 			victim = p;
 			resident = n;
 		}
+	}
+	/*
+	 * Where nobody is large the memory is in files, pipes or tables, and
+	 * he who wants more of it is nearest to the cause.
+	 */
+	p = curproc();
+	if (best < phys_total() / OOM_LARGE && !p->ps_oomvictim &&
+	    oom_score(p, &n) > 0) {
+		victim = p;
+		resident = n;
 	}
 	if (victim == NULL)
 		return false;

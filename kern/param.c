@@ -8,7 +8,8 @@
 #include <base/print.h>
 
 static const char *param_line = "";
-static char param_words[4096]; /* words with their NULs; the last is empty */
+static char param_words[4096]; /* words with their NULs */
+static const char *param_end = param_words;
 
 void
 kern_param_init(const char *cmdline)
@@ -18,7 +19,8 @@ kern_param_init(const char *cmdline)
 	if (cmdline == NULL)
 		return;
 	param_line = cmdline;
-	strlcpy(param_words, cmdline, sizeof(param_words) - 1);
+	strlcpy(param_words, cmdline, sizeof(param_words));
+	param_end = param_words + strlen(param_words);
 	for (s = strchr(param_words, ' '); s != NULL; s = strchr(s + 1, ' '))
 		*s = '\0';
 }
@@ -32,11 +34,10 @@ kern_cmdline(void)
 const char *
 kern_param(const char *key)
 {
-	const char *end = param_words + sizeof(param_words);
 	const char *s;
 	size_t len = strlen(key);
 
-	for (s = param_words; s < end; s += strlen(s) + 1) {
+	for (s = param_words; s < param_end; s += strlen(s) + 1) {
 		if (strncmp(s, key, len) != 0)
 			continue;
 		if (s[len] == '=')

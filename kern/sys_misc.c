@@ -238,6 +238,7 @@ sys_personality(const uintptr_t *args)
 #define PR_CAPBSET_READ     23
 #define PR_GET_TIMERSLACK   30
 #define PR_GET_TID_ADDRESS  40
+#define PR_SET_NO_NEW_PRIVS 38
 #define PR_GET_NO_NEW_PRIVS 39
 
 /* The thread's name, and for the first thread the process's. */
@@ -304,8 +305,17 @@ sys_prctl(const uintptr_t *args)
 		return get_comm(args[1]);
 	case PR_GET_KEEPCAPS:
 	case PR_GET_SECCOMP:
-	case PR_GET_NO_NEW_PRIVS:
 		return 0;
+	case PR_SET_NO_NEW_PRIVS:
+		if (args[1] != 1 || args[2] != 0 || args[3] != 0 ||
+		    args[4] != 0)
+			return -EINVAL;
+		mutex_enter(&p->ps_lock);
+		p->ps_cred.cr_nonewprivs = true;
+		mutex_exit(&p->ps_lock);
+		return 0;
+	case PR_GET_NO_NEW_PRIVS:
+		return p->ps_cred.cr_nonewprivs;
 	case PR_CAPBSET_READ:
 		return args[1] <= 40 ? 1 : -EINVAL;
 	case PR_GET_TIMERSLACK:

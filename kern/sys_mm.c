@@ -144,7 +144,8 @@ mmap_check(vaddr_t addr, vsize_t len, u_int flags, uint64_t off)
 		return EINVAL;
 	if (len > VM_MAXUSER_ADDRESS)
 		return ENOMEM;
-	if (off + round_page(len) < off)
+	if ((flags & MAP_ANONYMOUS) == 0 &&
+	    (off > INT64_MAX || len > INT64_MAX - off))
 		return EOVERFLOW;
 	if (flags & MAP_HUGETLB)
 		return flags & MAP_ANONYMOUS ? mem_refused(MC_mmap, MAP_HUGETLB)
@@ -324,20 +325,18 @@ sys_mremap(const uintptr_t *args)
 	if ((flags & MREMAP_DONTUNMAP) &&
 	    round_page(args[1]) != round_page(newlen))
 		return -EINVAL;
-	if (old % PAGE_SIZE != 0 || newlen == 0)
+	/* Lengths may wrap around to nothing in being rounded. */
+	newlen = round_page(newlen);
+	if (old % PAGE_SIZE != 0 || newlen == 0 || newlen > VM_MAXUSER_ADDRESS)
 		return -EINVAL;
-	if (newlen > VM_MAXUSER_ADDRESS)
-		return flags & MREMAP_FIXED ? -EINVAL : -ENOMEM;
-	if (!mm_range(old, args[1], &end))
-		return -EFAULT;
+	if (!mm_range(old, round_page(args[1]), &end))
+		return old >= VM_MAXUSER_ADDRESS ? -EFAULT : -EINVAL;
 	if (flags & MREMAP_FIXED) {
-		if (addr % PAGE_SIZE != 0 ||
-		    addr > VM_MAXUSER_ADDRESS - round_page(newlen))
+		if (addr % PAGE_SIZE != 0 || addr > VM_MAXUSER_ADDRESS - newlen)
 			return -EINVAL;
 		if (addr < VM_MIN_ADDRESS)
 			return -EPERM;
 	}
-	newlen = round_page(newlen);
 	wired = wired_at(old);
 	if (wired != 0 && newlen > end - old &&
 	    (error = mm_may_lock(newlen - (end - old), EAGAIN)) != 0)

@@ -279,10 +279,21 @@ sys_waitid(const uintptr_t *args)
 	pid_t id = (pid_t)args[1];
 	struct abi_siginfo info = {0};
 	struct wait_result wr;
+	struct proc *p;
 
 	if ((options & ~ok) != 0 ||
 	    (options & (WEXITED | WUNTRACED | WCONTINUED)) == 0)
 		return -EINVAL;
+	if (idtype == P_PIDFD && (kern_fs == NULL || id < 0))
+		return -EINVAL;
+	if (idtype == P_PIDFD) {
+		error = kern_fs->fo_pidfd(id, &p);
+		if (error != 0)
+			return -error;
+		idtype = P_PID;
+		id = p->ps_pid;
+		proc_rele(p);
+	}
 	if (idtype != P_ALL && idtype != P_PID && idtype != P_PGID)
 		return -EINVAL;
 	if ((idtype == P_PID && id <= 0) || (idtype == P_PGID && id < 0))

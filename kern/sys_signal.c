@@ -316,6 +316,28 @@ sys_rt_sigqueueinfo(const uintptr_t *args)
 	return -error;
 }
 
+long
+kill_proc(struct proc *p, int sig, vaddr_t uinfo)
+{
+	struct abi_siginfo info;
+	struct proc *q;
+	int error = 0;
+
+	if (sig < 0 || sig > NSIG)
+		return -EINVAL;
+	if (uinfo != 0)
+		error = info_from_user(uinfo, sig, p->ps_pid, &info);
+	else
+		info_from_me(&info, sig, SI_USER);
+	if (error != 0)
+		return -error;
+	mutex_enter(&proctree_lock);
+	q = proc_find_locked(p->ps_pid);
+	error = q != p ? ESRCH : kill_one(p, &info, sig);
+	mutex_exit(&proctree_lock);
+	return -error;
+}
+
 /* rt_tgsigqueueinfo(tgid, tid, sig, info) */
 long
 sys_rt_tgsigqueueinfo(const uintptr_t *args)

@@ -7,14 +7,6 @@
 #include <kern/proc.h>
 #include <kern/time.h>
 
-#define CLOCK_REALTIME         0
-#define CLOCK_MONOTONIC        1
-#define CLOCK_PROCESS_CPUTIME  2
-#define CLOCK_THREAD_CPUTIME   3
-#define CLOCK_MONOTONIC_RAW    4
-#define CLOCK_REALTIME_COARSE  5
-#define CLOCK_MONOTONIC_COARSE 6
-#define CLOCK_BOOTTIME         7
 #define TIMER_ABSTIME          1
 
 /* The clocks there are; EINVAL. */

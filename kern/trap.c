@@ -6,6 +6,7 @@
 #include <sys/errno.h>
 #include <base/print.h>
 #include <port/frame.h>
+#include <kern/mm.h>
 #include <kern/proc.h>
 
 /* The stack limit of p; read by its own threads, a stale value does no harm. */
@@ -39,12 +40,40 @@ fault_resolve(struct lwp *l, vaddr_t va, vm_prot_t access)
 	return error;
 }
 
+/*
+ * Whether the stack pointer is where stacks may be: the main stack, memory
+ * mapped as a stack, or the alternate signal stack.  Attacks that make it
+ * point to data of theirs fault before they get far.
+ */
+static bool
+stack_allowed(struct lwp *l, vaddr_t sp)
+{
+	const struct abi_stack *alt = &l->l_altstack;
+	struct vm_map *map = &l->l_proc->ps_vmspace->vm_map;
+	struct vm_entry *e;
+	bool ok;
+
+	if ((alt->ss_flags & SS_DISABLE) == 0 && sp - alt->ss_sp < alt->ss_size)
+		return true;
+	rw_read_enter(&map->vm_lock);
+	e = uvm_map_next(map, sp);
+	/* Growing memory is found from below too. */
+	ok = e != NULL &&
+	     (e->ve_flags & (VE_STACK | VE_STACKMEM | VE_GROWSDOWN)) != 0;
+	rw_exit(&map->vm_lock);
+	return ok;
+}
+
 void
-kern_user_fault(struct md_frame *f __unused, vaddr_t va, vm_prot_t access)
+kern_user_fault(struct md_frame *f, vaddr_t va, vm_prot_t access)
 {
 	struct lwp *l = curlwp();
 
 	KASSERT(lock_none());
+	if (mm_stackcheck && !stack_allowed(l, md_frame_sp(f))) {
+		sig_self(SIGSEGV, SEGV_ACCERR, md_frame_sp(f));
+		return;
+	}
 	switch (fault_resolve(l, va, access)) {
 	case 0:
 		break;

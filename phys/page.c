@@ -99,7 +99,7 @@ page_retire(struct vm_page *pg)
 }
 
 /* Turn a free page into what was asked for. */
-static void
+static inline void
 page_prepare(struct vm_page *pg, enum page_kind kind, u_int flags)
 {
 	u_int was = page_flags(pg);
@@ -148,7 +148,7 @@ phys_cpu_init(struct cpu *c)
 		panic("phys: no page for the cache of cpu %u", c->cpu_id);
 	page_prepare(pg, PK_KERNEL, PA_ZERO);
 	pc = page_direct(pg);
-	spin_init(&pc->pc_lock, RANK_PHYS);
+	cpulock_init(&pc->pc_lock, RANK_PHYS);
 
 	/* No CPU hoards more than a small part of a small machine. */
 	limit = (u_int)MIN(phys_total() / 128, (u_long)PC_NPAGE);
@@ -163,7 +163,6 @@ pc_spill(struct phys_cpu *pc, u_int n)
 {
 	u_int have = pc_get(&pc->pc_n);
 
-	KASSERT(spin_held(&pc->pc_lock));
 	KASSERT(n <= have);
 	buddy_give(pc->pc_page, n);
 	memmove(pc->pc_page, pc->pc_page + n,
@@ -177,11 +176,11 @@ pc_drain(struct phys_cpu *pc)
 	if (pc == NULL ||
 	    (pc_get(&pc->pc_n) == 0 && pc_get(&pc->pc_nzero) == 0))
 		return;
-	spin_enter(&pc->pc_lock);
+	cpulock_enter(&pc->pc_lock);
 	pc_spill(pc, pc_get(&pc->pc_n));
 	buddy_give(pc->pc_zero, pc_get(&pc->pc_nzero));
 	pc_set(&pc->pc_nzero, 0);
-	spin_exit(&pc->pc_lock);
+	cpulock_exit(&pc->pc_lock);
 }
 
 void
@@ -209,7 +208,7 @@ pc_alloc(struct phys_cpu *pc, u_int flags)
 	struct vm_page *pg = NULL;
 	u_int n;
 
-	spin_enter(&pc->pc_lock);
+	cpulock_enter(&pc->pc_lock);
 	n = pc_get(&pc->pc_nzero);
 	if ((flags & PA_ZERO) != 0 && n > 0) {
 		pg = pc->pc_zero[--n];
@@ -232,7 +231,7 @@ pc_alloc(struct phys_cpu *pc, u_int flags)
 		pc_set(&pc->pc_nzero, n);
 	}
 out:
-	spin_exit(&pc->pc_lock);
+	cpulock_exit(&pc->pc_lock);
 	return pg;
 }
 
@@ -265,6 +264,36 @@ page_alloc(enum page_kind kind, u_int flags)
 	return pg;
 }
 
+u_int
+page_alloc_batch(enum page_kind kind, u_int flags, struct vm_page **pgs,
+    u_int n)
+{
+	struct phys_cpu *pc = curcpu()->cpu_phys;
+	u_int got, have, i;
+
+	KASSERT(kind >= PK_KERNEL && kind < PK_NKIND && kind != PK_TABLE);
+	if (pc == NULL || phys_fail_here())
+		return 0;
+	cpulock_enter(&pc->pc_lock);
+	have = pc_get(&pc->pc_n);
+	if (have == 0) {
+		count_add(COUNT_PCP_MISS, 1);
+		have = buddy_take(pc->pc_page, pc->pc_limit / 2,
+		    (flags & PA_RESERVE) != 0);
+	} else {
+		count_add(COUNT_PCP_HIT, 1);
+	}
+	got = MIN(n, have);
+	for (i = 0; i < got; i++)
+		pgs[i] = pc->pc_page[--have];
+	pc_set(&pc->pc_n, have);
+	cpulock_exit(&pc->pc_lock);
+	for (i = 0; i < got; i++)
+		page_prepare(pgs[i], kind, flags);
+	count_add(COUNT_PAGE_ALLOC, got);
+	return got;
+}
+
 struct vm_page *
 page_alloc_run(enum page_kind kind, u_int order, u_int flags)
 {
@@ -295,7 +324,7 @@ pc_free(struct phys_cpu *pc, struct vm_page **pgs, u_int n)
 {
 	u_int have, i, nzero;
 
-	spin_enter(&pc->pc_lock);
+	cpulock_enter(&pc->pc_lock);
 	/*
 	 * A few pages too many: make room for many more at once.  A batch
 	 * that does not fit passes the cache by.
@@ -314,7 +343,7 @@ pc_free(struct phys_cpu *pc, struct vm_page **pgs, u_int n)
 	}
 	pc_set(&pc->pc_n, have);
 	pc_set(&pc->pc_nzero, nzero);
-	spin_exit(&pc->pc_lock);
+	cpulock_exit(&pc->pc_lock);
 	return i;
 }
 
@@ -454,7 +483,7 @@ phys_verify(void)
 		if (cpu_table[i] == NULL || cpu_table[i]->cpu_phys == NULL)
 			continue;
 		pc = cpu_table[i]->cpu_phys;
-		spin_enter(&pc->pc_lock);
+		cpulock_enter(&pc->pc_lock);
 		KASSERT(pc_get(&pc->pc_n) <= pc->pc_limit);
 		KASSERT(pc_get(&pc->pc_nzero) <= PC_NZERO);
 		for (j = 0; j < pc_get(&pc->pc_n); j++) {
@@ -465,6 +494,6 @@ phys_verify(void)
 			KASSERT(page_kind(pc->pc_zero[j]) == PK_FREE);
 			KASSERT((page_flags(pc->pc_zero[j]) & PG_ZEROED) != 0);
 		}
-		spin_exit(&pc->pc_lock);
+		cpulock_exit(&pc->pc_lock);
 	}
 }

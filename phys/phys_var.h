@@ -4,7 +4,7 @@
 #ifndef PHYS_VAR_H
 #define PHYS_VAR_H
 
-#include <base/lock.h>
+#include <base/thread.h>
 #include <phys/page.h>
 
 /*
@@ -22,7 +22,7 @@
 #define PC_NZERO 48
 
 struct phys_cpu {
-	struct spin pc_lock;               /* [I] RANK_PHYS */
+	struct cpulock pc_lock;            /* [I] RANK_PHYS */
 	u_int pc_limit;                    /* [I] pc_n stays below or at it */
 	_Atomic(u_int) pc_n;               /* [c:a] of pc_page[] */
 	_Atomic(u_int) pc_nzero;           /* [c:a] of pc_zero[] */

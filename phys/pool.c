@@ -14,6 +14,7 @@
  * (J. Bonwick, J. Adams, Magazines and Vmem, USENIX 2001, section 3.)
  */
 #include <base/print.h>
+#include <base/thread.h>
 
 #include <phys/pool.h>
 
@@ -29,7 +30,7 @@
  *	a	C11 atomic; m:a is written under mg_lock, read anywhere
  */
 struct pool_mag {
-	struct spin mg_lock;    /* [I] RANK_POOL */
+	struct cpulock mg_lock; /* [I] RANK_POOL */
 	_Atomic(u_int) mg_n;    /* [m:a] */
 	void *mg_obj[MAG_SIZE]; /* [m] */
 };
@@ -112,7 +113,7 @@ slab_take(struct pool *pl, void **obj, u_int n, u_int flags)
 {
 	struct pool_free *pf;
 	struct vm_page *pg;
-	u_int got = 0;
+	u_int got = 0, k;
 
 	spin_enter(&pl->pl_lock);
 	while (got < n) {
@@ -128,16 +129,20 @@ slab_take(struct pool *pl, void **obj, u_int n, u_int flags)
 			pl->pl_nempty++;
 			TAILQ_INSERT_HEAD(&pl->pl_part, pg, pg_link);
 		}
-		if (pg->pg_count++ == 0)
+		if (pg->pg_count == 0)
 			pl->pl_nempty--;
-		pf = pg->pg_kva;
-		pg->pg_kva = pf->pf_next;
-		if (pf->pf_next == NULL) {
+		k = got;
+		for (pf = pg->pg_kva; pf != NULL && got < n; pf = pf->pf_next)
+			obj[got++] = pf;
+		k = got - k;
+		pg->pg_kva = pf;
+		pg->pg_count += (uint16_t)k;
+		pl->pl_nused += k;
+		KASSERT(pg->pg_count <= pl->pl_perslab);
+		if (pf == NULL) {
 			KASSERT(pg->pg_count == pl->pl_perslab);
 			TAILQ_REMOVE(&pl->pl_part, pg, pg_link);
 		}
-		pl->pl_nused++;
-		obj[got++] = pf;
 	}
 	spin_exit(&pl->pl_lock);
 	return got;
@@ -195,7 +200,7 @@ pool_mag_init(struct pool *pl, u_int id)
 	m = pool_get(&mag_pool, PA_ZERO);
 	if (m == NULL)
 		return;
-	spin_init(&m->mg_lock, RANK_POOL);
+	cpulock_init(&m->mg_lock, RANK_POOL);
 	pl->pl_mag[id] = m;
 }
 
@@ -265,14 +270,14 @@ mag_get(struct pool *pl, struct pool_mag *m, u_int flags)
 	void *obj = NULL;
 	u_int n;
 
-	spin_enter(&m->mg_lock);
+	cpulock_enter(&m->mg_lock);
 	n = mag_n(m);
 	if (n == 0)
 		n = slab_take(pl, m->mg_obj, MAG_SIZE / 2, flags);
 	if (n > 0)
 		obj = m->mg_obj[--n];
 	mag_setn(m, n);
-	spin_exit(&m->mg_lock);
+	cpulock_exit(&m->mg_lock);
 	return obj;
 }
 
@@ -312,7 +317,7 @@ pool_put(struct pool *pl, void *obj)
 		slab_give(pl, &obj, 1, 1);
 		return;
 	}
-	spin_enter(&m->mg_lock);
+	cpulock_enter(&m->mg_lock);
 	n = mag_n(m);
 	if (n == MAG_SIZE) {
 		/* The colder half goes. */
@@ -322,7 +327,7 @@ pool_put(struct pool *pl, void *obj)
 	}
 	m->mg_obj[n++] = obj;
 	mag_setn(m, n);
-	spin_exit(&m->mg_lock);
+	cpulock_exit(&m->mg_lock);
 }
 
 void
@@ -351,12 +356,12 @@ pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags)
 		return 0;
 	m = pl->pl_mag[curcpu()->cpu_id];
 	if (m != NULL) {
-		spin_enter(&m->mg_lock);
+		cpulock_enter(&m->mg_lock);
 		got = MIN(n, mag_n(m));
 		mag_setn(m, mag_n(m) - got);
 		for (i = 0; i < got; i++)
 			obj[i] = m->mg_obj[mag_n(m) + i];
-		spin_exit(&m->mg_lock);
+		cpulock_exit(&m->mg_lock);
 	}
 	if (got < n)
 		got += slab_take(pl, obj + got, n - got, flags);
@@ -375,10 +380,10 @@ pool_drain(struct pool *pl)
 		m = pl->pl_mag[i];
 		if (m == NULL || mag_n(m) == 0)
 			continue;
-		spin_enter(&m->mg_lock);
+		cpulock_enter(&m->mg_lock);
 		slab_give(pl, m->mg_obj, mag_n(m), 0);
 		mag_setn(m, 0);
-		spin_exit(&m->mg_lock);
+		cpulock_exit(&m->mg_lock);
 	}
 	slab_give(pl, NULL, 0, 0);
 }

@@ -26,6 +26,58 @@ static struct pool pmap_pool;
 /* The kernel's root as entries, for what of it every root contains. */
 static const pte_t *pmap_kroot;
 
+/*
+ * What a new root, all zeroes, has in common with the kernel's: the few
+ * entries that are not zero, so that it need not be searched for each.
+ */
+#define ROOT_NSHARED 16
+static struct {
+	u_int rs_n;
+	u_int rs_idx[ROOT_NSHARED];
+	pte_t rs_pte[ROOT_NSHARED];
+} root_shared;
+
+static void
+root_shared_init(void)
+{
+	struct vm_page *pg = page_alloc(PK_LOOSE, PA_ZERO);
+	pte_t *root, none = 0;
+	u_int i;
+
+	if (pg == NULL)
+		panic("pmap: no memory for a root");
+	root = page_direct(pg);
+	pte_root_init(root, pmap_kroot);
+	for (i = 0; i < PTE_NENTRY; i++) {
+		if (root[i] == none)
+			continue;
+		if (root_shared.rs_n == ROOT_NSHARED)
+			panic("pmap: the kernel has too many root entries");
+		root_shared.rs_idx[root_shared.rs_n] = i;
+		root_shared.rs_pte[root_shared.rs_n++] = root[i];
+	}
+	page_free(pg);
+}
+
+static void
+root_fill(pte_t *root)
+{
+	u_int i;
+
+	for (i = 0; i < root_shared.rs_n; i++)
+		root[root_shared.rs_idx[i]] = root_shared.rs_pte[i];
+}
+
+/* The reverse, so that the page can be a root again without zeroing. */
+static void
+root_clear(pte_t *root)
+{
+	u_int i;
+
+	for (i = 0; i < root_shared.rs_n; i++)
+		root[root_shared.rs_idx[i]] = 0;
+}
+
 void
 pmap_bootstrap(paddr_t kroot)
 {
@@ -35,6 +87,7 @@ pmap_bootstrap(paddr_t kroot)
 	refcount_init(&pmap_kernel.pm_refs, 1);
 	pool_init(&pmap_pool, "pmap", sizeof(struct pmap), CACHELINE);
 	pool_init(&pv_chunk_pool, "pvchunk", sizeof(struct pv_chunk), 0);
+	root_shared_init();
 	asid_init();
 	pmap_switch_init();
 }
@@ -76,7 +129,7 @@ pmap_create(struct pmap **pmp)
 	pm->pm_root = root;
 	pm->pm_rootpa = page_to_phys(root);
 	refcount_init(&pm->pm_refs, 1);
-	pte_root_init(page_direct(root), pmap_kroot);
+	root_fill(page_direct(root));
 	table_init(root, pm, 0, PTE_ROOT, RANK_TABLE);
 	*pmp = pm;
 	return 0;
@@ -92,20 +145,24 @@ void
 pmap_destroy(struct pmap *pm)
 {
 	struct vm_page *root = pm->pm_root;
+	u_long leaves;
 
 	if (!refcount_release(&pm->pm_refs))
 		return;
 	KASSERT(pm != &pmap_kernel);
-	KASSERT(pmap_resident(pm) == 0);
+	KDASSERT(pmap_resident(pm) == 0);
 	/* A space that never ran its exit may be held lazily or have tables. */
 	pmap_purge(pm);
-	pmap_remove_all(pm);
+	leaves = pmap_remove_all(pm);
+	KASSERT(leaves == 0);
 
 	page_lock(root, RANK_TABLE);
 	KASSERT(table_is(root, pm, 0, PTE_ROOT) && root->pg_count == 0);
 	page_setkind(root, PK_LOOSE);
 	root->pg_pmap = NULL;
 	page_unlock(root, RANK_TABLE);
+	root_clear(page_direct(root));
+	page_flags_set(root, PG_ZEROED);
 	page_free(root);
 	pool_put(&pmap_pool, pm);
 }
@@ -464,34 +521,61 @@ pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
 	return error;
 }
 
+#define INORDER 4u /* mapped pages that make an order */
+
 void
 pmap_enter_more(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
-    u_int n, vm_prot_t prot, bool dirty)
+    u_int n, vaddr_t at, vm_prot_t prot, bool dirty)
 {
+	u_int attr = dirty ? PTE_ATTR_MOD : 0, idx = pte_index(va, 0), i, prev;
+	struct tlb_gather tg;
+	bool inorder;
 	struct vm_page *table;
 	pte_slot_t *slots;
-	u_int idx, i;
+	pte_t new, old;
 
-	KASSERT(n > 0 && n <= PTE_NENTRY);
-	KASSERT(pte_index(va, 0) + n <= PTE_NENTRY);
+	KASSERT(n > 0 && (va & PAGE_MASK) == 0);
+	n = MIN(n, PTE_NENTRY - idx);
 	if (leaf_make(pm, va, &table) != 0)
 		return;
+	tlb_gather_init(&tg);
 	slots = table_slots(table);
-	idx = pte_index(va, 0);
+	/*
+	 * A further mapping of a page costs a link, now and when it goes: such
+	 * pages are mapped only for who has gone through some in order.
+	 */
+	i = pte_index(at, 0);
+	for (prev = 0; prev < MIN(i, INORDER); prev++)
+		if (!pte_valid(pte_load(&slots[i - 1 - prev])))
+			break;
+	inorder = prev == INORDER;
 	for (i = 0; i < n; i++, idx++) {
-		if (pgs[i] == NULL || pte_valid(pte_load(&slots[idx])))
+		if (pgs[i] == NULL)
+			continue;
+		new = pte_make_leaf(page_to_phys(pgs[i]), prot, attr);
+		old = pte_load(&slots[idx]);
+		if (pte_valid(old)) {
+			/* What is there may be widened. */
+			if (pte_pa(old) == pte_pa(new) && pte_managed(old) &&
+			    (pte_prot(old) & ~prot) == 0)
+				leaf_update(&slots[idx], new, va + ptoa(i),
+				    &tg);
+			continue;
+		}
+		if (!inorder && pmap_page_mapped(pgs[i]))
 			continue;
 		if (pv_enter(table, idx, pgs[i]) != 0)
 			break;
 		if ((prot & PROT_EXEC) != 0)
 			md_icache_sync(page_direct(pgs[i]), PAGE_SIZE);
-		atomic_store_explicit(&slots[idx],
-		    pte_make_leaf(page_to_phys(pgs[i]), prot,
-			dirty ? PTE_ATTR_MOD : 0),
-		    memory_order_release);
+		atomic_store_explicit(&slots[idx], new, memory_order_release);
 		table_count_up(table, idx);
 	}
 	page_unlock(table, RANK_TABLE);
+	if (__predict_false(tg.tg_n > 0)) {
+		tlb_gather_pmap(&tg, pm);
+		tlb_gather_flush(&tg);
+	}
 }
 
 /*

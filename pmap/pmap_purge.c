@@ -141,7 +141,7 @@ purge_next(struct purge *pu, u_int level)
 	return NULL;
 }
 
-void
+u_long
 pmap_remove_all(struct pmap *pm)
 {
 	struct vm_page *child;
@@ -179,4 +179,5 @@ pmap_remove_all(struct pmap *pm)
 	count_add(COUNT_PURGE_LEAF, pu.pu_nleaf);
 	count_add(COUNT_PURGE_LINE, pu.pu_nline);
 	count_add(COUNT_PURGE_TABLE, pu.pu_ntable);
+	return pu.pu_nleaf;
 }

@@ -87,27 +87,24 @@ pv_chunk_make(struct vm_page *table, u_int line)
 	}
 	ck = table->pg_chunks[line];
 	if (ck == NULL) {
-		ck = pool_get(&pv_chunk_pool, PA_ZERO);
+		ck = pool_get(&pv_chunk_pool, 0);
+		if (ck == NULL)
+			return NULL;
+		ck->ck_used = 0;
 		table->pg_chunks[line] = ck;
 	}
 	return ck;
 }
 
 int
-pv_enter(struct vm_page *table, u_int idx, struct vm_page *pg)
+pv_enter_link(struct vm_page *table, u_int idx, struct vm_page *pg)
 {
 	pte_slot_t *slot = &table_slots(table)[idx];
 	u_int bit = 1u << (idx % PTE_PERLINE);
 	struct pv_chunk *ck;
 	struct pv_link *pv;
-	uintptr_t none = 0;
 
 	KASSERT(page_locked(table) && table->pg_level == 0);
-	if (atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) == 0 &&
-	    atomic_compare_exchange_strong_explicit(&pg->pg_pv, &none,
-		(uintptr_t)slot, memory_order_acq_rel, memory_order_relaxed))
-		return 0;
-
 	ck = pv_chunk_make(table, idx / PTE_PERLINE);
 	if (ck == NULL)
 		return ENOMEM;

@@ -83,8 +83,6 @@ tlb_gather_table(struct tlb_gather *tg, struct vm_page *table)
 static void
 tlb_flush_local(const struct tlb_gather *tg)
 {
-	u_int i;
-
 	if (tg->tg_all) {
 		md_tlb_flush_kernel();
 		count_add(COUNT_TLB_FLUSH_ALL, 1);
@@ -92,8 +90,7 @@ tlb_flush_local(const struct tlb_gather *tg)
 		md_tlb_flush_asid(tg->tg_asid[0]);
 		count_add(COUNT_TLB_FLUSH_ALL, 1);
 	} else {
-		for (i = 0; i < tg->tg_n; i++)
-			md_tlb_flush_page(tg->tg_asid[i], tg->tg_va[i]);
+		md_tlb_flush_pages(tg->tg_asid, tg->tg_va, tg->tg_n);
 		count_add(COUNT_TLB_FLUSH_PAGE, tg->tg_n);
 	}
 }
@@ -102,16 +99,13 @@ tlb_flush_local(const struct tlb_gather *tg)
 static void
 tlb_flush_broadcast(const struct tlb_gather *tg)
 {
-	u_int i;
-
 	KASSERT(!tg->tg_all);
 	if (tg->tg_space) {
 		md_tlb_flush_asid_all(tg->tg_asid[0]);
 		count_add(COUNT_TLB_FLUSH_ALL, 1);
 		return;
 	}
-	for (i = 0; i < tg->tg_n; i++)
-		md_tlb_flush_page_all(tg->tg_asid[i], tg->tg_va[i]);
+	md_tlb_flush_pages_all(tg->tg_asid, tg->tg_va, tg->tg_n);
 	count_add(COUNT_TLB_FLUSH_PAGE, tg->tg_n);
 }
 

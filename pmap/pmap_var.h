@@ -148,11 +148,12 @@ extern u_int asid_count;
 
 /*
  * pmap_pv.c.  For all of these the table is locked (RANK_TABLE).
- * pv_enter: entry idx of the table is about to map pg.  0, ENOMEM.
+ * pv_enter_link: entry idx of the table is about to map pg, by a link.  0,
+ *	ENOMEM.  pv_enter() below uses the page's own word if it is free.
  * pv_remove: it has ceased to.
  * pv_table_fini: the table is empty and about to be freed.
  */
-int pv_enter(struct vm_page *table, u_int idx, struct vm_page *pg);
+int pv_enter_link(struct vm_page *table, u_int idx, struct vm_page *pg);
 void pv_remove(struct vm_page *table, u_int idx, struct vm_page *pg);
 void pv_table_fini(struct vm_page *table);
 
@@ -234,6 +235,19 @@ table_count_down(struct vm_page *table, u_int idx)
 	KASSERT(table->pg_count > 0);
 	table->pg_count--;
 	table_line_check(table, idx / PTE_PERLINE);
+}
+
+/* Entry idx of a locked leaf table is about to map pg.  0, ENOMEM. */
+static inline int
+pv_enter(struct vm_page *table, u_int idx, struct vm_page *pg)
+{
+	uintptr_t none = 0, slot = (uintptr_t)&table_slots(table)[idx];
+
+	if (atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) == 0 &&
+	    atomic_compare_exchange_strong_explicit(&pg->pg_pv, &none, slot,
+		memory_order_acq_rel, memory_order_relaxed))
+		return 0;
+	return pv_enter_link(table, idx, pg);
 }
 
 /*

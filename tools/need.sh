@@ -32,13 +32,19 @@ need() {
 		die "$_why needs$_miss: install it as root, for there is no sudo"
 	fi
 	say "installing$_miss with apt-get: $_why needs it"
+	_log=$(mktemp)
 	# shellcheck disable=SC2086
 	{
 		$_root apt-get -qq -o DPkg::Lock::Timeout=300 update &&
 		$_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
 		    -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
 		    install --no-install-recommends $_miss
-	} </dev/null >&2 || die "apt-get could not install$_miss"
+	} </dev/null >"$_log" 2>&1 || {
+		cat "$_log" >&2
+		rm -f "$_log"
+		die "apt-get could not install$_miss"
+	}
+	rm -f "$_log"
 }
 
 # need_compiler ARCH: what compiles kernels and programs for ARCH, and tools

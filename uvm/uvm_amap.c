@@ -14,6 +14,7 @@
 #include <sys/errno.h>
 
 #include <base/kassert.h>
+#include <base/thread.h>
 
 #include <phys/pool.h>
 
@@ -25,6 +26,14 @@
 
 static struct pool amap_pool;
 static struct pool anon_pool;
+
+/* The acquire pairs with the release of whoever let go of it. */
+static inline bool
+anon_alone(const struct vm_anon *an)
+{
+	return atomic_load_explicit(&an->an_refs.rc_count,
+		   memory_order_acquire) == 1;
+}
 
 void
 amap_boot(void)
@@ -49,6 +58,27 @@ uvm_anon_alloc(u_int flags)
 	an->an_page->pg_anon = an;
 	refcount_init(&an->an_refs, 1);
 	return an;
+}
+
+u_int
+uvm_anon_alloc_batch(u_int flags, struct vm_anon **an, u_int n)
+{
+	struct vm_page *pg[UVM_BATCH];
+	void *v[UVM_BATCH];
+	u_int i, got;
+
+	KASSERT(n <= UVM_BATCH);
+	n = pool_get_batch(&anon_pool, v, n, 0);
+	got = n == 0 ? 0 : page_alloc_batch(PK_ANON, flags, pg, n);
+	if (got < n)
+		pool_put_batch(&anon_pool, v + got, n - got);
+	for (i = 0; i < got; i++) {
+		an[i] = v[i];
+		an[i]->an_page = pg[i];
+		pg[i]->pg_anon = an[i];
+		refcount_init(&an[i]->an_refs, 1);
+	}
+	return got;
 }
 
 void
@@ -79,7 +109,7 @@ anons_drop(void *arg, void **v, u_int n)
 	for (i = 0; i < n; i++) {
 		an = v[i];
 		/* Alone with it, nobody can raise the count: a plain load. */
-		if (!uvm_anon_exclusive(an) && !refcount_release(&an->an_refs))
+		if (!anon_alone(an) && !refcount_release(&an->an_refs))
 			continue;
 		pg = an->an_page;
 		KASSERT(pg->pg_anon == an);
@@ -100,6 +130,27 @@ uvm_anon_rele(struct vm_anon *an)
 	uvm_batch_flush(&b);
 }
 
+/* For the tree, when a node is copied. */
+static void
+anons_count(void *const *slots, u_int n, int by)
+{
+	struct vm_anon *an;
+	bool last;
+	u_int i;
+
+	for (i = 0; i < n; i++) {
+		an = slots[i];
+		if (an == NULL)
+			continue;
+		if (by > 0) {
+			refcount_acquire(&an->an_refs);
+			continue;
+		}
+		last = refcount_release(&an->an_refs);
+		KASSERT(!last);
+	}
+}
+
 struct vm_amap *
 amap_create(struct uvm_object *uo)
 {
@@ -111,7 +162,7 @@ amap_create(struct uvm_object *uo)
 	rw_init(&am->am_lock, RANK_AMAP);
 	refcount_init(&am->am_refs, 1);
 	atomic_init(&am->am_flags, 0);
-	radix_init(&am->am_anons);
+	radix_init(&am->am_anons, anons_count);
 	am->am_obj = uo;
 	if (uo != NULL) {
 		rw_write_enter(&uo->uo_lock);
@@ -152,10 +203,16 @@ amap_free(struct vm_amap *am)
 }
 
 struct vm_anon *
-amap_lookup(struct vm_amap *am, uint64_t slot)
+amap_lookup(struct vm_amap *am, uint64_t slot, bool *alone)
 {
+	struct vm_anon *an;
+	bool shared;
+
 	KASSERT(rw_held(&am->am_lock));
-	return radix_lookup(&am->am_anons, slot);
+	an = radix_lookup_shared(&am->am_anons, slot, &shared);
+	if (alone != NULL)
+		*alone = an != NULL && !shared && anon_alone(an);
+	return an;
 }
 
 int
@@ -165,30 +222,78 @@ amap_add(struct vm_amap *am, uint64_t slot, struct vm_anon *an)
 	return radix_insert(&am->am_anons, slot, an);
 }
 
-struct vm_anon *
-amap_replace(struct vm_amap *am, uint64_t slot, struct vm_anon *an)
+int
+amap_add_run(struct vm_amap *am, uint64_t slot, struct vm_anon **an, u_int n)
 {
 	KASSERT(rw_write_held(&am->am_lock));
-	return radix_replace(&am->am_anons, slot, an);
+	return radix_insert_run(&am->am_anons, slot, (void **)an, n);
 }
 
-/* Drop the anons in [slot, last]. */
-static void
+u_int
+amap_gather(struct vm_amap *am, uint64_t slot, u_int n, struct vm_anon **an)
+{
+	KASSERT(rw_held(&am->am_lock));
+	return radix_gather(&am->am_anons, slot, n, (void **)an, NULL);
+}
+
+u_int
+amap_gather_alike(struct vm_amap *am, uint64_t slot, u_int n, bool alone,
+    struct vm_anon **an)
+{
+	u_int found, i;
+	bool shared;
+
+	KASSERT(rw_held(&am->am_lock));
+	found = radix_gather(&am->am_anons, slot, n, (void **)an, &shared);
+	for (i = 0; found > 0 && i < n; i++) {
+		if (an[i] == NULL || (!shared && anon_alone(an[i])) == alone)
+			continue;
+		an[i] = NULL;
+		found--;
+	}
+	return found;
+}
+
+u_int
+amap_run(struct vm_amap *am, uint64_t slot, u_int max)
+{
+	KASSERT(rw_held(&am->am_lock));
+	return radix_run(&am->am_anons, slot, max);
+}
+
+int
+amap_replace(struct vm_amap *am, uint64_t slot, struct vm_anon *an,
+    struct vm_anon **oldp)
+{
+	void *old;
+	int error;
+
+	KASSERT(rw_write_held(&am->am_lock));
+	error = radix_replace(&am->am_anons, slot, an, &old);
+	if (error == 0)
+		*oldp = old;
+	return error;
+}
+
+/* Drop the anons in [slot, last].  ENOMEM: some are left. */
+static int
 remove_slots(struct vm_amap *am, uint64_t slot, uint64_t last)
 {
 	struct uvm_batch b;
+	int error;
 
 	KASSERT(rw_write_held(&am->am_lock));
 	uvm_batch_init(&b);
-	radix_remove_range(&am->am_anons, slot, last, anons_drop, &b);
+	error = radix_remove_range(&am->am_anons, slot, last, anons_drop, &b);
 	uvm_batch_flush(&b);
+	return error;
 }
 
-void
+int
 amap_remove_range(struct vm_amap *am, uint64_t slot, uint64_t n)
 {
 	KASSERT(n > 0);
-	remove_slots(am, slot, slot + (n - 1));
+	return remove_slots(am, slot, slot + (n - 1));
 }
 
 bool
@@ -200,12 +305,17 @@ amap_range_empty(struct vm_amap *am, uint64_t slot, uint64_t n)
 	return radix_next(&am->am_anons, &i) == NULL || i - slot >= n;
 }
 
-static void
-share_one(void *arg __unused, uint64_t slot __unused, void *v)
+/* Drop everything outside [slot, last]; am write-locked.  ENOMEM. */
+static int
+trim(struct vm_amap *am, uint64_t slot, uint64_t last)
 {
-	struct vm_anon *an = v;
+	int error = 0;
 
-	refcount_acquire(&an->an_refs);
+	if (slot > 0)
+		error = remove_slots(am, 0, slot - 1);
+	if (last < UINT64_MAX && error == 0)
+		error = remove_slots(am, last + 1, UINT64_MAX);
+	return error;
 }
 
 struct vm_amap *
@@ -220,8 +330,8 @@ amap_copy(struct vm_amap *old, uint64_t slot, uint64_t n)
 		return NULL;
 	rw_write_enter(&old->am_lock);
 	rw_write_enter_nested(&am->am_lock);
-	error = radix_copy(&old->am_anons, slot, slot + (n - 1), &am->am_anons,
-	    share_one, NULL);
+	radix_share(&old->am_anons, &am->am_anons);
+	error = trim(am, slot, slot + (n - 1));
 	rw_exit(&am->am_lock);
 	rw_exit(&old->am_lock);
 	if (error != 0) {
@@ -231,17 +341,15 @@ amap_copy(struct vm_amap *old, uint64_t slot, uint64_t n)
 	return am;
 }
 
-void
+int
 amap_trim(struct vm_amap *am, uint64_t slot, uint64_t n)
 {
-	uint64_t last = slot + (n - 1);
+	int error;
 
 	rw_write_enter(&am->am_lock);
-	if (slot > 0)
-		remove_slots(am, 0, slot - 1);
-	if (last < UINT64_MAX)
-		remove_slots(am, last + 1, UINT64_MAX);
+	error = trim(am, slot, slot + (n - 1));
 	rw_exit(&am->am_lock);
+	return error;
 }
 
 int
@@ -278,7 +386,11 @@ amap_split(struct vm_amap *am, uint64_t slot, struct vm_amap **highp)
 	return 0;
 }
 
-/* Drop what lies at or above first, and unmap it wherever it is mapped. */
+/*
+ * Drop what lies at or above first, and unmap it wherever it is mapped.  A
+ * file that grows again must not show what was cut off, so this has to
+ * succeed: it needs a few nodes from the reserve, and waits for them.
+ */
 static void
 amap_cut(struct vm_amap *am, uint64_t first)
 {
@@ -288,7 +400,8 @@ amap_cut(struct vm_amap *am, uint64_t first)
 	rw_write_enter(&am->am_lock);
 	for (i = first; (an = radix_next(&am->am_anons, &i)) != NULL; i++)
 		pmap_page_protect(an->an_page, PROT_NONE);
-	remove_slots(am, first, UINT64_MAX);
+	while (remove_slots(am, first, UINT64_MAX) != 0)
+		thread_yield();
 	rw_exit(&am->am_lock);
 }
 

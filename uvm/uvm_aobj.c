@@ -56,6 +56,8 @@ uao_get(struct uvm_object *uo, uint64_t idx, vm_prot_t access __unused,
 		return ENXIO;
 	pg = uvm_object_lookup(uo, idx);
 	if (pg == NULL) {
+		if (uo->uo_file && uvm_file_pages() >= uvm_file_pages_max)
+			return ENOSPC;
 		pg = page_alloc(PK_LOOSE, PA_ZERO);
 		if (pg == NULL)
 			return ENOMEM;
@@ -136,6 +138,17 @@ uao_create(uint64_t size, struct uvm_object **uop)
 	uvm_object_init(&uao->uao_obj, &uao_ops, size);
 	*uop = &uao->uao_obj;
 	return 0;
+}
+
+int
+uao_create_file(uint64_t size, struct uvm_object **uop)
+{
+	int error;
+
+	error = uao_create(size, uop);
+	if (error == 0)
+		(*uop)->uo_file = true;
+	return error;
 }
 
 /* Zero what lies behind byte size in its page.  uo_lock write-held. */

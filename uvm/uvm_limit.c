@@ -29,7 +29,7 @@ _Atomic(u_int) uvm_overcommit_ratio = 50;
 _Atomic(u_long) uvm_overcommit_kbytes;
 _Atomic(u_long) uvm_swap_total;
 
-static _Atomic(u_long) committed; /* pages */
+static _Atomic(u_long) committed; /* [a] pages */
 
 void
 uvm_commit(u_long npages, bool more)

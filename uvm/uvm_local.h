@@ -205,11 +205,26 @@ bool uvm_nomem(void);
  * touch: the map read-locked and the page's owner locked, until
  * uvm_fault_drop(); or an errno of uvm_fault() with no lock held.
  */
+#define FAULT_NEAR 16u /* pages: what a window is aligned to, too */
+
+/*
+ * Pages near the one asked for that can be mapped with it: resident ones for
+ * which only the mapping is missing, or new ones where a program fills memory
+ * in order.
+ */
+struct uvm_near {
+	vaddr_t un_va;                       /* of the first */
+	u_int un_n;                          /* 0: none */
+	bool un_new;                         /* zeroes made for the purpose */
+	struct vm_page *un_page[FAULT_NEAR]; /* NULL: not this one */
+};
+
 struct uvm_faultinfo {
 	struct vm_map *ufi_map;
 	vaddr_t ufi_va;
 	vm_prot_t ufi_access;
-	u_int ufi_flags; /* UVM_FAULT_* */
+	u_int ufi_flags;           /* UVM_FAULT_* */
+	struct uvm_near *ufi_near; /* to be filled in; NULL: not wanted */
 
 	struct vm_entry *ufi_entry; /* map read-locked */
 	struct vm_amap *ufi_amap;   /* write-locked, or NULL */

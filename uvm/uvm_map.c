@@ -23,7 +23,7 @@
 
 #define VM_LOW32_MAX ((vaddr_t)1 << 31)
 
-u_int uvm_map_count_max = 65530;
+_Atomic(u_int) uvm_map_count_max = 65530;
 
 static struct pool entry_pool;
 
@@ -172,7 +172,8 @@ uvm_entry_drop(struct vm_entry *e, struct uvm_batch *b)
 	if (am != NULL) {
 		if (!amap_exclusive(am) && owns_slots(e)) {
 			rw_write_enter(&am->am_lock);
-			amap_remove_range(am, entry_slot(e, e->ve_start),
+			/* What is left for want of memory goes with am. */
+			(void)amap_remove_range(am, entry_slot(e, e->ve_start),
 			    entry_npages(e));
 			rw_exit(&am->am_lock);
 		}
@@ -215,9 +216,10 @@ uvm_entry_own(struct vm_entry *e)
 	 * The acquire pairs with the release of whoever let go last: what it
 	 * did to the slots is done.
 	 */
-	if (amap_exclusive(am))
-		amap_trim(am, slot, entry_npages(e));
-	else {
+	if (amap_exclusive(am)) {
+		if (amap_trim(am, slot, entry_npages(e)) != 0)
+			return ENOMEM;
+	} else {
 		new = amap_copy(am, slot, entry_npages(e));
 		if (new == NULL)
 			return ENOMEM;
@@ -582,10 +584,10 @@ map_locked(struct vm_map *map, vaddr_t *addr, vsize_t len,
 		if (error != 0)
 			return error;
 	}
-	if (len > replaced && (error = uvm_map_room(map, len - replaced)) != 0)
-		return error;
-	error = uvm_map_charge(map, len - MIN(len, replaced), args->um_prot,
-	    args->um_flags);
+	error = uvm_map_room(map, len - MIN(len, replaced));
+	if (error == 0)
+		error = uvm_map_charge(map, len - MIN(len, replaced),
+		    args->um_prot, args->um_flags);
 	if (error != 0)
 		return error;
 	if (map->vm_nentries >= uvm_map_count_max)

@@ -216,9 +216,9 @@ discard_one(struct vm_map *map, struct vm_entry *e, vaddr_t start, vaddr_t end)
 		return error;
 	am = e->ve_amap;
 	rw_write_enter(&am->am_lock);
-	amap_remove_range(am, entry_slot(e, start), atop(end - start));
+	error = amap_remove_range(am, entry_slot(e, start), atop(end - start));
 	rw_exit(&am->am_lock);
-	return 0;
+	return error;
 }
 
 /* Whether the program may throw away what e holds; errno. */
@@ -392,7 +392,7 @@ mincore_one(struct vm_entry *e, vaddr_t start, vaddr_t end, uint8_t *vec)
 		rw_read_enter(&uo->uo_lock);
 	for (va = start; va < end; va += PAGE_SIZE) {
 		slot = entry_slot(e, va);
-		*vec++ = (am != NULL && amap_lookup(am, slot) != NULL) ||
+		*vec++ = (am != NULL && amap_lookup(am, slot, NULL) != NULL) ||
 			 (uo != NULL && uvm_object_lookup(uo, slot) != NULL);
 	}
 	if (uo != NULL)

@@ -21,12 +21,42 @@ uvm_object_init(struct uvm_object *uo, const struct uvm_pagerops *ops,
 {
 	rw_init(&uo->uo_lock, RANK_OBJECT);
 	uo->uo_ops = ops;
-	radix_init(&uo->uo_pages);
+	radix_init(&uo->uo_pages, NULL);
 	uo->uo_npages = 0;
 	refcount_init(&uo->uo_refs, 1);
 	atomic_init(&uo->uo_size, size);
 	atomic_init(&uo->uo_writers, 0);
 	TAILQ_INIT(&uo->uo_amaps);
+	uo->uo_file = false;
+}
+
+/*
+ * Pages of files, counted per CPU so that two CPUs that fill two files write
+ * no common line.  A CPU's figure may be negative.
+ */
+static struct {
+	_Atomic(long) n;
+} __aligned(CACHELINE) file_pages[MAXCPU];
+u_long uvm_file_pages_max = ~0UL;
+
+static void
+object_count(struct uvm_object *uo, long n)
+{
+	if (uo->uo_file)
+		atomic_fetch_add_explicit(&file_pages[curcpu()->cpu_id].n, n,
+		    memory_order_relaxed);
+}
+
+u_long
+uvm_file_pages(void)
+{
+	long n = 0;
+	u_int i;
+
+	for (i = 0; i < ncpu; i++)
+		n += atomic_load_explicit(&file_pages[i].n,
+		    memory_order_relaxed);
+	return n > 0 ? (u_long)n : 0;
 }
 
 void
@@ -71,6 +101,7 @@ uvm_object_fini(struct uvm_object *uo)
 	uvm_batch_init(&b);
 	radix_wipe(&uo->uo_pages, wipe_pages, &b);
 	uvm_batch_flush(&b);
+	object_count(uo, -(long)uo->uo_npages);
 	uo->uo_npages = 0;
 }
 
@@ -96,6 +127,7 @@ uvm_object_insert(struct uvm_object *uo, uint64_t idx, struct vm_page *pg)
 	pg->pg_obj = uo;
 	pg->pg_index = idx;
 	uo->uo_npages++;
+	object_count(uo, 1);
 	return 0;
 }
 
@@ -112,6 +144,7 @@ uvm_object_remove(struct uvm_object *uo, struct vm_page *pg)
 	pg->pg_obj = NULL;
 	KASSERT(uo->uo_npages > 0);
 	uo->uo_npages--;
+	object_count(uo, -1);
 }
 
 void
@@ -201,6 +234,25 @@ uvm_object_hold(struct uvm_object *uo, uint64_t idx, vm_prot_t access,
 	}
 	*pgp = pg;
 	return 0;
+}
+
+u_int
+uvm_object_gather(struct uvm_object *uo, uint64_t idx, u_int n,
+    struct vm_page **pgs)
+{
+	uint64_t end = uvm_object_npages(uo);
+	u_int found, i;
+
+	KASSERT(rw_held(&uo->uo_lock));
+	found = radix_gather(&uo->uo_pages, idx, n, (void **)pgs, NULL);
+	for (i = 0; i < n; i++) {
+		if (pgs[i] == NULL ||
+		    (idx + i < end && (page_flags(pgs[i]) & PG_BUSY) == 0))
+			continue;
+		pgs[i] = NULL;
+		found--;
+	}
+	return found;
 }
 
 int

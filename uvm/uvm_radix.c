@@ -16,13 +16,22 @@
  * interior node two children or more; children are strictly lower and inside
  * the range of their slot.  The shape follows from the set of indices alone.
  *
- * Locks: the caller's.
+ * rn_refs counts the slots and trees that point to a node.  A node belongs to
+ * one tree alone if its count and those of all nodes above it are 1; only then
+ * it is written.  That is established on the way down by path_own(): what is
+ * shared is copied, by which its children gain a reference and are shared in
+ * turn, and so on to the leaf.  Counts of shared nodes change without a lock;
+ * one of 1 that is found on the way down can only be raised by ourselves.
+ *
+ * Locks: the caller's, of each tree.
  */
 #include <uvm/radix.h>
 
 #include <sys/errno.h>
 
 #include <base/kassert.h>
+#include <base/print.h>
+#include <base/refcount.h>
 
 #include <phys/pool.h>
 
@@ -35,6 +44,7 @@ struct radix_node {
 	uint64_t rn_base;        /* first index of its range */
 	uint64_t rn_used;        /* a bit for each slot in use */
 	u_int rn_shift;          /* multiple of RX_BITS; 0: leaf */
+	refcount_t rn_refs;      /* slots and trees that hold it */
 	void *rn_slot[RX_SLOTS]; /* values or struct radix_node */
 };
 
@@ -93,6 +103,7 @@ node_alloc(uint64_t idx, u_int shift)
 	n = pool_get(&radix_pool, PA_ZERO);
 	if (n == NULL)
 		return NULL;
+	refcount_init(&n->rn_refs, 1);
 	n->rn_shift = shift;
 	n->rn_base = idx & ~span_mask(shift);
 	return n;
@@ -104,6 +115,75 @@ node_set(struct radix_node *n, u_int s, void *v)
 	KASSERT(n->rn_slot[s] == NULL);
 	n->rn_slot[s] = v;
 	n->rn_used |= slot_bit(s);
+}
+
+/* As far as n itself goes, it is of one tree. */
+static inline bool
+node_alone(const struct radix_node *n)
+{
+	return atomic_load_explicit(&n->rn_refs.rc_count,
+		   memory_order_acquire) == 1;
+}
+
+/* One reference less; true: it was the last, and what n holds is ours. */
+static inline bool
+node_release(struct radix_node *n)
+{
+	return node_alone(n) || refcount_release(&n->rn_refs);
+}
+
+/* What each slot of n refers to has one reference more, or less. */
+static void
+node_count(const struct radix *rx, struct radix_node *n, int by)
+{
+	struct radix_node *child;
+	bool last;
+	u_int s;
+
+	if (is_leaf(n)) {
+		rx->rx_count(n->rn_slot, RX_SLOTS, by);
+		return;
+	}
+	for (s = 0; s < RX_SLOTS; s++) {
+		child = n->rn_slot[s];
+		if (child == NULL)
+			continue;
+		if (by > 0) {
+			refcount_acquire(&child->rn_refs);
+			continue;
+		}
+		last = refcount_release(&child->rn_refs);
+		KASSERT(!last); /* the copy of n holds it too */
+	}
+}
+
+/*
+ * Make the node at *link, which hangs in a node of ours, ours alone.  ENOMEM.
+ */
+static int
+node_own(const struct radix *rx, void **link, u_int flags)
+{
+	struct radix_node *n = *link, *c;
+
+	if (__predict_true(node_alone(n)))
+		return 0;
+	KASSERT(rx->rx_count != NULL);
+	c = pool_get(&radix_pool, flags);
+	if (c == NULL)
+		return ENOMEM;
+	c->rn_base = n->rn_base;
+	c->rn_used = n->rn_used;
+	c->rn_shift = n->rn_shift;
+	refcount_init(&c->rn_refs, 1);
+	memcpy(c->rn_slot, n->rn_slot, sizeof(c->rn_slot));
+	node_count(rx, c, 1);
+	*link = c;
+	/* The others may all have let go meanwhile. */
+	if (refcount_release(&n->rn_refs)) {
+		node_count(rx, n, -1);
+		pool_put(&radix_pool, n);
+	}
+	return 0;
 }
 
 /* The shift of the lowest node that has a and b in different slots. */
@@ -124,9 +204,10 @@ radix_boot(void)
 }
 
 void
-radix_init(struct radix *rx)
+radix_init(struct radix *rx, void (*count)(void *const *slots, u_int n, int by))
 {
 	rx->rx_root = NULL;
+	rx->rx_count = count;
 }
 
 bool
@@ -135,19 +216,54 @@ radix_empty(const struct radix *rx)
 	return rx->rx_root == NULL;
 }
 
-/* The leaf that idx would be in, or NULL. */
-static struct radix_node *
-find_leaf(const struct radix *rx, uint64_t idx)
+/*
+ * The leaf that idx would be in, or NULL; *alone becomes false if it is, or
+ * hangs below, a node of several trees.
+ */
+static inline struct radix_node *
+search_leaf(const struct radix *rx, uint64_t idx, bool *alone)
 {
 	struct radix_node *n;
 
 	for (n = rx->rx_root; n != NULL; n = n->rn_slot[slot_of(n, idx)]) {
 		if (!covers(n, idx))
 			return NULL;
+		if (alone != NULL && !node_alone(n))
+			*alone = false;
 		if (is_leaf(n))
 			return n;
 	}
 	return NULL;
+}
+
+static struct radix_node *
+find_leaf(const struct radix *rx, uint64_t idx)
+{
+	return search_leaf(rx, idx, NULL);
+}
+
+/*
+ * The same leaf made the tree's own with all above it; *leafp NULL: there is
+ * none.  ENOMEM: nothing that can be seen has changed.
+ */
+static int
+path_own(struct radix *rx, uint64_t idx, u_int flags, struct radix_node **leafp)
+{
+	void **link = &rx->rx_root;
+	struct radix_node *n;
+
+	*leafp = NULL;
+	while ((n = *link) != NULL && covers(n, idx)) {
+		if (node_own(rx, link, flags) != 0)
+			return ENOMEM;
+		n = *link;
+		if (is_leaf(n)) {
+			*leafp = n;
+			break;
+		}
+		link = &n->rn_slot[slot_of(n, idx)];
+	}
+	return 0;
 }
 
 void *
@@ -160,18 +276,91 @@ radix_lookup(const struct radix *rx, uint64_t idx)
 }
 
 void *
-radix_replace(struct radix *rx, uint64_t idx, void *v)
+radix_lookup_shared(const struct radix *rx, uint64_t idx, bool *shared)
 {
 	struct radix_node *n;
-	void *old;
+	bool alone = true;
+
+	n = search_leaf(rx, idx, &alone);
+	*shared = !alone;
+	return n == NULL ? NULL : n->rn_slot[slot_of(n, idx)];
+}
+
+u_int
+radix_gather(const struct radix *rx, uint64_t idx, u_int n, void **v,
+    bool *shared)
+{
+	struct radix_node *leaf;
+	u_int found = 0, i, s;
+	bool alone = true;
+
+	leaf = search_leaf(rx, idx, &alone);
+	if (shared != NULL)
+		*shared = !alone;
+	s = (u_int)idx & (RX_SLOTS - 1);
+	KASSERT(n > 0 && s + n <= RX_SLOTS);
+	for (i = 0; i < n; i++) {
+		v[i] = leaf == NULL ? NULL : leaf->rn_slot[s + i];
+		found += v[i] != NULL;
+	}
+	return found;
+}
+
+int
+radix_insert_run(struct radix *rx, uint64_t idx, void **v, u_int n)
+{
+	struct radix_node *leaf;
+	u_int i, s;
+	int error;
+
+	s = (u_int)idx & (RX_SLOTS - 1);
+	KASSERT(n > 0 && s + n <= RX_SLOTS);
+	error = radix_insert(rx, idx, v[0]);
+	if (error != 0 || n == 1)
+		return error;
+	leaf = find_leaf(rx, idx);
+	for (i = 1; i < n; i++)
+		node_set(leaf, s + i, v[i]);
+	return 0;
+}
+
+u_int
+radix_run(const struct radix *rx, uint64_t idx, u_int max)
+{
+	const struct radix_node *leaf;
+	u_int run = 0, n, s;
+	uint64_t gaps;
+
+	KASSERT(max <= RX_SLOTS);
+	while (run < max && idx > 0) {
+		leaf = find_leaf(rx, idx - 1);
+		if (leaf == NULL)
+			break;
+		/* The slot before idx becomes the highest bit. */
+		s = (u_int)(idx - 1) & (RX_SLOTS - 1);
+		gaps = ~leaf->rn_used << (RX_SLOTS - 1 - s);
+		n = gaps == 0 ? s + 1 : (u_int)__builtin_clzll(gaps);
+		run += n;
+		idx -= n;
+		if (n <= s)
+			break;
+	}
+	return MIN(run, max);
+}
+
+int
+radix_replace(struct radix *rx, uint64_t idx, void *v, void **old)
+{
+	struct radix_node *n;
 
 	KASSERT(v != NULL);
-	n = find_leaf(rx, idx);
+	if (path_own(rx, idx, 0, &n) != 0)
+		return ENOMEM;
 	KASSERT(n != NULL);
-	old = n->rn_slot[slot_of(n, idx)];
-	KASSERT(old != NULL);
+	*old = n->rn_slot[slot_of(n, idx)];
+	KASSERT(*old != NULL);
 	n->rn_slot[slot_of(n, idx)] = v;
-	return old;
+	return 0;
 }
 
 int
@@ -184,6 +373,9 @@ radix_insert(struct radix *rx, uint64_t idx, void *v)
 	parent = NULL;
 	link = &rx->rx_root;
 	while ((n = *link) != NULL && covers(n, idx)) {
+		if (node_own(rx, link, 0) != 0)
+			return ENOMEM;
+		n = *link;
 		if (is_leaf(n)) {
 			node_set(n, slot_of(n, idx), v);
 			return 0;
@@ -246,6 +438,7 @@ radix_remove(struct radix *rx, uint64_t idx)
 	void *v;
 	u_int s;
 
+	KASSERT(rx->rx_count == NULL);
 	plink = NULL;
 	link = &rx->rx_root;
 	for (;;) {
@@ -324,9 +517,10 @@ radix_wipe(struct radix *rx, void (*fn)(void *, void **, u_int), void *arg)
 	u_int depth, s;
 
 	depth = 0;
-	if (rx->rx_root != NULL)
-		path[depth++] = rx->rx_root;
+	n = rx->rx_root;
 	rx->rx_root = NULL;
+	if (n != NULL && node_release(n))
+		path[depth++] = n;
 	/* rn_used serves as the list of what is still to be done. */
 	while (depth > 0) {
 		n = path[depth - 1];
@@ -346,8 +540,21 @@ radix_wipe(struct radix *rx, void (*fn)(void *, void **, u_int), void *arg)
 		s = first_slot(n->rn_used);
 		n->rn_used &= n->rn_used - 1;
 		KASSERT(depth < RX_DEPTH);
-		path[depth++] = n->rn_slot[s];
+		if (node_release(n->rn_slot[s]))
+			path[depth++] = n->rn_slot[s];
 	}
+}
+
+void
+radix_share(const struct radix *rx, struct radix *copy)
+{
+	struct radix_node *n = rx->rx_root;
+
+	KASSERT(radix_empty(copy));
+	KASSERT(rx->rx_count != NULL && rx->rx_count == copy->rx_count);
+	if (n != NULL)
+		refcount_acquire(&n->rn_refs);
+	copy->rx_root = n;
 }
 
 /* The slots of n that reach into [first, last], which n does. */
@@ -363,7 +570,7 @@ slots_within(const struct radix_node *n, uint64_t first, uint64_t last)
 	return mask;
 }
 
-void
+int
 radix_remove_range(struct radix *rx, uint64_t first, uint64_t last,
     void (*fn)(void *, void **, u_int), void *arg)
 {
@@ -374,6 +581,8 @@ radix_remove_range(struct radix *rx, uint64_t first, uint64_t last,
 
 	KASSERT(first <= last);
 	while (radix_next(rx, &first) != NULL && first <= last) {
+		if (path_own(rx, first, PA_RESERVE, &n) != 0)
+			return ENOMEM;
 		plink = NULL;
 		link = &rx->rx_root;
 		for (n = *link; !is_leaf(n); n = *link) {
@@ -394,6 +603,7 @@ radix_remove_range(struct radix *rx, uint64_t first, uint64_t last,
 			break;
 		first = end + 1;
 	}
+	return 0;
 }
 
 /* A copy on its way: a node, its copy, and the slots still to do. */
@@ -519,6 +729,9 @@ radix_split(struct radix *rx, uint64_t idx, struct radix *high)
 	u_int depth, s, i;
 
 	KASSERT(radix_empty(high));
+	if (idx > 0 && (path_own(rx, idx, 0, &n) != 0 ||
+			   path_own(rx, idx - 1, 0, &n) != 0))
+		return ENOMEM;
 	depth = 0;
 	for (n = rx->rx_root;
 	     n != NULL && n->rn_base < idx && node_last(n) >= idx;
@@ -590,6 +803,26 @@ node_pour(struct radix_node *l, struct radix_node *h, u_int *sp)
 	return met;
 }
 
+/* Make the path to the last or the first value the tree's own.  ENOMEM. */
+static int
+edge_own(struct radix *rx, bool last)
+{
+	void **link = &rx->rx_root;
+	struct radix_node *n;
+	u_int s;
+
+	for (;;) {
+		if (node_own(rx, link, 0) != 0)
+			return ENOMEM;
+		n = *link;
+		if (is_leaf(n))
+			return 0;
+		s = last ? 63 - (u_int)__builtin_clzll(n->rn_used)
+			 : first_slot(n->rn_used);
+		link = &n->rn_slot[s];
+	}
+}
+
 /*
  * Walk down the one path where the trees touch; whatever lies off it moves
  * as a whole.
@@ -608,6 +841,11 @@ radix_join(struct radix *low, struct radix *high)
 		high->rx_root = NULL;
 		return 0;
 	}
+	/* Below is written the last path of low and the first one of high. */
+	if (edge_own(low, true) != 0 || edge_own(high, false) != 0)
+		return ENOMEM;
+	l = low->rx_root;
+	h = high->rx_root;
 	/* At most one new node, where the two trees part. */
 	fork = node_alloc(0, 0);
 	if (fork == NULL)
@@ -680,6 +918,7 @@ radix_verify(const struct radix *rx)
 			KASSERT(n->rn_shift % RX_BITS == 0);
 			KASSERT((n->rn_base & span_mask(n->rn_shift)) == 0);
 			KASSERT(n->rn_used != 0);
+			KASSERT(refcount_load(&n->rn_refs) > 0);
 			for (s = 0; s < RX_SLOTS; s++)
 				KASSERT((n->rn_slot[s] != NULL) ==
 					((n->rn_used & slot_bit(s)) != 0));

@@ -131,15 +131,20 @@ purge_entries(struct vm_map *map)
 	return list;
 }
 
-void
-uvmspace_note_rss(struct vmspace *vm)
+/* npages were resident; map write-locked. */
+static void
+note_rss(struct vmspace *vm, u_long npages)
 {
-	u_long npages = pmap_resident(vm->vm_map.vm_pmap);
-
 	KASSERT(rw_write_held(&vm->vm_map.vm_lock));
 	if (npages > atomic_load_explicit(&vm->vm_maxrss, memory_order_relaxed))
 		atomic_store_explicit(&vm->vm_maxrss, npages,
 		    memory_order_relaxed);
+}
+
+void
+uvmspace_note_rss(struct vmspace *vm)
+{
+	note_rss(vm, pmap_resident(vm->vm_map.vm_pmap));
 }
 
 /*
@@ -174,10 +179,9 @@ uvmspace_purge(struct vmspace *vm)
 		return;
 	}
 	KASSERT(map->vm_state == VM_LIVE);
-	uvmspace_note_rss(vm);
 	map->vm_state = VM_PURGING;
 	/* 4: all translations and their tables, by what is populated. */
-	pmap_remove_all(map->vm_pmap);
+	note_rss(vm, pmap_remove_all(map->vm_pmap));
 	/* 5: the entries, by address alone. */
 	dead = purge_entries(map);
 	rw_exit(&map->vm_lock);

@@ -100,6 +100,8 @@ md_cpu_tables(struct md_cpu *mc, struct thread *td)
 	tp.tp_base = (uintptr_t)idt;
 	__asm__ volatile("lidt %0" : : "m"(tp));
 	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS));
+	/* No LDT; at reset it is 64 KiB at address 0 (SDM 3, table 9-1). */
+	__asm__ volatile("lldt %w0" : : "r"(0));
 
 	mc->mc_cpu.cpu_self = &mc->mc_cpu;
 	mc->mc_cpu.cpu_curthread = td;

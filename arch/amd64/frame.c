@@ -208,8 +208,11 @@ md_thread_init(struct thread *td, void (*fn)(void *), void *arg)
 
 	KASSERT(((uintptr_t)td->td_kstack & PAGE_MASK) == 0);
 
-	/* What md_switch_stack() pops, and where it returns to. */
-	*--sp = 0; /* keeps the stack aligned at the call of fn */
+	/*
+	 * What md_switch_stack() pops, and where it returns to.  The call of fn
+	 * is then made with the stack at the frame, on a multiple of 16, as
+	 * the ABI wants it and fxsave in a callee needs it.
+	 */
 	*--sp = (uintptr_t)md_thread_start;
 	*--sp = 0;              /* rbp: the call chain ends */
 	*--sp = (uintptr_t)fn;  /* rbx */

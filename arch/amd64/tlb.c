@@ -99,8 +99,8 @@ md_tlb_flush_asid(u_int asid)
 	md_intr_restore(on);
 }
 
-void
-md_tlb_flush_page(u_int asid, vaddr_t va)
+static void
+flush_page(u_int asid, vaddr_t va)
 {
 	KASSERT(asid < md_asid_count());
 	if (!use_pcid || (read_cr3() & CR3_PCID) == asid)
@@ -109,6 +109,15 @@ md_tlb_flush_page(u_int asid, vaddr_t va)
 		invpcid(INV_PAGE, asid, va);
 	else
 		md_tlb_flush_asid(asid);
+}
+
+void
+md_tlb_flush_pages(const u_int *asids, const vaddr_t *vas, u_int n)
+{
+	u_int i;
+
+	for (i = 0; i < n; i++)
+		flush_page(asids[i], vas[i]);
 }
 
 void
@@ -130,7 +139,8 @@ md_tlb_broadcast(void)
 }
 
 void
-md_tlb_flush_page_all(u_int asid __unused, vaddr_t va __unused)
+md_tlb_flush_pages_all(const u_int *asids __unused,
+    const vaddr_t *vas __unused, u_int n __unused)
 {
 	panic("this machine has no broadcast of invalidations");
 }

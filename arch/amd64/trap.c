@@ -16,6 +16,7 @@
 /* Error code of a page fault (SDM vol. 3, 4.7). */
 #define PF_PRESENT 0x01u
 #define PF_WRITE   0x02u
+#define PF_USER    0x04u
 #define PF_RSVD    0x08u
 #define PF_INSN    0x10u
 
@@ -261,7 +262,14 @@ md_trap_user(struct md_frame *f)
 		thread_user_exit(td);
 		intr_on();
 		KASSERT((f->f_err & PF_RSVD) == 0);
-		kern_user_fault(f, va, fault_access(f->f_err));
+		/*
+		 * The CPU's own access on behalf of the program (iret from
+		 * its stack, a descriptor) is refused by SMAP, not by a page.
+		 */
+		if (__predict_false((f->f_err & PF_USER) == 0))
+			kern_user_trap(f, SIGSEGV, SI_KERNEL, 0);
+		else
+			kern_user_fault(f, va, fault_access(f->f_err));
 	} else
 		trap_user_other(td, f);
 	user_leave(td, f);

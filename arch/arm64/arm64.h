@@ -30,7 +30,7 @@
 #define KSTACK_TOP   (KSTACK_BYTES - KSTACK_HEAD)
 
 /* Offsets in struct md_frame, asserted in frame.c. */
-#define F_X(n)   ((n) * 8)
+#define F_X(n)   ((n)*8)
 #define F_SP     248
 #define F_PC     256
 #define F_PSTATE 264
@@ -46,23 +46,23 @@
 #define FRAME_FULL    1
 
 /* Exception classes, ESR_ELx.EC (Arm ARM, D17.2, ESR_EL1). */
-#define EC_UNKNOWN 0x00
-#define EC_FP      0x07
-#define EC_ILLEGAL 0x0e
-#define EC_SVC     0x15
-#define EC_SYSREG  0x18
+#define EC_UNKNOWN  0x00
+#define EC_FP       0x07
+#define EC_ILLEGAL  0x0e
+#define EC_SVC      0x15
+#define EC_SYSREG   0x18
 #define EC_IABT_EL0 0x20
-#define EC_IABT    0x21
-#define EC_PCALIGN 0x22
+#define EC_IABT     0x21
+#define EC_PCALIGN  0x22
 #define EC_DABT_EL0 0x24
-#define EC_DABT    0x25
-#define EC_SPALIGN 0x26
-#define EC_FPEXC   0x2c
-#define EC_SERROR  0x2f
-#define EC_BREAK   0x30
-#define EC_STEP    0x32
-#define EC_WATCH   0x34
-#define EC_BRK     0x3c
+#define EC_DABT     0x25
+#define EC_SPALIGN  0x26
+#define EC_FPEXC    0x2c
+#define EC_SERROR   0x2f
+#define EC_BREAK    0x30
+#define EC_STEP     0x32
+#define EC_WATCH    0x34
+#define EC_BRK      0x3c
 
 /*
  * SCTLR_EL1: MMU, caches, stack alignment, DC ZVA, CTR_EL0, cache maintenance
@@ -74,7 +74,7 @@
  * TCR_EL1: 48 bits in either half, granules of 4 KiB, walks through write-back
  * inner-shareable memory.  IPS and what the CPU offers come in later.
  */
-#define TCR_KERNEL  0xb5103510
+#define TCR_KERNEL 0xb5103510
 
 /* MAIR_EL1: 0 write-back memory, 1 Device-nGnRE. */
 #define MAIR_KERNEL 0x04ff
@@ -92,20 +92,20 @@
 #include <port/frame.h>
 
 /* TCR_EL1, what the CPU offers. */
-#define TCR_AS      (1ul << 36) /* ASIDs of 16 bits */
-#define TCR_HA      (1ul << 39) /* the MMU sets the access flag */
-#define TCR_HD      (1ul << 40) /* and the dirty state */
-#define TCR_E0PD1   (1ul << 56) /* EL0 does not probe the kernel's half */
+#define TCR_AS    (1ul << 36) /* ASIDs of 16 bits */
+#define TCR_HA    (1ul << 39) /* the MMU sets the access flag */
+#define TCR_HD    (1ul << 40) /* and the dirty state */
+#define TCR_E0PD1 (1ul << 56) /* EL0 does not probe the kernel's half */
 
 /* SPSR_EL1 and PSTATE. */
-#define PSR_NZCV 0xf0000000ul
-#define PSR_TCO  0x02000000ul
-#define PSR_DIT  0x01000000ul
-#define PSR_SS   0x00200000ul
-#define PSR_SSBS 0x00001000ul
+#define PSR_NZCV  0xf0000000ul
+#define PSR_TCO   0x02000000ul
+#define PSR_DIT   0x01000000ul
+#define PSR_SS    0x00200000ul
+#define PSR_SSBS  0x00001000ul
 #define PSR_BTYPE 0x00000c00ul
-#define PSR_DAIF 0x000003c0ul
-#define PSR_MODE 0x0000001ful /* 0: EL0, 64-bit */
+#define PSR_DAIF  0x000003c0ul
+#define PSR_MODE  0x0000001ful /* 0: EL0, 64-bit */
 /* What a program can set itself. */
 #define PSR_USER (PSR_NZCV | PSR_TCO | PSR_DIT | PSR_SSBS | PSR_BTYPE)
 
@@ -141,10 +141,10 @@ _Static_assert(sizeof(struct fpsimd) == 528, "528 bytes");
  *	I	constant once the CPU runs
  */
 struct md_cpu {
-	uint64_t mc_mpidr;     /* [I] affinity, as PSCI and GIC know it */
-	uint32_t mc_gicmask;   /* [I] GICv2: its bit in target lists */
-	void *mc_gicr;         /* [I] GICv3: its redistributor */
-	struct cpu mc_cpu;     /* [I] its own rules */
+	uint64_t mc_mpidr;   /* [I] affinity, as PSCI and GIC know it */
+	uint32_t mc_gicmask; /* [I] GICv2: its bit in target lists */
+	void *mc_gicr;       /* [I] GICv3: its redistributor */
+	struct cpu mc_cpu;   /* [I] its own rules */
 } __aligned(CACHELINE);
 
 static inline struct md_cpu *
@@ -163,7 +163,11 @@ md_mycpu(void)
 		v_;                                                            \
 	})
 #define WRITE_SYSREG(name, v)                                                  \
-	__asm__ volatile("msr " #name ", %0" : : "r"((uint64_t)(v)) : "memory")
+	__asm__ volatile("msr " #name ", %0"                                   \
+			 :                                                     \
+			 : "r"((uint64_t)(v))                                  \
+			 : "memor"                                             \
+			   "y")
 
 static inline void
 isb(void)
@@ -237,13 +241,13 @@ struct cpu_features {
 	bool cf_rndr;
 	bool cf_asid16;
 	bool cf_e0pd;
-	bool cf_idc;      /* no cleaning of data for instruction fetches */
-	bool cf_dic;      /* nor invalidation of instructions */
-	u_int cf_hafdbs;  /* 1: access flag, 2: dirty state as well */
-	u_int cf_zva;     /* bytes that DC ZVA clears, 0: it may not be used */
-	u_int cf_dline;   /* smallest cache lines, bytes */
+	bool cf_idc;     /* no cleaning of data for instruction fetches */
+	bool cf_dic;     /* nor invalidation of instructions */
+	u_int cf_hafdbs; /* 1: access flag, 2: dirty state as well */
+	u_int cf_zva;    /* bytes that DC ZVA clears, 0: it may not be used */
+	u_int cf_dline;  /* smallest cache lines, bytes */
 	u_int cf_iline;
-	u_long cf_hwcap;  /* for programs: AT_HWCAP */
+	u_long cf_hwcap; /* for programs: AT_HWCAP */
 	u_long cf_hwcap2;
 };
 extern struct cpu_features md_feat;
@@ -352,15 +356,15 @@ struct machine {
 	u_int hw_gic;    /* 2, 3; 0: none found */
 	paddr_t hw_gicd; /* distributor */
 	size_t hw_gicdlen;
-	paddr_t hw_gicc;          /* GICv2: CPU interface */
-	struct range hw_gicr[4];  /* GICv3: redistributors */
+	paddr_t hw_gicc;         /* GICv2: CPU interface */
+	struct range hw_gicr[4]; /* GICv3: redistributors */
 	u_int hw_ngicr;
-	paddr_t hw_uart;      /* PL011; 0: none */
-	u_int hw_uartirq;     /* interrupt ids, as the GIC has them */
-	u_int hw_timerirq;    /* of the virtual timer */
-	paddr_t hw_rtc;       /* PL031; 0: none */
-	bool hw_psci;         /* there is one, */
-	bool hw_smc;          /* called by SMC, not HVC */
+	paddr_t hw_uart;   /* PL011; 0: none */
+	u_int hw_uartirq;  /* interrupt ids, as the GIC has them */
+	u_int hw_timerirq; /* of the virtual timer */
+	paddr_t hw_rtc;    /* PL031; 0: none */
+	bool hw_psci;      /* there is one, */
+	bool hw_smc;       /* called by SMC, not HVC */
 };
 extern struct machine md_hw;
 

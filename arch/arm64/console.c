@@ -23,11 +23,11 @@
 #define UARTCR   0x30
 #define UARTIMSC 0x38
 
-#define FR_BUSY  0x08u
-#define FR_RXFE  0x10u
-#define FR_TXFF  0x20u
-#define CR_ON    0x301u /* UARTEN, TXE, RXE */
-#define INT_RX   0x50u  /* received; and nothing more for a while */
+#define FR_BUSY 0x08u
+#define FR_RXFE 0x10u
+#define FR_TXFF 0x20u
+#define CR_ON   0x301u /* UARTEN, TXE, RXE */
+#define INT_RX  0x50u  /* received; and nothing more for a while */
 
 /* How many bytes go out in one piece. */
 #define BURST 16u

@@ -325,8 +325,8 @@ md_fdt_read(const void *fdt)
 	if (be32(&fh->fh_total) > 2 << 20)
 		return "the device tree is larger than 2 MiB";
 
-	nd.nd_next = (const uint32_t *)((const char *)fdt +
-					be32(&fh->fh_struct));
+	nd.nd_next =
+	    (const uint32_t *)((const char *)fdt + be32(&fh->fh_struct));
 	nd.nd_prop = nd.nd_next;
 	nd.nd_end = nd.nd_next + be32(&fh->fh_nstruct) / 4;
 	nd.nd_strings = (const char *)fdt + be32(&fh->fh_strings);

@@ -36,17 +36,16 @@
 #define GICC_EOIR 0x10
 
 /* A redistributor: two frames of 64 KiB, four with GICv4. */
-#define GICR_TYPER     0x0008
-#define GICR_WAKER     0x0014
-#define GICR_SGI       0x10000 /* the second frame; offsets as GICD's */
-#define TYPER_VLPIS    0x02u
-#define TYPER_LAST     0x10u
-#define WAKER_SLEEP    0x02u
-#define WAKER_ASLEEP   0x04u
+#define GICR_TYPER   0x0008
+#define GICR_WAKER   0x0014
+#define GICR_SGI     0x10000 /* the second frame; offsets as GICD's */
+#define TYPER_VLPIS  0x02u
+#define TYPER_LAST   0x10u
+#define WAKER_SLEEP  0x02u
+#define WAKER_ASLEEP 0x04u
 
 #define PRIORITY 0xa0u
 #define CFG_EDGE 0x2u
-
 
 /*
  * CPU interface of v3.  READ_SYSREG and WRITE_SYSREG make strings of names, so
@@ -107,8 +106,8 @@ md_gic_init(void)
 static void *
 redist_find(uint64_t mpidr)
 {
-	uint32_t aff = (uint32_t)(mpidr >> 8 & 0xff000000) |
-		       (uint32_t)(mpidr & 0xffffff);
+	uint32_t aff =
+	    (uint32_t)(mpidr >> 8 & 0xff000000) | (uint32_t)(mpidr & 0xffffff);
 	uint64_t type;
 	size_t off;
 	u_int i;
@@ -116,8 +115,7 @@ redist_find(uint64_t mpidr)
 	for (i = 0; i < md_hw.hw_ngicr; i++) {
 		off = 0;
 		do {
-			type =
-			    mmio_read64((char *)gicr[i] + off, GICR_TYPER);
+			type = mmio_read64((char *)gicr[i] + off, GICR_TYPER);
 			if (type >> 32 == aff)
 				return (char *)gicr[i] + off;
 			off += (type & TYPER_VLPIS) != 0 ? 0x40000 : 0x20000;
@@ -239,8 +237,8 @@ md_gic_sgi(const struct md_cpu *to, u_int id)
 	}
 	/* ICC_SGI1R_EL1: affinities 3 to 1, and a bit in a range of 16. */
 	v = (m >> 32 & 0xff) << 48 | (m >> 16 & 0xff) << 32 |
-	    (m >> 8 & 0xff) << 16 | (uint64_t)id << 24 |
-	    (m >> 4 & 0xf) << 44 | 1ul << (m & 0xf);
+	    (m >> 8 & 0xff) << 16 | (uint64_t)id << 24 | (m >> 4 & 0xf) << 44 |
+	    1ul << (m & 0xf);
 	if (id == MD_IPI_STOP && stop_fiq)
 		WRITE_ICC_SGI0R(v);
 	else

@@ -21,7 +21,7 @@
 #define ENTRIES 512u
 
 #define K_VALID  0x1ul
-#define K_TABLE  0x2ul /* or a page; clear: a block */
+#define K_TABLE  0x2ul      /* or a page; clear: a block */
 #define K_DEVICE (1ul << 2) /* attribute 1 */
 #define K_RDONLY (1ul << 7)
 #define K_INNER  (3ul << 8)

@@ -17,7 +17,7 @@
  *
  * TLBI VAE1 drops entries of any level for an address, and so the walk caches
  * above the page.  COUNT_TLBI_* and COUNT_TLB_DSB say how many of these
- * instructions ran; the pair around one TLBI is counted as 2.
+ * instructions ran.  Several pages share one pair of barriers.
  */
 #include "arm64.h"
 
@@ -79,14 +79,20 @@ md_root_kernel(void)
 }
 
 void
-md_tlb_flush_page(u_int asid, vaddr_t va)
+md_tlb_flush_pages(const u_int *asids, const vaddr_t *vas, u_int n)
 {
-	KASSERT(asid < asid_count);
-	__asm__ volatile("dsb nshst; tlbi vae1, %0; dsb nsh; isb"
-			 :
-			 : "r"(TLBI_VA(asid, va))
-			 : "memory");
-	count_add(COUNT_TLBI_PAGE, 1);
+	u_int i;
+
+	__asm__ volatile("dsb nshst" : : : "memory");
+	for (i = 0; i < n; i++) {
+		KASSERT(asids[i] < asid_count);
+		__asm__ volatile("tlbi vae1, %0"
+				 :
+				 : "r"(TLBI_VA(asids[i], vas[i]))
+				 : "memory");
+	}
+	__asm__ volatile("dsb nsh; isb" : : : "memory");
+	count_add(COUNT_TLBI_PAGE, n);
 	count_add(COUNT_TLB_DSB, 2);
 }
 
@@ -120,14 +126,20 @@ md_tlb_broadcast(void)
 }
 
 void
-md_tlb_flush_page_all(u_int asid, vaddr_t va)
+md_tlb_flush_pages_all(const u_int *asids, const vaddr_t *vas, u_int n)
 {
-	KASSERT(asid < asid_count);
-	__asm__ volatile("dsb ishst; tlbi vae1is, %0; dsb ish; isb"
-			 :
-			 : "r"(TLBI_VA(asid, va))
-			 : "memory");
-	count_add(COUNT_TLBI_PAGE, 1);
+	u_int i;
+
+	__asm__ volatile("dsb ishst" : : : "memory");
+	for (i = 0; i < n; i++) {
+		KASSERT(asids[i] < asid_count);
+		__asm__ volatile("tlbi vae1is, %0"
+				 :
+				 : "r"(TLBI_VA(asids[i], vas[i]))
+				 : "memory");
+	}
+	__asm__ volatile("dsb ish; isb" : : : "memory");
+	count_add(COUNT_TLBI_PAGE, n);
 	count_add(COUNT_TLB_DSB, 2);
 }
 

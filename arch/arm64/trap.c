@@ -19,10 +19,10 @@
 
 /* ISS of an abort: Arm ARM, D17.2, ESR_EL1, "ISS encoding for an exception
  * from a Data Abort". */
-#define ISS_WNR  0x40u
-#define ISS_CM   0x100u
-#define ISS_FNV  0x400u
-#define ISS_FSC  0x3fu
+#define ISS_WNR       0x40u
+#define ISS_CM        0x100u
+#define ISS_FNV       0x400u
+#define ISS_FSC       0x3fu
 #define FSC_ADDRESS   0x00u /* and a level in two bits */
 #define FSC_TRANSLATE 0x04u
 #define FSC_ACCESS    0x08u
@@ -30,10 +30,10 @@
 #define FSC_ALIGN     0x21u
 
 /* More of Linux's si_code values than <sys/abi.h> needs elsewhere. */
-#define FPE_FLTDIV 3
-#define FPE_FLTOVF 4
-#define FPE_FLTUND 5
-#define FPE_FLTRES 6
+#define FPE_FLTDIV  3
+#define FPE_FLTOVF  4
+#define FPE_FLTUND  5
+#define FPE_FLTRES  6
 #define TRAP_HWBKPT 4
 
 static inline void

@@ -30,8 +30,8 @@
 #define DET_MAXCPU 64 /* virtual CPUs */
 #define DET_NCLK   8  /* the most that are race-checked or explored */
 
-#define DET_SPAN   (8ULL << 30)
-#define DET_ARENA  (4ULL << 30) /* [DET_ARENA, DET_SPAN): RAM and stacks */
+#define DET_SPAN  (8ULL << 30)
+#define DET_ARENA (4ULL << 30) /* [DET_ARENA, DET_SPAN): RAM and stacks */
 
 /*
  * How the choices are made.
@@ -53,17 +53,19 @@ struct det_config {
 	unsigned dc_depth;     /* PCT: d */
 	unsigned dc_bound;     /* DFS: preemptions; DET_UNBOUND: no bound */
 	unsigned dc_stale;     /* stale reads per execution; DET_UNBOUND */
-	bool dc_weak;	       /* loads may read stores that are not newest */
-	bool dc_norace;	       /* do not check plain accesses */
+	bool dc_weak;          /* loads may read stores that are not newest */
+	bool dc_norace;        /* do not check plain accesses */
 	uint64_t dc_maxexecs;  /* 0: no limit */
 	uint64_t dc_maxsteps;  /* per execution; 0: a default */
 	unsigned dc_shard;     /* DFS, RANDOM, PCT: this part of dc_nshard */
 	unsigned dc_nshard;    /* 0, 1: the whole */
 	const char *dc_replay; /* REPLAY: dr_replay of a failure */
-	bool dc_trace;	       /* record the steps of a failure */
+	bool dc_trace;         /* record the steps of a failure */
 	bool dc_minimize;      /* leave out choices that it does not need */
 	/* called now and then during a long search; may be NULL */
 	void (*dc_progress)(uint64_t execs, uint64_t steps);
+	/* called at the end of each execution, before it is undone */
+	void (*dc_atend)(void);
 };
 #define DET_UNBOUND 1000000u
 
@@ -95,17 +97,17 @@ struct det_machine {
 
 struct det_result {
 	bool dr_failed;
-	bool dr_complete;	/* the whole space, within the bound */
-	uint64_t dr_execs;	/* executions */
-	uint64_t dr_steps;	/* switch points, interrupts included */
-	uint64_t dr_local;	/* atomic accesses that needed no switch point */
-	uint64_t dr_pruned;	/* executions given up as redundant (DPOR) */
-	uint64_t dr_restarts;	/* searches begun anew; see race.c, sharing */
-	uint64_t dr_undo;	/* words undone between executions */
-	uint64_t dr_shared;	/* a digest of the set of shared words */
-	uint64_t dr_failexec;	/* number of the failing execution */
-	char dr_msg[256];	/* what failed */
-	char *dr_replay;	/* the choices that led there; det_result_free */
+	bool dr_complete;     /* the whole space, within the bound */
+	uint64_t dr_execs;    /* executions */
+	uint64_t dr_steps;    /* switch points, interrupts included */
+	uint64_t dr_local;    /* atomic accesses that needed no switch point */
+	uint64_t dr_pruned;   /* executions given up as redundant (DPOR) */
+	uint64_t dr_restarts; /* searches begun anew; see race.c, sharing */
+	uint64_t dr_undo;     /* words undone between executions */
+	uint64_t dr_shared;   /* a digest of the set of shared words */
+	uint64_t dr_failexec; /* number of the failing execution */
+	char dr_msg[256];     /* what failed */
+	char *dr_replay;      /* the choices that led there; det_result_free */
 };
 
 /*
@@ -132,6 +134,9 @@ void *det_arena(size_t len);
 /* The CPU that runs; -1: none, the host itself. */
 int det_self(void);
 unsigned det_ncpu(void);
+
+/* Accesses to atomic words and switch points so far in this execution. */
+uint64_t det_points(void);
 
 /* Whether this is the explored part, after det_snapshot(). */
 bool det_exploring(void);
@@ -254,13 +259,17 @@ void det_fence(int order);
  * Clocks, for accesses that the port orders by itself.
  * det_clock: this CPU's time.
  * det_ordered: whether what cpu did at its time clk happens before now.
+ * det_publish: no CPU may read from here on what is older than the stores
+ *	that this CPU knows of.  It need not learn why.
  * det_barrier: every CPU's accesses so far that went through its MMU are done
  *	before what this CPU does next (the end of a broadcast invalidation).
- *	Counts for det_ordered(), and for atomic accesses against plain ones;
- *	no CPU learns anything else by it.
+ *	Counts for det_ordered(), and for atomic accesses against plain ones.
+ *	Stores of others are visible to this CPU then; all of them, which is
+ *	a little too much.
  */
 uint32_t det_clock(void);
 bool det_ordered(unsigned cpu, uint32_t clk);
+void det_publish(void);
 void det_barrier(void);
 
 /* Code between these is one step: no switch point inside.  They nest. */

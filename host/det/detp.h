@@ -23,8 +23,8 @@
 #include <string.h>
 #include <det/det.h>
 
-#define hot    __attribute__((hot))
-#define cold   __attribute__((cold, noinline))
+#define hot         __attribute__((hot))
+#define cold        __attribute__((cold, noinline))
 #define likely(e)   __builtin_expect((e) != 0, 1)
 #define unlikely(e) __builtin_expect((e) != 0, 0)
 
@@ -34,12 +34,12 @@
  */
 typedef int32_t vclk __attribute__((vector_size(4 * DET_NCLK), aligned(16)));
 #define CLK_NONE ((int32_t)0x7fffffff)
-#define CLK_MAX	 0xfffff0u
+#define CLK_MAX  0xfffff0u
 
 /* A vector of vectors: what is known for sure, and what may be assumed. */
 struct view {
-	vclk hb; /* happens before: races, coherence */
-	vclk vw; /* hb and what fences showed: coherence only */
+	vclk hb;     /* happens before: races, coherence */
+	vclk vw;     /* hb and what fences showed: coherence only */
 	uint32_t ft; /* number of the last sequentially consistent fence */
 };
 
@@ -103,15 +103,15 @@ struct cell {
 	uint32_t c_r;
 };
 
-#define TAG_MASK   0xc0000000u
-#define TAG_PLAIN  0x00000000u
-#define TAG_ATOMIC 0x40000000u
-#define TAG_BYTES  0x80000000u
-#define TAG_FREED  0xc0000000u
-#define CELL_MANY  0x80000000u
-#define IDX_MASK   0x3fffffffu
-#define EP_CLK(e)  ((e) & 0x00ffffffu)
-#define EP_CPU(e)  ((e) >> 24 & (DET_NCLK - 1))
+#define TAG_MASK        0xc0000000u
+#define TAG_PLAIN       0x00000000u
+#define TAG_ATOMIC      0x40000000u
+#define TAG_BYTES       0x80000000u
+#define TAG_FREED       0xc0000000u
+#define CELL_MANY       0x80000000u
+#define IDX_MASK        0x3fffffffu
+#define EP_CLK(e)       ((e)&0x00ffffffu)
+#define EP_CPU(e)       ((e) >> 24 & (DET_NCLK - 1))
 #define EPOCH(cpu, clk) ((uint32_t)(cpu) << 24 | (clk))
 
 #define SHADOW_CELLS 0x200000000000UL /* struct cell per 4 bytes */
@@ -127,7 +127,7 @@ struct share {
 	uint8_t s_users;   /* CPUs that read or wrote */
 	uint8_t s_writers; /* CPUs that wrote */
 	uint8_t s_context; /* the only context that did, 0: none */
-	uint8_t s_open;	   /* some access was made with interrupts enabled */
+	uint8_t s_open;    /* some access was made with interrupts enabled */
 };
 #define CONTEXT_MANY 255
 #define CONTEXT_IRQ  254
@@ -144,25 +144,25 @@ cell_of(uintptr_t a)
  * access, makes its history meaningless.
  */
 #define HISTORY 4 /* stores kept; the newest three can be read */
-#define NSTALE	3
+#define NSTALE  3
 
 struct msg {
 	uint64_t m_val;
 	struct view m_view; /* what whoever acquires it learns */
-	vclk m_seen;	    /* when each CPU first saw it or a later one */
-	uint32_t m_sc;	    /* number in the order of seq_cst stores, or 0 */
+	vclk m_seen;        /* when each CPU first saw it or a later one */
+	uint32_t m_sc;      /* number in the order of seq_cst stores, or 0 */
 };
 
 struct access;
 struct loc {
 	uintptr_t l_addr;
-	uint32_t l_next;     /* another one of these 8 bytes, or 0 */
-	uint32_t l_nmsg;     /* stores so far; 0: read memory afresh */
-	uint32_t l_writes;   /* as l_nmsg, but never reset */
+	uint32_t l_next;   /* another one of these 8 bytes, or 0 */
+	uint32_t l_nmsg;   /* stores so far; 0: read memory afresh */
+	uint32_t l_writes; /* as l_nmsg, but never reset */
 	uint8_t l_size;
-	uint8_t l_writer;    /* CPU of the newest store */
-	bool l_undone;	     /* the value at the snapshot is saved */
-	vclk l_aw, l_ar;     /* each CPU's last atomic write and read */
+	uint8_t l_writer; /* CPU of the newest store */
+	bool l_undone;    /* the value at the snapshot is saved */
+	vclk l_aw, l_ar;  /* each CPU's last atomic write and read */
 	struct msg l_msg[HISTORY];
 	struct access *l_dpor; /* search.c */
 };
@@ -176,11 +176,11 @@ struct loc {
  * need to know to tell whether two steps commute.
  */
 enum vstate {
-	V_OFF,	 /* not started */
+	V_OFF,   /* not started */
 	V_READY, /* can take a step */
 	V_RELAX, /* waits for a store to one of v_seen */
-	V_IDLE,	 /* waits for an interrupt */
-	V_CALM,	 /* waits until nobody else can make a step */
+	V_IDLE,  /* waits for an interrupt */
+	V_CALM,  /* waits until nobody else can make a step */
 	V_DONE
 };
 
@@ -197,30 +197,30 @@ struct seen {
 };
 
 struct vcpu {
-	void *v_sp;	   /* context while another CPU runs */
-	uint32_t v_epoch;  /* EPOCH(id, clock) */
+	void *v_sp;       /* context while another CPU runs */
+	uint32_t v_epoch; /* EPOCH(id, clock) */
 	uint8_t v_id;
 	uint8_t v_state;   /* enum vstate */
-	bool v_intr;	   /* interrupts enabled */
-	bool v_deliver;	   /* the choice was: an interrupt arrives */
+	bool v_intr;       /* interrupts enabled */
+	bool v_deliver;    /* the choice was: an interrupt arrives */
 	uint8_t v_context; /* the thread that runs, or CONTEXT_IRQ */
-	bool v_seenany;	   /* more was read than v_seen holds */
+	bool v_seenany;    /* more was read than v_seen holds */
 	uint8_t v_nseen;
-	bool v_spun;	   /* once round the loop without news */
-	uint16_t v_nopoint;/* det_atomic_begin() depth */
-	uint32_t v_irqs;   /* raised lines */
-	uint32_t v_irqloc; /* location that stands for v_irqs, or 0 */
-	int32_t v_prio;	   /* PCT */
-	uintptr_t v_spinpc;/* where it last called det_relax() */
-	uint64_t v_ops;	   /* steps it took; for traces */
-	uint64_t v_stores; /* its stores, */
-	uint64_t v_others; /* and those of others before its last relax */
+	bool v_spun;        /* once round the loop without news */
+	uint16_t v_nopoint; /* det_atomic_begin() depth */
+	uint32_t v_irqs;    /* raised lines */
+	uint32_t v_irqloc;  /* location that stands for v_irqs, or 0 */
+	int32_t v_prio;     /* PCT */
+	uintptr_t v_spinpc; /* where it last called det_relax() */
+	uint64_t v_ops;     /* steps it took; for traces */
+	uint64_t v_stores;  /* its stores, */
+	uint64_t v_others;  /* and those of others before its last relax */
 	struct op v_op;
-	struct view v_cur; /* known */
-	struct view v_acq; /* would be known after an acquire fence */
-	struct view v_rel; /* known at the last release fence */
-	vclk v_done;	   /* of det_barrier() */
-	struct view v_irqv;/* released by who raised v_irqs */
+	struct view v_cur;  /* known */
+	struct view v_acq;  /* would be known after an acquire fence */
+	struct view v_rel;  /* known at the last release fence */
+	vclk v_done;        /* of det_barrier() */
+	struct view v_irqv; /* released by who raised v_irqs */
 	struct seen v_seen[NSEEN];
 };
 
@@ -232,11 +232,11 @@ extern uint64_t det_ready;     /* CPUs that can take a step */
 extern uint64_t det_relaxed;   /* CPUs in V_RELAX */
 extern bool det_undo_on;       /* after the snapshot */
 extern bool det_weak;
-extern uint64_t det_stores;    /* this execution, all CPUs */
-extern bool det_every; /* no access is local: replay, or many CPUs */
+extern uint64_t det_stores; /* this execution, all CPUs */
+extern bool det_every;      /* no access is local: replay, or many CPUs */
 extern bool det_tracing;
-extern uint64_t det_nsteps;    /* this execution */
-extern uint64_t det_nlocal;    /* this execution: no switch point needed */
+extern uint64_t det_nsteps; /* this execution */
+extern uint64_t det_nlocal; /* this execution: no switch point needed */
 extern uint64_t det_maxsteps;
 extern uint64_t det_nundone;
 extern const struct det_machine *det_dm;
@@ -284,15 +284,15 @@ extern bool search_dpor;
 extern bool search_pruned; /* this execution is redundant: give it up */
 
 void search_start(const struct det_config *dc, unsigned ncpu);
-void search_begin(uint64_t exec);    /* before each execution */
-bool search_next(bool grew);	     /* after it; false: nothing left */
+void search_begin(uint64_t exec); /* before each execution */
+bool search_next(bool grew);      /* after it; false: nothing left */
 bool search_complete(void);
 /* run, irq: CPUs that can take a step, at which one can arrive.  Not empty. */
 struct turn search_turn(uint64_t run, uint64_t irq, const struct vcpu *me);
 unsigned search_data(unsigned n);
 /* A choice that the strategy is not asked about. */
 void search_taken(unsigned val);
-char *search_record(void);	     /* the choices so far; malloc'ed */
+char *search_record(void); /* the choices so far; malloc'ed */
 /*
  * search_again: from here on, replay record, but for its choice number skip
  *	(UINT_MAX: all of it).  How many it has.
@@ -309,7 +309,7 @@ extern struct loc *det_locs;
 extern uint32_t det_nloc;
 void weak_reset(void);
 uint32_t loc_get(uintptr_t a, unsigned size);
-#define LOC_SC	 1 /* stands for the order of seq_cst accesses */
+#define LOC_SC   1 /* stands for the order of seq_cst accesses */
 #define LOC_NONE 2 /* the first ordinary one */
 void view_join(struct view *a, const struct view *b);
 bool weak_stale(struct vcpu *v);
@@ -327,16 +327,16 @@ void atomic_fence_at(int order, uintptr_t pc);
 
 /* race.c */
 void shadow_init(void);
-void shadow_reset(void);   /* before an execution */
-void shadow_forget(void);  /* all clocks; they start again */
+void shadow_reset(void);  /* before an execution */
+void shadow_forget(void); /* all clocks; they start again */
 void share_forget(void);
 uint64_t share_digest(void);
-void undo_all(void);	   /* restore memory */
+void undo_all(void);                    /* restore memory */
 void undo_word(uintptr_t a, bool pair); /* before it is written */
 void plain_slow(uintptr_t a, size_t len, bool write, uintptr_t pc);
 void plain_range(uintptr_t a, size_t len, bool write, uintptr_t pc);
 void plain_atomic(struct loc *l, struct vcpu *v, bool write, uintptr_t pc);
-extern bool share_grew;	   /* a word turned out to be shared: start again */
+extern bool share_grew; /* a word turned out to be shared: start again */
 
 /*
  * Note an atomic access; whether it needs a switch point: another CPU uses the
@@ -348,8 +348,8 @@ static inline bool
 share_needs(struct share s, bool intr)
 {
 	return s.s_writers != 0 &&
-	    ((s.s_users & (s.s_users - 1)) != 0 ||
-		(intr && s.s_context == CONTEXT_MANY && s.s_open));
+	       ((s.s_users & (s.s_users - 1)) != 0 ||
+		   (intr && s.s_context == CONTEXT_MANY && s.s_open));
 }
 
 static inline bool
@@ -396,8 +396,20 @@ plain_access(uintptr_t a, unsigned size, bool write, uintptr_t pc)
 
 /* trace.c */
 enum trace_kind {
-	TR_LOAD, TR_STORE, TR_RMW, TR_CAS, TR_CASFAIL, TR_FENCE, TR_RELAX,
-	TR_IDLE, TR_RAISE, TR_IRQ, TR_IRQEND, TR_POINT, TR_CHOICE, TR_NOTE,
+	TR_LOAD,
+	TR_STORE,
+	TR_RMW,
+	TR_CAS,
+	TR_CASFAIL,
+	TR_FENCE,
+	TR_RELAX,
+	TR_IDLE,
+	TR_RAISE,
+	TR_IRQ,
+	TR_IRQEND,
+	TR_POINT,
+	TR_CHOICE,
+	TR_NOTE,
 	TR_FAIL
 };
 void trace(enum trace_kind k, uintptr_t a, uint64_t val, unsigned aux,

@@ -25,7 +25,7 @@
 #include "detp.h"
 
 #define BOOTSTACK (32u << 10)
-#define NSTACKS	  256
+#define NSTACKS   256
 #define MAXSTEPS  200000
 #define MAXFORCED 400
 #define CPUBIT(v) (1ULL << (v)->v_id)
@@ -41,7 +41,7 @@ const struct det_config *det_dc;
 struct det_result *det_dr;
 
 static uint64_t intr_on; /* CPUs with interrupts enabled */
-static uint64_t irq_at;	 /* CPUs at which a line is raised */
+static uint64_t irq_at;  /* CPUs at which a line is raised */
 static void *host_sp;
 static uintptr_t arena_next = DET_ARENA;
 static bool exploring;
@@ -186,6 +186,12 @@ det_self(void)
 	return det_cur != NULL ? det_cur->v_id : -1;
 }
 
+uint64_t
+det_points(void)
+{
+	return det_nsteps + det_nlocal;
+}
+
 unsigned
 det_ncpu(void)
 {
@@ -215,7 +221,21 @@ bool
 det_ordered(unsigned cpu, uint32_t clk)
 {
 	return det_cur == NULL || (int32_t)clk <= det_cur->v_cur.hb[cpu] ||
-	    (int32_t)clk <= det_cur->v_done[cpu];
+	       (int32_t)clk <= det_cur->v_done[cpu];
+}
+
+void
+det_publish(void)
+{
+	struct vcpu *v = det_cur;
+	unsigned q;
+
+	for (q = 0; v != NULL && q < det_dm->dm_ncpu; q++) {
+		vclk_join(&det_vcpus[q].v_cur.vw, &v->v_cur.vw);
+		vclk_join(&det_vcpus[q].v_acq.vw, &v->v_cur.vw);
+	}
+	if (v != NULL)
+		tick(v);
 }
 
 void
@@ -226,6 +246,8 @@ det_barrier(void)
 
 	for (q = 0; v != NULL && q < det_dm->dm_ncpu && q < DET_NCLK; q++) {
 		v->v_done[q] = (int32_t)EP_CLK(det_vcpus[q].v_epoch);
+		if (v->v_cur.vw[q] < v->v_done[q])
+			v->v_cur.vw[q] = v->v_acq.vw[q] = v->v_done[q];
 		tick(&det_vcpus[q]);
 	}
 }
@@ -464,8 +486,8 @@ point(struct op op)
 static cold void
 stuck(void)
 {
-	static const char *const states[] = {
-	    "off", "ready", "spins", "idle", "waits", "ended"};
+	static const char *const states[] = {"off", "ready", "spins", "idle",
+	    "waits", "ended"};
 	char buf[200];
 	size_t n = 0;
 	unsigned i;
@@ -553,8 +575,8 @@ block(struct vcpu *me)
 		if ((det_ready & (det_ready - 1)) != 0 || irq != 0)
 			t = search_turn(det_ready, irq, me);
 		else
-			t = (struct turn){
-			    (uint8_t)__builtin_ctzll(det_ready), false};
+			t = (struct turn){(uint8_t)__builtin_ctzll(det_ready),
+			    false};
 		go(t);
 		if (!me->v_deliver)
 			break;
@@ -821,8 +843,7 @@ snapshot_take(void)
 			save_stack(sp, stacks[i].st_hi);
 	}
 	for (i = 0; i < nregions; i++)
-		memcpy(regions[i].rg_copy, regions[i].rg_at,
-		    regions[i].rg_len);
+		memcpy(regions[i].rg_copy, regions[i].rg_at, regions[i].rg_len);
 	det_undo_on = true;
 	exploring = true;
 }
@@ -885,10 +906,8 @@ restore(void)
 		memcpy(snap.s_saved[i].sv_at, snap.s_saved[i].sv_copy,
 		    snap.s_saved[i].sv_len);
 	for (i = 0; i < nregions; i++)
-		memcpy(regions[i].rg_at, regions[i].rg_copy,
-		    regions[i].rg_len);
-	memcpy(det_vcpus, snap.s_vcpus,
-	    det_dm->dm_ncpu * sizeof det_vcpus[0]);
+		memcpy(regions[i].rg_at, regions[i].rg_copy, regions[i].rg_len);
+	memcpy(det_vcpus, snap.s_vcpus, det_dm->dm_ncpu * sizeof det_vcpus[0]);
 	memcpy(stacks, snap.s_stacks, snap.s_nstacks * sizeof stacks[0]);
 	nstacks = snap.s_nstacks;
 	det_ready = snap.s_ready;
@@ -977,6 +996,8 @@ finish(void)
 	det_dr->dr_local += det_nlocal;
 	if (run_why == RUN_END && !search_pruned && det_dm->dm_check != NULL)
 		det_dm->dm_check();
+	if (det_dc->dc_atend != NULL)
+		det_dc->dc_atend();
 }
 
 /* Again what failed, step by step, and perhaps from a shorter recording. */
@@ -1113,6 +1134,11 @@ det_run(const struct det_machine *dm, const struct det_config *dc,
 	}
 	if (r->dr_failed && exploring)
 		explain(r);
+	else if (dc->dc_trace && exploring) {
+		det_tracing = true;
+		(void)once(0);
+		det_tracing = false;
+	}
 	if (exploring) {
 		restore();
 		snapshot_forget();

@@ -25,8 +25,8 @@
 struct bytes {
 	struct cell *by_owner;
 	struct cell by_cell[4]; /* TAG_PLAIN or TAG_FREED */
-	bool by_atomic;		/* some byte is an atomic location */
-	bool by_undone;		/* the word was saved */
+	bool by_atomic;         /* some byte is an atomic location */
+	bool by_undone;         /* the word was saved */
 };
 
 /* Everyone who read a word since its last write. */
@@ -40,9 +40,9 @@ struct readers {
  * a copy of memory lies below its pair.
  */
 enum undo_kind {
-	UNDO_PAIR,  /* eight bytes */
-	UNDO_LOW,   /* the lower half of them, */
-	UNDO_HIGH,  /* the upper half */
+	UNDO_PAIR, /* eight bytes */
+	UNDO_LOW,  /* the lower half of them, */
+	UNDO_HIGH, /* the upper half */
 	UNDO_COPY,
 	UNDO_FREED, /* make it freed memory */
 	UNDO_ALLOC  /* make it memory in use */
@@ -53,10 +53,10 @@ struct undo {
 	uint64_t u_val; /* the old contents; else the length */
 };
 
-#define NBYTES	 (1u << 16)
+#define NBYTES   (1u << 16)
 #define NREADERS (1u << 16)
-#define NUNDO	 (1u << 22)
-#define NSHARES	 (1u << 20)
+#define NUNDO    (1u << 22)
+#define NSHARES  (1u << 20)
 
 static struct bytes *bytes_tab;
 static struct readers *readers_tab;
@@ -288,8 +288,8 @@ undo_all(void)
 			*(uint32_t *)(a + 4) = (uint32_t)(u->u_val >> 32);
 			break;
 		case UNDO_COPY:
-			nundo -= (uint32_t)((u->u_val + sizeof *u - 1) /
-			    sizeof *u);
+			nundo -=
+			    (uint32_t)((u->u_val + sizeof *u - 1) / sizeof *u);
 			memcpy((void *)a, &undo_tab[nundo], u->u_val);
 			break;
 		case UNDO_FREED:

@@ -24,20 +24,20 @@
 #include <sys/mman.h>
 #include "detp.h"
 
-#define MAXALT	(2 * DET_MAXCPU)
-#define NAGENT	(2 * DET_NCLK) /* that DPOR knows */
-#define NREC	(1u << 20)
-#define NNODE	(1u << 18)
-#define NACCESS 65536
-#define NEVENT	(1u << 18)
+#define MAXALT   (2 * DET_MAXCPU)
+#define NAGENT   (2 * DET_NCLK) /* that DPOR knows */
+#define NREC     (1u << 20)
+#define NNODE    (1u << 18)
+#define NACCESS  65536
+#define NEVENT   (1u << 18)
 #define MAXDEPTH 32
 
 /* One choice of the current path. */
 struct node {
-	uint8_t n_data;	   /* of a value, not of a turn */
+	uint8_t n_data; /* of a value, not of a turn */
 	uint8_t n_nalt;
 	uint8_t n_chosen;
-	bool n_deviant;	   /* some node above left the ordinary path */
+	bool n_deviant; /* some node above left the ordinary path */
 	uint32_t n_pos;
 	uint32_t n_used;   /* preemptions, or stale reads, before it */
 	uint16_t n_costly; /* alternatives that cost one */
@@ -90,7 +90,7 @@ static bool winding_up;
 static struct access *accesses, sc_access;
 static unsigned naccess;
 static uint32_t dclk[NAGENT][NAGENT]; /* what each agent knows */
-static uint32_t latest[NAGENT];	       /* its last event + 1 */
+static uint32_t latest[NAGENT];       /* its last event + 1 */
 static uint16_t sleeping;
 static struct event *events;
 static unsigned nevent;
@@ -198,8 +198,7 @@ search_again(const char *record, unsigned skip)
 static unsigned
 replay_value(unsigned n)
 {
-	if (replay_next < nreplay &&
-	    replay[replay_next].r_pos == search_pos) {
+	if (replay_next < nreplay && replay[replay_next].r_pos == search_pos) {
 		if (replay[replay_next].r_val >= n) {
 			search_misfit = true;
 			det_end();
@@ -258,7 +257,7 @@ search_begin(uint64_t exec)
 	nrec = depth = replay_next = 0;
 	used_preempt = used_stale = 0;
 	rng = (dc->dc_seed + exec * nshard + dc->dc_shard + 1) *
-	    0x9e3779b97f4a7c15ULL;
+	      0x9e3779b97f4a7c15ULL;
 	(void)rnd();
 	if (strategy == DET_PCT) {
 		if (det_nsteps > longest)
@@ -303,7 +302,7 @@ advance(struct node *e)
 	uint16_t m;
 
 	if (search_dpor && !e->n_data) {
-		m = e->n_backtrack & (uint16_t)~(e->n_done | e->n_sleep);
+		m = e->n_backtrack & (uint16_t) ~(e->n_done | e->n_sleep);
 		for (k = 0; k < e->n_nalt; k++)
 			if ((m >> e->n_agent[k] & 1) != 0)
 				break;
@@ -490,7 +489,7 @@ dependent(unsigned p, const struct op *a, unsigned q, const struct op *b)
 	if (a->o_sc && b->o_sc)
 		return true;
 	return a->o_loc != 0 && a->o_loc == b->o_loc &&
-	    (a->o_write || b->o_write);
+	       (a->o_write || b->o_write);
 }
 
 static struct op
@@ -691,7 +690,7 @@ rouse(unsigned p, const struct op *op)
 		q = (unsigned)__builtin_ctz(m);
 		other = op_of(q);
 		if (dependent(p, op, q, &other))
-			sleeping &= (uint16_t)~(1u << q);
+			sleeping &= (uint16_t) ~(1u << q);
 	}
 }
 

@@ -40,8 +40,8 @@ __asm__(".text\n"
 	"	ud2\n"
 	".size ctx_begin, . - ctx_begin\n");
 
-#define NREG 6 /* r15 r14 r13 r12 rbx rbp */
-#define REG_FN 3
+#define NREG    6 /* r15 r14 r13 r12 rbx rbp */
+#define REG_FN  3
 #define REG_ARG 2
 #elif defined(__aarch64__)
 /* AAPCS64 6.1: x19-x29, sp and d8-d15 survive a call. */
@@ -84,9 +84,9 @@ __asm__(".text\n"
 	"	brk	#0\n"
 	".size ctx_begin, . - ctx_begin\n");
 
-#define NREG 22
-#define REG_FN 0
-#define REG_ARG 1
+#define NREG     22
+#define REG_FN   0
+#define REG_ARG  1
 #define REG_LINK 11
 #else
 #error "write det_ctx_switch() for this machine"

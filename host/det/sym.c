@@ -35,7 +35,7 @@ add(const Elf64_Sym *s, const char *names)
 {
 	unsigned type = ELF64_ST_TYPE(s->st_info);
 
-	if (type != STT_FUNC && type != STT_OBJECT)
+	if ((type != STT_FUNC && type != STT_OBJECT) || s->st_value == 0)
 		return;
 	syms[nsyms].sy_addr = s->st_value;
 	syms[nsyms].sy_len = s->st_size;
@@ -104,7 +104,7 @@ sym_name(uintptr_t a, char *buf, size_t len)
 			hi = mid;
 	}
 	while (lo > 0 && a - syms[lo - 1].sy_addr >= syms[lo - 1].sy_len &&
-	    lo > 1 && syms[lo - 2].sy_addr == syms[lo - 1].sy_addr)
+	       lo > 1 && syms[lo - 2].sy_addr == syms[lo - 1].sy_addr)
 		lo--;
 	if (lo == 0 || a - syms[lo - 1].sy_addr >= syms[lo - 1].sy_len + 1)
 		snprintf(buf, len, "%#lx", (unsigned long)a);

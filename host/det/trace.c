@@ -89,8 +89,8 @@ det_note(const char *fmt, ...)
 static const char *
 order_name(unsigned order)
 {
-	static const char *const names[] = {
-	    "relaxed", "consume", "acquire", "release", "acq_rel", "seq_cst"};
+	static const char *const names[] = {"relaxed", "consume", "acquire",
+	    "release", "acq_rel", "seq_cst"};
 
 	return names[(order & 0xff) < 6 ? order & 0xff : 5];
 }
@@ -172,11 +172,10 @@ det_trace_print(void)
 		last = t->tr_cpu;
 		describe(t, buf, sizeof buf);
 		printf("%5u %*scpu%u %-10s %-58s", i,
-		    t->tr_cpu < 8 ? t->tr_cpu * 2 : 0, "", t->tr_cpu,
-		    t->tr_who, buf);
+		    t->tr_cpu < 8 ? t->tr_cpu * 2 : 0, "", t->tr_cpu, t->tr_who,
+		    buf);
 		if (t->tr_pc != 0)
-			printf(" %s %s",
-			    sym_name(t->tr_pc, fn, sizeof fn),
+			printf(" %s %s", sym_name(t->tr_pc, fn, sizeof fn),
 			    sym_line(t->tr_pc, line, sizeof line));
 		putchar('\n');
 	}

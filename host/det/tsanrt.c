@@ -85,19 +85,19 @@ __tsan_write_range(void *p, unsigned long len)
 }
 
 #define RMW(bits, type, name, op)                                              \
-	type __tsan_atomic##bits##_##name(                                     \
-	    volatile type *p, type val, int order);                            \
-	type __tsan_atomic##bits##_##name(                                     \
-	    volatile type *p, type val, int order)                             \
+	type __tsan_atomic##bits##_##name(volatile type *p, type val,          \
+	    int order);                                                        \
+	type __tsan_atomic##bits##_##name(volatile type *p, type val,          \
+	    int order)                                                         \
 	{                                                                      \
-		return (type)atomic_rmw_at(                                    \
-		    (uintptr_t)p, sizeof *p, op, val, order, PC());            \
+		return (type)atomic_rmw_at((uintptr_t)p, sizeof *p, op, val,   \
+		    order, PC());                                              \
 	}
 #define CAS(bits, type, name)                                                  \
-	int __tsan_atomic##bits##_compare_exchange_##name(                     \
-	    volatile type *p, type *expect, type val, int ok, int fail);       \
-	int __tsan_atomic##bits##_compare_exchange_##name(                     \
-	    volatile type *p, type *expect, type val, int ok, int fail)        \
+	int __tsan_atomic##bits##_compare_exchange_##name(volatile type *p,    \
+	    type *expect, type val, int ok, int fail);                         \
+	int __tsan_atomic##bits##_compare_exchange_##name(volatile type *p,    \
+	    type *expect, type val, int ok, int fail)                          \
 	{                                                                      \
 		uint64_t e = *expect;                                          \
 		bool done;                                                     \
@@ -105,8 +105,8 @@ __tsan_write_range(void *p, unsigned long len)
 		done = atomic_cas_at((uintptr_t)p, sizeof *p, &e, val, ok,     \
 		    fail, PC());                                               \
 		if (!done) {                                                   \
-			plain_access(                                          \
-			    (uintptr_t)expect, sizeof *p, true, PC());         \
+			plain_access((uintptr_t)expect, sizeof *p, true,       \
+			    PC());                                             \
 			*expect = (type)e;                                     \
 		}                                                              \
 		return done;                                                   \
@@ -115,13 +115,13 @@ __tsan_write_range(void *p, unsigned long len)
 	type __tsan_atomic##bits##_load(const volatile type *p, int order);    \
 	type __tsan_atomic##bits##_load(const volatile type *p, int order)     \
 	{                                                                      \
-		return (type)atomic_load_at(                                   \
-		    (uintptr_t)p, sizeof *p, order, PC());                     \
+		return (                                                       \
+		    type)atomic_load_at((uintptr_t)p, sizeof *p, order, PC()); \
 	}                                                                      \
-	void __tsan_atomic##bits##_store(                                      \
-	    volatile type *p, type val, int order);                            \
-	void __tsan_atomic##bits##_store(                                      \
-	    volatile type *p, type val, int order)                             \
+	void __tsan_atomic##bits##_store(volatile type *p, type val,           \
+	    int order);                                                        \
+	void __tsan_atomic##bits##_store(volatile type *p, type val,           \
+	    int order)                                                         \
 	{                                                                      \
 		atomic_store_at((uintptr_t)p, sizeof *p, val, order, PC());    \
 	}                                                                      \
@@ -134,10 +134,10 @@ __tsan_write_range(void *p, unsigned long len)
 	RMW(bits, type, fetch_nand, RMW_NAND)                                  \
 	CAS(bits, type, strong)                                                \
 	CAS(bits, type, weak)                                                  \
-	type __tsan_atomic##bits##_compare_exchange_val(                       \
-	    volatile type *p, type expect, type val, int ok, int fail);        \
-	type __tsan_atomic##bits##_compare_exchange_val(                       \
-	    volatile type *p, type expect, type val, int ok, int fail)         \
+	type __tsan_atomic##bits##_compare_exchange_val(volatile type *p,      \
+	    type expect, type val, int ok, int fail);                          \
+	type __tsan_atomic##bits##_compare_exchange_val(volatile type *p,      \
+	    type expect, type val, int ok, int fail)                           \
 	{                                                                      \
 		uint64_t e = expect;                                           \
                                                                                \

@@ -38,9 +38,9 @@ weak_reset(void)
 	unsigned i;
 
 	if (det_locs == NULL) {
-		det_locs = mmap(NULL, NLOC * sizeof *det_locs,
-		    PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		det_locs =
+		    mmap(NULL, NLOC * sizeof *det_locs, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (det_locs == MAP_FAILED)
 			abort();
 	}
@@ -392,7 +392,7 @@ atomic_rmw_at(uintptr_t a, unsigned size, enum rmw op, uint64_t arg, int order,
 		new = old - arg;
 		break;
 	case RMW_AND:
-		new = old & arg;
+		new = old &arg;
 		break;
 	case RMW_OR:
 		new = old | arg;
@@ -559,8 +559,7 @@ bool
 det_cas(void *p, unsigned size, uint64_t *expect, uint64_t want, int ok,
     int fail)
 {
-	return atomic_cas_at(
-	    (uintptr_t)p, size, expect, want, ok, fail, PC());
+	return atomic_cas_at((uintptr_t)p, size, expect, want, ok, fail, PC());
 }
 
 void

@@ -19,26 +19,26 @@
 #include <string.h>
 #include "mmu.h"
 
-#define NTLB	 128 /* leaf entries of a CPU */
-#define NWALK	 32  /* table pointers of a CPU */
-#define NDONE	 64  /* completed operations remembered */
+#define NTLB     128 /* leaf entries of a CPU */
+#define NWALK    32  /* table pointers of a CPU */
+#define NDONE    64  /* completed operations remembered */
 #define MAXRETRY 100
 
 struct entry {
-	uint64_t e_va;	   /* first address it maps */
+	uint64_t e_va; /* first address it maps */
 	struct mmu_tr e_tr;
-	uint32_t e_gen;	   /* of the first frame it maps */
+	uint32_t e_gen; /* of the first frame it maps */
 	uint32_t e_asid;
-	uint32_t e_seq;	   /* completed operations when it was loaded */
-	bool e_absent;	   /* remembers that there is nothing */
+	uint32_t e_seq; /* completed operations when it was loaded */
+	bool e_absent;  /* remembers that there is nothing */
 };
 
 struct walk {
-	uint64_t w_va;	   /* first address the table maps */
-	uint64_t w_table;  /* its physical address */
+	uint64_t w_va;    /* first address the table maps */
+	uint64_t w_table; /* its physical address */
 	uint32_t w_gen, w_asid;
-	uint8_t w_level;   /* of the table */
-	struct mmu_tr w_tr;/* what the levels above allow */
+	uint8_t w_level;    /* of the table */
+	struct mmu_tr w_tr; /* what the levels above allow */
 };
 
 struct tlb {
@@ -142,8 +142,8 @@ shift_of(unsigned level)
 static unsigned
 index_of(uint64_t va, unsigned level)
 {
-	unsigned bits = level == fm->fm_levels - 1u ? fm->fm_rootbits :
-						      fm->fm_bits;
+	unsigned bits =
+	    level == fm->fm_levels - 1u ? fm->fm_rootbits : fm->fm_bits;
 
 	return (unsigned)(va >> shift_of(level)) & ((1u << bits) - 1);
 }
@@ -177,7 +177,7 @@ static bool
 covers(const struct tlb *t, const struct entry *e, uint64_t va)
 {
 	return around(va, e->e_tr.tr_shift) == e->e_va &&
-	    (e->e_asid == t->t_asid || e->e_tr.tr_global);
+	       (e->e_asid == t->t_asid || e->e_tr.tr_global);
 }
 
 static struct entry *
@@ -310,7 +310,7 @@ outdated(const struct tlb *t, const struct entry *e, uint64_t va,
 		table = next;
 	}
 	return tr.tr_pa != e->e_tr.tr_pa || tr.tr_shift != e->e_tr.tr_shift ||
-	    (access & ~tr.tr_rights) != 0;
+	       (access & ~tr.tr_rights) != 0;
 }
 
 static void
@@ -338,8 +338,8 @@ check_current(const struct tlb *t, const struct entry *e, uint64_t va,
 	i = ndone > NDONE ? ndone - NDONE : 0;
 	for (i = i > e->e_seq ? i : e->e_seq; i < ndone; i++) {
 		d = &done[i % NDONE];
-		if (d->d_root == t->t_root && va >= d->d_sva &&
-		    va < d->d_eva && mm.mm_ordered(d->d_cpu, d->d_clk))
+		if (d->d_root == t->t_root && va >= d->d_sva && va < d->d_eva &&
+		    mm.mm_ordered(d->d_cpu, d->d_clk))
 			mm.mm_violation("stale translation: %#llx was taken "
 					"away by cpu%u, which is done with it",
 			    (unsigned long long)va, d->d_cpu);
@@ -496,8 +496,9 @@ mmu_translate(unsigned cpu, uint64_t va, unsigned access, uint64_t *pa)
 				insert(t, va, &tr, true);
 			if (fault == MMU_DENIED && !fm->fm_denied_drops) {
 				tr.tr_dirty = false;
-				tr.tr_entry = mm.mm_peek != NULL ?
-				    mm.mm_peek(tr.tr_slot) : 0;
+				tr.tr_entry = mm.mm_peek != NULL
+						  ? mm.mm_peek(tr.tr_slot)
+						  : 0;
 				insert(t, va, &tr, false);
 			}
 			if (fault != MMU_OK)
@@ -593,6 +594,35 @@ mmu_flush_all(unsigned cpu)
 /*
  * Frames.
  */
+/*
+ * Whether some CPU's walker, which works ahead of its own accord, can still
+ * come to the table page at pa: by the root it has loaded, or by a pointer
+ * that it keeps for the space that it has loaded.
+ */
+static void
+check_walkers(uint64_t pa)
+{
+	const struct tlb *t;
+	unsigned cpu, i;
+
+	for (cpu = 0; cpu < mm.mm_ncpu; cpu++) {
+		t = &tlbs[cpu];
+		if (t->t_root == 0)
+			continue;
+		if (t->t_root == pa)
+			mm.mm_violation("the root table %#llx is freed while "
+					"cpu%u has it loaded",
+			    (unsigned long long)pa, cpu);
+		for (i = 0; i < t->t_nwalk; i++)
+			if (t->t_walk[i].w_table == pa &&
+			    t->t_walk[i].w_asid == t->t_asid)
+				mm.mm_violation("the table page %#llx is "
+						"freed while cpu%u may walk "
+						"through it",
+				    (unsigned long long)pa, cpu);
+	}
+}
+
 void
 mmu_frame_free(uint64_t pa)
 {
@@ -601,6 +631,7 @@ mmu_frame_free(uint64_t pa)
 
 	if (f == NULL)
 		return;
+	check_walkers(pa);
 	save(f, sizeof *f);
 	for (q = 0; mm.mm_ordered != NULL && q < 8 && q < mm.mm_ncpu; q++)
 		if (f->f_used[q] != 0 && !mm.mm_ordered(q, f->f_used[q]))
@@ -640,8 +671,9 @@ mmu_completed(unsigned cpu, uint64_t sva, uint64_t eva)
 }
 
 void
-mmu_entries(unsigned cpu, void (*fn)(void *arg, unsigned asid, uint64_t va,
-    const struct mmu_tr *tr), void *arg)
+mmu_entries(unsigned cpu,
+    void (*fn)(void *arg, unsigned asid, uint64_t va, const struct mmu_tr *tr),
+    void *arg)
 {
 	const struct tlb *t = &tlbs[cpu];
 	unsigned i;

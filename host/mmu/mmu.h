@@ -14,7 +14,8 @@
  * What must not happen ends the run through mmu_violation():
  *	- use of a translation whose page was freed or given to another use
  *	  after it was loaded; a walk through a table page that was freed;
- *	- freeing a page that some CPU's access is not ordered before;
+ *	- freeing a page that some CPU's access is not ordered before, or a
+ *	  table that some CPU's walker can still come to;
  *	- use of a translation after the operation that took it away has
  *	  completed (mmu_completed());
  *	- on arm64, a change of a live entry that needs break-before-make;
@@ -46,13 +47,13 @@ enum mmu_fault {
 
 /* A translation as a walk found it. */
 struct mmu_tr {
-	uint64_t tr_pa;	    /* of the first byte it maps */
-	uint8_t tr_shift;   /* it maps 1 << tr_shift bytes */
-	uint8_t tr_rights;  /* MMU_READ, _WRITE, _EXEC for user accesses */
+	uint64_t tr_pa;    /* of the first byte it maps */
+	uint8_t tr_shift;  /* it maps 1 << tr_shift bytes */
+	uint8_t tr_rights; /* MMU_READ, _WRITE, _EXEC for user accesses */
 	bool tr_global;
-	bool tr_dirty;	    /* a write needs no flag to be set */
-	uint64_t tr_slot;   /* physical address of the entry */
-	uint64_t tr_entry;  /* its value */
+	bool tr_dirty;     /* a write needs no flag to be set */
+	uint64_t tr_slot;  /* physical address of the entry */
+	uint64_t tr_entry; /* its value */
 };
 
 /*
@@ -74,7 +75,7 @@ struct mmu_format {
 	uint8_t fm_bits;       /* index bits of a level */
 	uint8_t fm_rootbits;   /* of the root, which may have fewer */
 	uint8_t fm_vabits;     /* user addresses are below 1 << fm_vabits */
-	bool fm_bbm;	       /* break-before-make is required */
+	bool fm_bbm;           /* break-before-make is required */
 	bool fm_denied_drops;  /* a fault for lack of rights drops the entry */
 	bool fm_caches_absent; /* an invalid entry may be remembered */
 	bool fm_page_drops_walk; /* flushing a page flushes all walk caches of
@@ -107,9 +108,9 @@ struct mmu_machine {
 	const struct mmu_format *mm_format;
 	unsigned mm_ncpu;
 	uint64_t mm_rambase, mm_ramlen;
-	bool mm_hwflags;  /* accessed and dirty flags are set by hardware */
-	bool mm_evict;	  /* entries may go at any time */
-	bool mm_speculate;/* entries may come at any time */
+	bool mm_hwflags;   /* accessed and dirty flags are set by hardware */
+	bool mm_evict;     /* entries may go at any time */
+	bool mm_speculate; /* entries may come at any time */
 	uint64_t (*mm_load)(uint64_t pa);
 	bool (*mm_cas)(uint64_t pa, uint64_t old, uint64_t new);
 	uint64_t (*mm_peek)(uint64_t pa);
@@ -157,8 +158,9 @@ void mmu_frame_used(uint64_t pa);
 void mmu_completed(unsigned cpu, uint64_t sva, uint64_t eva);
 
 /* For show and for tests: fn is called for each entry a CPU holds. */
-void mmu_entries(unsigned cpu, void (*fn)(void *arg, unsigned asid,
-    uint64_t va, const struct mmu_tr *tr), void *arg);
+void mmu_entries(unsigned cpu,
+    void (*fn)(void *arg, unsigned asid, uint64_t va, const struct mmu_tr *tr),
+    void *arg);
 
 /* Events so far, summed over all CPUs. */
 struct mmu_counts {

@@ -109,8 +109,8 @@ static bool
 changes(uint64_t old, uint64_t new)
 {
 	uint64_t same = field(~0ull, 47, 12) << 12 | /* address */
-	    3ull << 8 | 7ull << 2 | /* SH, AttrIndx */
-	    1ull << 11 | 1ull << 52 | 3; /* nG, contiguous, kind */
+			3ull << 8 | 7ull << 2 |      /* SH, AttrIndx */
+			1ull << 11 | 1ull << 52 | 3; /* nG, contiguous, kind */
 
 	return ((old ^ new) & same) != 0;
 }

@@ -52,7 +52,7 @@ step(const struct mmu_format *fm, uint64_t e, unsigned level, uint64_t *next,
 	*leaf = true;
 	if (bit(e, 4))
 		rights = (r ? MMU_READ : 0) | (w ? MMU_WRITE : 0) |
-		    (x ? MMU_EXEC : 0);
+			 (x ? MMU_EXEC : 0);
 	tr->tr_rights &= (uint8_t)rights;
 	tr->tr_shift = (uint8_t)(12 + 9 * level);
 	tr->tr_pa = ppn << 12;

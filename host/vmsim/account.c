@@ -29,26 +29,28 @@ static long marked;
 struct vm_page *__real_page_alloc(enum page_kind kind, u_int flags);
 struct vm_page *__real_page_alloc_run(enum page_kind kind, u_int order,
     u_int flags);
+u_int __real_page_alloc_batch(enum page_kind kind, u_int flags,
+    struct vm_page **pgs, u_int n);
 void __real_page_free(struct vm_page *pg);
 void __real_page_free_run(struct vm_page *pg, u_int order);
 void __real_page_free_batch(struct vm_page **pgs, u_int n);
 void *__real_pool_get(struct pool *pl, u_int flags);
 void __real_pool_put(struct pool *pl, void *obj);
-u_int __real_pool_get_batch(struct pool *pl, void **obj, u_int n,
-    u_int flags);
+u_int __real_pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags);
 void __real_pool_put_batch(struct pool *pl, void **obj, u_int n);
 void *__real_kmem_alloc(size_t len, u_int flags);
 void __real_kmem_free(void *p, size_t len);
 struct vm_page *__wrap_page_alloc(enum page_kind kind, u_int flags);
 struct vm_page *__wrap_page_alloc_run(enum page_kind kind, u_int order,
     u_int flags);
+u_int __wrap_page_alloc_batch(enum page_kind kind, u_int flags,
+    struct vm_page **pgs, u_int n);
 void __wrap_page_free(struct vm_page *pg);
 void __wrap_page_free_run(struct vm_page *pg, u_int order);
 void __wrap_page_free_batch(struct vm_page **pgs, u_int n);
 void *__wrap_pool_get(struct pool *pl, u_int flags);
 void __wrap_pool_put(struct pool *pl, void *obj);
-u_int __wrap_pool_get_batch(struct pool *pl, void **obj, u_int n,
-    u_int flags);
+u_int __wrap_pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags);
 void __wrap_pool_put_batch(struct pool *pl, void **obj, u_int n);
 void *__wrap_kmem_alloc(size_t len, u_int flags);
 void __wrap_kmem_free(void *p, size_t len);
@@ -90,6 +92,18 @@ __wrap_page_alloc_run(enum page_kind kind, u_int order, u_int flags)
 	for (i = 0; pg != NULL && i < 1u << order; i++)
 		page_came(pg + i, kind);
 	return pg;
+}
+
+u_int
+__wrap_page_alloc_batch(enum page_kind kind, u_int flags, struct vm_page **pgs,
+    u_int n)
+{
+	u_int got, i;
+
+	got = __real_page_alloc_batch(kind, flags, pgs, n);
+	for (i = 0; i < got; i++)
+		page_came(pgs[i], kind);
+	return got;
 }
 
 void
@@ -223,8 +237,7 @@ sim_account_end(void)
 			det_fail("leak: pool %s: %ld objects were in use, "
 				 "now %ld",
 			    now.ac_pool[i].ap_pool->pl_name,
-			    mark.ac_pool[i].ap_used,
-			    now.ac_pool[i].ap_used);
+			    mark.ac_pool[i].ap_used, now.ac_pool[i].ap_used);
 	if (now.ac_pages != mark.ac_pages)
 		det_fail("leak: %ld pages were in use, now %ld", mark.ac_pages,
 		    now.ac_pages);
@@ -237,8 +250,8 @@ sim_account_end(void)
 bool
 sim_namer(uintptr_t a, char *buf, size_t len)
 {
-	static const char *const kinds[PK_NKIND] = {"hole", "reserved",
-	    "free", "kernel", "table", "anon", "object", "loose"};
+	static const char *const kinds[PK_NKIND] = {"hole", "reserved", "free",
+	    "kernel", "table", "anon", "object", "loose"};
 	const struct pool *pl;
 	struct vm_page *pg;
 	paddr_t pa;

@@ -103,7 +103,7 @@ thread_begin(void *arg)
 {
 	struct thread *td = arg;
 	struct start *st = (struct start *)((char *)td->td_kstack +
-	    KSTACK_SIZE - sizeof(struct start));
+					    KSTACK_SIZE - sizeof(struct start));
 
 	det_context(td->td_md.mt_context);
 	st->st_fn(st->st_arg);
@@ -117,7 +117,7 @@ void
 md_thread_init(struct thread *td, void (*fn)(void *), void *arg)
 {
 	struct start *st = (struct start *)((char *)td->td_kstack +
-	    KSTACK_SIZE - sizeof(struct start));
+					    KSTACK_SIZE - sizeof(struct start));
 
 	det_save(&td->td_md, sizeof td->td_md);
 	det_stack_add(td->td_kstack, KSTACK_SIZE, &td->td_md.mt_sp);
@@ -146,6 +146,8 @@ md_switch(struct thread *from, struct thread *to)
 
 	KASSERT(!det_intr_enabled() && sc->sc_thread == from);
 	sc->sc_thread = to;
+	if (thread_state(from) == TD_DEAD)
+		sim_exit_ends(from);
 	sim_speculate();
 	det_thread_switch(&from->td_md.mt_sp, to->td_md.mt_sp);
 }

@@ -65,13 +65,19 @@ void
 sim_mmu_init(void)
 {
 	struct mmu_machine mm = {.mm_format = mmu_format_named(format_name),
-	    .mm_ncpu = sim_ncpu, .mm_rambase = sim_ram,
-	    .mm_ramlen = sim_ramlen, .mm_hwflags = !script.sc_swflags,
+	    .mm_ncpu = sim_ncpu,
+	    .mm_rambase = sim_ram,
+	    .mm_ramlen = sim_ramlen,
+	    .mm_hwflags = !script.sc_swflags,
 	    .mm_evict = script.sc_evict,
 	    .mm_speculate = script.sc_nspec != 0,
-	    .mm_load = load, .mm_cas = cas, .mm_peek = peek,
-	    .mm_violation = violation, .mm_choose = det_choose,
-	    .mm_save = det_save, .mm_clock = det_clock,
+	    .mm_load = load,
+	    .mm_cas = cas,
+	    .mm_peek = peek,
+	    .mm_violation = violation,
+	    .mm_choose = det_choose,
+	    .mm_save = det_save,
+	    .mm_clock = det_clock,
 	    .mm_ordered = det_ordered};
 
 	mmu_init(&mm);
@@ -88,6 +94,7 @@ md_root_load(paddr_t root, u_int asid)
 	mmu_root(cpu, root, asid);
 	if (md_asid_count() == 1)
 		mmu_flush_all(cpu);
+	sim_speculate();
 }
 
 void
@@ -134,10 +141,15 @@ flush_page(u_int cpu, u_int asid, vaddr_t va)
 }
 
 void
-md_tlb_flush_page(u_int asid, vaddr_t va)
+md_tlb_flush_pages(const u_int *asids, const vaddr_t *vas, u_int n)
 {
-	det_note("flush %#lx of asid %u here", (u_long)va, asid);
-	flush_page(curcpu()->cpu_id, asid, va);
+	u_int i;
+
+	for (i = 0; i < n; i++) {
+		det_note("flush %#lx of asid %u here", (u_long)vas[i],
+		    asids[i]);
+		flush_page(curcpu()->cpu_id, asids[i], vas[i]);
+	}
 }
 
 void
@@ -161,15 +173,19 @@ md_tlb_broadcast(void)
 }
 
 void
-md_tlb_flush_page_all(u_int asid, vaddr_t va)
+md_tlb_flush_pages_all(const u_int *asids, const vaddr_t *vas, u_int n)
 {
-	u_int cpu;
+	u_int cpu, i;
 
-	det_fence(__ATOMIC_SEQ_CST);
-	det_note("flush %#lx of asid %u on all CPUs", (u_long)va, asid);
-	for (cpu = 0; cpu < sim_ncpu; cpu++)
-		flush_page(cpu, asid, va);
-	det_barrier();
+	det_fence(__ATOMIC_SEQ_CST); /* DSB ISHST */
+	det_publish();
+	for (i = 0; i < n; i++) {
+		det_note("flush %#lx of asid %u on all CPUs", (u_long)vas[i],
+		    asids[i]);
+		for (cpu = 0; cpu < sim_ncpu; cpu++)
+			flush_page(cpu, asids[i], vas[i]);
+	}
+	det_barrier(); /* DSB ISH */
 }
 
 void
@@ -177,11 +193,12 @@ md_tlb_flush_asid_all(u_int asid)
 {
 	u_int cpu;
 
-	det_fence(__ATOMIC_SEQ_CST);
+	det_fence(__ATOMIC_SEQ_CST); /* DSB ISHST */
+	det_publish();
 	det_note("flush asid %u on all CPUs", asid);
 	for (cpu = 0; cpu < sim_ncpu; cpu++)
 		mmu_flush_asid(cpu, asid);
-	det_barrier();
+	det_barrier(); /* DSB ISH */
 }
 
 void
@@ -260,9 +277,9 @@ access_once(vaddr_t va, unsigned size, unsigned access, uint64_t *val)
 static vm_prot_t
 prot_of(unsigned access)
 {
-	return (access & MMU_WRITE) != 0 ? PROT_WRITE :
-	    (access & MMU_EXEC) != 0	 ? PROT_EXEC :
-					   PROT_READ;
+	return (access & MMU_WRITE) != 0  ? PROT_WRITE
+	       : (access & MMU_EXEC) != 0 ? PROT_EXEC
+					  : PROT_READ;
 }
 
 int

@@ -173,8 +173,7 @@ md_sigcode(size_t *lenp)
 }
 
 int
-md_sendsig(struct thread *td __unused,
-    const struct abi_sigaction *act __unused,
+md_sendsig(struct thread *td __unused, const struct abi_sigaction *act __unused,
     const struct abi_siginfo *info __unused,
     const struct abi_stack *altstack __unused, uint64_t mask __unused)
 {
@@ -247,8 +246,7 @@ user_leave(struct thread *td)
 static uint64_t
 value(const struct md_frame *f, const struct sarg *a)
 {
-	return (a->sa_reg >= 0 ? f->f_reg[a->sa_reg] : 0) +
-	    (uint64_t)a->sa_num;
+	return (a->sa_reg >= 0 ? f->f_reg[a->sa_reg] : 0) + (uint64_t)a->sa_num;
 }
 
 static void
@@ -289,19 +287,20 @@ user_access(struct thread *td, vaddr_t va, unsigned access, uint64_t *val)
 	    (u_long)va);
 	user_leave(td);
 	kern_user_fault(td->td_frame, va,
-	    access == MMU_WRITE	   ? PROT_WRITE :
-		access == MMU_EXEC ? PROT_EXEC :
-				     PROT_READ);
+	    access == MMU_WRITE  ? PROT_WRITE
+	    : access == MMU_EXEC ? PROT_EXEC
+				 : PROT_READ);
 	sim_user_return(td);
 	return false;
 }
 
 /* System calls by number, as <kern/syscalls.tbl> has them for amd64. */
-#define NR_MPROTECT 10
-#define NR_MUNMAP   11
-#define NR_MADVISE  28
-#define NR_CLONE    56
-#define NR_EXECVE   59
+#define NR_MPROTECT   10
+#define NR_MUNMAP     11
+#define NR_MADVISE    28
+#define NR_CLONE      56
+#define NR_EXECVE     59
+#define NR_EXIT_GROUP 231
 
 static uint64_t
 user_syscall(struct thread *td, long nr, const uintptr_t args[6])
@@ -309,12 +308,14 @@ user_syscall(struct thread *td, long nr, const uintptr_t args[6])
 	struct md_frame *f = td->td_frame;
 	long r;
 
+	if (nr == NR_EXIT_GROUP)
+		sim_exit_begins(td, curproc()->ps_pid);
 	user_leave(td);
 	r = kern_syscall(nr, args);
 	if (r != -EJUSTRETURN)
 		f->f_ret = (uint64_t)r;
-	if (r == 0 && (nr == NR_MUNMAP || nr == NR_MPROTECT ||
-			  nr == NR_MADVISE))
+	if (r == 0 &&
+	    (nr == NR_MUNMAP || nr == NR_MPROTECT || nr == NR_MADVISE))
 		mmu_completed(curcpu()->cpu_id, args[0], args[0] + args[1]);
 	sim_user_return(td);
 	return f->f_ret;
@@ -392,13 +393,13 @@ user_fault(struct thread *td, const struct insn *in, vaddr_t va)
 	int error;
 
 	user_leave(td);
-	error = va < VM_MAXUSER_ADDRESS ?
-	    sim_access(va, access == MMU_READ ? 8 : 0, access, &val) :
-	    EFAULT;
+	error = va < VM_MAXUSER_ADDRESS
+		    ? sim_access(va, access == MMU_READ ? 8 : 0, access, &val)
+		    : EFAULT;
 	sim_user_return(td);
 	if (error == 0)
-		det_fail("line %u: the access to %#lx should fault",
-		    in->s_line, (u_long)va);
+		det_fail("line %u: the access to %#lx should fault", in->s_line,
+		    (u_long)va);
 }
 
 static void
@@ -418,6 +419,24 @@ user_account(struct thread *td, bool end)
 	sim_user_return(td);
 }
 
+/* One of sim_calls. */
+static void
+user_call(struct thread *td, struct md_frame *f, const struct insn *in)
+{
+	uint64_t arg[2] = {0};
+	unsigned i;
+	long r;
+
+	for (i = 0; i < in->s_narg && i < 2; i++)
+		arg[i] = value(f, &in->s_arg[i]);
+	user_leave(td);
+	r = sim_calls[in->s_num].sc_fn(arg);
+	sim_user_return(td);
+	if (in->s_reg >= 0)
+		f->f_reg[in->s_reg] = (uint64_t)r;
+	check(in, (uint64_t)r);
+}
+
 /* System calls and what else enters the kernel.  The pc is past it. */
 static void
 step_kernel(struct thread *td, struct md_frame *f, const struct insn *in)
@@ -431,13 +450,17 @@ step_kernel(struct thread *td, struct md_frame *f, const struct insn *in)
 	case SOP_FORK:
 		for (i = 0; i < in->s_narg && i < 6; i++)
 			args[i] = value(f, &in->s_arg[i]);
-		f->f_forkpc = in->s_op == SOP_FORK ?
-		    TEXT_BASE + in->s_target * INSN_SIZE : 0;
+		f->f_forkpc = in->s_op == SOP_FORK
+				  ? TEXT_BASE + in->s_target * INSN_SIZE
+				  : 0;
 		r = user_syscall(td,
 		    in->s_op == SOP_FORK ? NR_CLONE : in->s_num, args);
 		if (in->s_reg >= 0)
 			f->f_reg[in->s_reg] = r;
 		check(in, r);
+		break;
+	case SOP_CALL:
+		user_call(td, f, in);
 		break;
 	case SOP_EXEC:
 		user_exec(td, in);
@@ -512,9 +535,9 @@ static bool
 enters_kernel(const struct insn *in)
 {
 	return in->s_op == SOP_SYS || in->s_op == SOP_FORK ||
-	    in->s_op == SOP_EXEC || in->s_op == SOP_FAULT ||
-	    in->s_op == SOP_CPU || in->s_op == SOP_MARK ||
-	    in->s_op == SOP_END;
+	       in->s_op == SOP_EXEC || in->s_op == SOP_FAULT ||
+	       in->s_op == SOP_CPU || in->s_op == SOP_MARK ||
+	       in->s_op == SOP_END || in->s_op == SOP_CALL;
 }
 
 void

@@ -20,7 +20,7 @@ struct script script;
 #define SIGNAL_CHLD 17
 
 #define MAXWORD 16
-#define NLABEL	128
+#define NLABEL  128
 
 /* Of a file being read. */
 static struct {
@@ -92,12 +92,12 @@ number(const char *s)
 		const char *name;
 		long val;
 	} names[] = {{"PAGE", PAGE_SIZE}, {"DATA", DATA_BASE},
-	    {"BSS", DATA_BASE + DATA_LEN}, {"r", 1},
-	    {"w", 2}, {"rw", 3}, {"rx", 5}, {"rwx", 7}, {"none", 0},
-	    {"DONTNEED", 4}, {"SIGKILL", SIGNAL_KILL},
-	    {"EFAULT", -14}, {"ENOMEM", -12}, {"ESRCH", -3}, {"ECHILD", -10},
-	    {"EBUSY", -16}, {"EACCES", -13}, {"EINVAL", -22},
-	    {"EAGAIN", -11}};
+	    {"BSS", DATA_BASE + DATA_LEN}, {"r", 1}, {"w", 2}, {"rw", 3},
+	    {"rx", 5}, {"rwx", 7}, {"none", 0}, {"DONTNEED", 4},
+	    {"SIGKILL", SIGNAL_KILL}, {"EFAULT", -14}, {"ENOMEM", -12},
+	    {"ESRCH", -3}, {"ECHILD", -10}, {"EBUSY", -16}, {"EACCES", -13},
+	    {"EINVAL", -22}, {"EAGAIN", -11}, {"EPERM", -1}, {"EINTR", -4},
+	    {"EIO", -5}, {"EIDRM", -43}};
 	char *end;
 	long v;
 	size_t i;
@@ -160,7 +160,7 @@ result(struct insn *s, unsigned i)
 			return;
 		}
 		for (p = strtok_r(in.word[i + 1], "|", &save); p != NULL;
-		    p = strtok_r(NULL, "|", &save)) {
+		     p = strtok_r(NULL, "|", &save)) {
 			if (s->s_nwant == 4)
 				complain("more than 4 values");
 			else
@@ -192,9 +192,9 @@ num(struct insn *s, long n)
 }
 
 #define MAP_ANON_PRIVATE 0x22
-#define MAP_ANON_SHARED	 0x21
-#define MAP_AT		 0x100010
-#define MAP_POPULATE_	 0x8000
+#define MAP_ANON_SHARED  0x21
+#define MAP_AT           0x100010
+#define MAP_POPULATE_    0x8000
 
 /* map VAR NPAGES PROT [shared] [at ADDR] [populate] */
 static void
@@ -273,13 +273,31 @@ op_sys(struct insn *s)
 	s->s_op = SOP_SYS;
 	s->s_num = syscall_named(word(1));
 	for (i = 2; i < in.nword && !is(word(i), "=") && !is(word(i), "->");
-	    i++) {
+	     i++) {
 		if (s->s_narg == 6)
 			complain("more than 6 arguments");
 		else
 			arg(s, argument(word(i)));
 	}
 	result(s, i);
+}
+
+/* One of sim_calls: NAME ARG... [= VALUE] [-> VAR] */
+static bool
+op_call(struct insn *s, const char *w)
+{
+	unsigned i, k;
+
+	for (i = 0; i < SIM_NCALLS && !is(w, sim_calls[i].sc_name); i++)
+		continue;
+	if (i == SIM_NCALLS)
+		return false;
+	s->s_op = SOP_CALL;
+	s->s_num = i;
+	for (k = 1; k <= sim_calls[i].sc_narg; k++)
+		arg(s, argument(word(k)));
+	result(s, k);
+	return true;
 }
 
 static void
@@ -292,9 +310,9 @@ op_access(struct insn *s, enum sop op)
 	else if (op == SOP_WRITE)
 		arg(s, argument(word(2)));
 	else
-		s->s_num = is(word(2), "w") ? MMU_WRITE :
-		    is(word(2), "x")	    ? MMU_EXEC :
-					      MMU_READ;
+		s->s_num = is(word(2), "w")   ? MMU_WRITE
+			   : is(word(2), "x") ? MMU_EXEC
+					      : MMU_READ;
 }
 
 static void
@@ -335,8 +353,7 @@ op_kernel(struct insn *s, const char *w)
 		op_sys(s);
 	else if (is(w, "exit") || is(w, "exitthread")) {
 		s->s_op = SOP_SYS;
-		s->s_num = syscall_named(is(w, "exit") ? "exit_group" :
-							 "exit");
+		s->s_num = syscall_named(is(w, "exit") ? "exit_group" : "exit");
 		num(s, word(1) != NULL ? number(word(1)) : 0);
 	} else if (is(w, "wait")) {
 		s->s_op = SOP_SYS;
@@ -354,7 +371,7 @@ op_kernel(struct insn *s, const char *w)
 		s->s_op = SOP_CPU;
 		arg(s, argument(word(1)));
 	} else
-		return false;
+		return op_call(s, w);
 	return true;
 }
 
@@ -427,8 +444,7 @@ setting(const char *w)
 		if (script.sc_nspec < 4)
 			script.sc_spec[script.sc_nspec++] =
 			    (vaddr_t)argument(word(1)).sa_num;
-	}
-	else if (is(w, "swflags"))
+	} else if (is(w, "swflags"))
 		script.sc_swflags = found = true;
 	else if (is(w, "reaper"))
 		script.sc_reaper = found = true;
@@ -482,7 +498,7 @@ line(char *text)
 	}
 	in.nword = 0;
 	for (p = strtok_r(text, " \t\r", &save); p != NULL;
-	    p = strtok_r(NULL, " \t\r", &save))
+	     p = strtok_r(NULL, " \t\r", &save))
 		if (in.nword < MAXWORD)
 			in.word[in.nword++] = p;
 	if (in.nword == 0 || setting(word(0)))
@@ -549,11 +565,12 @@ script_parse(const char *text, const char *file)
 	in.file = file;
 	script.sc_ncpu = 2;
 	script.sc_ram = 16;
-	script.sc_bound = 2;
+	script.sc_bound = 1;
 	script.sc_stale = 1;
 	script.sc_depth = 3;
 	script.sc_asids = 1;
-	for (; *text != '\0' && !in.failed; text = *end != '\0' ? end + 1 : end) {
+	for (; *text != '\0' && !in.failed;
+	     text = *end != '\0' ? end + 1 : end) {
 		end = strchr(text, '\n');
 		if (end == NULL)
 			end = text + strlen(text);
@@ -602,11 +619,13 @@ script_print(const struct insn *s, char *buf, size_t len)
 {
 	static const char *const names[] = {"sys", "clone", "exec", "read",
 	    "write", "fault", "set", "if", "goto", "check", "cpu", "ready",
-	    "await", "post", "calm", "mark", "end", "nop"};
+	    "await", "post", "calm", "mark", "end", "call", "nop"};
 	const char *name = names[s->s_op];
 	size_t n;
 	unsigned i;
 
+	if (s->s_op == SOP_CALL)
+		name = sim_calls[s->s_num].sc_name;
 	if (s->s_op == SOP_SYS)
 		name = sim_syscall_name(s->s_num);
 	n = (size_t)snprintf(buf, len, "%s", name);

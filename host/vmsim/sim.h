@@ -11,17 +11,22 @@
  *	port_user.c  user registers, user mode
  *	port_misc.c  console, randomness, what nothing here needs
  *	account.c    memory that comes and goes
+ *	calls.c      what scripts ask that is no system call
  *	simfs.c      images to execute, and files
  *	script.c     programs from text
- *	vmsim.c      commands
+ *	cost.c       what exits cost
+ *	vmsim.c explore.c run.c show.c	commands
  */
 #ifndef SIM_H
 #define SIM_H
 
 #include <sys/types.h>
+#undef MINSIGSTKSZ /* libc's, if it was seen: not of this machine */
 #include <machine/param.h>
 #include <det/det.h>
 #include <mmu/mmu.h>
+
+struct thread;
 
 /* Interrupt lines: those of enum md_ipi_kind, then the timer. */
 #define LINE_TIMER 3
@@ -34,7 +39,7 @@
 #define INSN_SIZE 16u
 #define DATA_BASE 0x600000ul /* two pages of data, then one of bss */
 #define DATA_LEN  (2 * PAGE_SIZE)
-#define BSS_LEN	  PAGE_SIZE
+#define BSS_LEN   PAGE_SIZE
 
 #define NREG  24
 #define NARG  7
@@ -47,23 +52,24 @@ struct sarg {
 };
 
 enum sop {
-	SOP_SYS,    /* system call s_num; result to s_reg, if any */
-	SOP_FORK,   /* clone with flags s_num; the child goes to s_target */
-	SOP_EXEC,   /* program s_name */
-	SOP_READ,   /* a word at s_arg[0]; must be one of s_want, if any */
-	SOP_WRITE,  /* s_arg[1] to s_arg[0] */
-	SOP_FAULT,  /* an access s_num to s_arg[0] must be refused */
-	SOP_SET,    /* s_reg = s_arg[0] */
-	SOP_IF,	    /* s_arg[0] (s_num: == or !=) s_arg[1]: go to s_target */
+	SOP_SYS,   /* system call s_num; result to s_reg, if any */
+	SOP_FORK,  /* clone with flags s_num; the child goes to s_target */
+	SOP_EXEC,  /* program s_name */
+	SOP_READ,  /* a word at s_arg[0]; must be one of s_want, if any */
+	SOP_WRITE, /* s_arg[1] to s_arg[0] */
+	SOP_FAULT, /* an access s_num to s_arg[0] must be refused */
+	SOP_SET,   /* s_reg = s_arg[0] */
+	SOP_IF,    /* s_arg[0] (s_num: == or !=) s_arg[1]: go to s_target */
 	SOP_GOTO,
-	SOP_CHECK,  /* s_arg[0] must be one of s_want */
-	SOP_CPU,    /* only on CPU s_arg[0] from here on */
-	SOP_READY,  /* wait until s_arg[0] threads are here; explore from here */
-	SOP_AWAIT,  /* wait until flag s_num is set */
-	SOP_POST,   /* set it */
-	SOP_CALM,   /* wait until other CPUs have nothing to do */
-	SOP_MARK,   /* memory in use now is what is in use at the end */
-	SOP_END,    /* the scenario is over and was right */
+	SOP_CHECK, /* s_arg[0] must be one of s_want */
+	SOP_CPU,   /* only on CPU s_arg[0] from here on */
+	SOP_READY, /* wait until s_arg[0] threads are here; explore from here */
+	SOP_AWAIT, /* wait until flag s_num is set */
+	SOP_POST,  /* set it */
+	SOP_CALM,  /* wait until other CPUs have nothing to do */
+	SOP_MARK,  /* memory in use now is what is in use at the end */
+	SOP_END,   /* the scenario is over and was right */
+	SOP_CALL,  /* sim_calls[s_num]; result to s_reg, if any */
 	SOP_NOP
 };
 
@@ -79,7 +85,7 @@ struct insn {
 	char s_name[NNAME];
 };
 
-#define NINSN	 512
+#define NINSN    512
 #define NPROGRAM 16
 struct program {
 	char p_name[NNAME];
@@ -89,10 +95,10 @@ struct program {
 struct script {
 	char sc_name[64];
 	char sc_about[256];
-	unsigned sc_ncpu, sc_ram;	/* CPUs; MiB */
+	unsigned sc_ncpu, sc_ram; /* CPUs; MiB */
 	unsigned sc_bound, sc_stale, sc_depth, sc_asids, sc_ticks;
 	bool sc_evict, sc_swflags, sc_reaper;
-	unsigned sc_nspec;		/* addresses fetched ahead */
+	unsigned sc_nspec; /* addresses fetched ahead */
 	vaddr_t sc_spec[4];
 	unsigned sc_ninsn, sc_nprogram;
 	struct insn sc_insn[NINSN];
@@ -117,7 +123,7 @@ struct simcpu {
 	struct cpu *sc_cpu;
 	struct thread *sc_thread;
 	uint64_t sc_timer; /* UINT64_MAX: none */
-	bool sc_user;	   /* between two user instructions */
+	bool sc_user;      /* between two user instructions */
 	uint64_t sc_pad[4];
 };
 extern struct simcpu simcpus[];
@@ -154,8 +160,25 @@ void sim_fs_register(void);
 long sim_syscall_number(const char *name); /* -1: none */
 const char *sim_syscall_name(long nr);
 
+/*
+ * calls.c: instructions that ask the kernel for what is no system call.
+ * sc_fn: a value, or a negative errno.
+ */
+struct sim_call {
+	const char *sc_name;
+	unsigned sc_narg;
+	long (*sc_fn)(const uint64_t arg[2]);
+};
+#define SIM_NCALLS 7
+extern const struct sim_call sim_calls[SIM_NCALLS];
+
 /* port_misc.c: what the kernel logs goes to standard error, too. */
 extern bool sim_verbose;
+
+/* cost.c: with sim_costs, a line for each exit. */
+extern bool sim_costs;
+void sim_exit_begins(const struct thread *td, int pid);
+void sim_exit_ends(const struct thread *td);
 
 /* account.c */
 /* Memory in use, by what it is; compared between start and end. */

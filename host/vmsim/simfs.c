@@ -23,7 +23,7 @@
 #define NAMES_AT   (NINSN * INSN_SIZE)
 #define VECTORS_AT (NAMES_AT + 2048)
 #define IMAGE_LEN  (PAGE_SIZE + TEXT_LEN + DATA_LEN)
-_Static_assert(NPROGRAM * NNAME <= 2048 && NPROGRAM * 16 <= 2048, "one page");
+_Static_assert(NPROGRAM *NNAME <= 2048 && NPROGRAM * 16 <= 2048, "one page");
 _Static_assert(TEXT_BASE + TEXT_LEN <= DATA_BASE, "text, then data");
 
 static struct uvm_object *images[NPROGRAM];
@@ -34,8 +34,8 @@ put(struct uvm_object *uo, uint64_t off, const void *p, size_t len)
 	size_t done;
 	int error;
 
-	error = uvm_object_io(uo, off, (void *)(uintptr_t)p, 0, len, true,
-	    &done);
+	error =
+	    uvm_object_io(uo, off, (void *)(uintptr_t)p, 0, len, true, &done);
 	if (error != 0 || done != len)
 		panic("image: error %d", error);
 }
@@ -43,17 +43,26 @@ put(struct uvm_object *uo, uint64_t off, const void *p, size_t len)
 static void
 image_create(u_int i)
 {
-	struct elf_header h = {.e_type = ET_EXEC, .e_machine = MACHINE_ELF,
-	    .e_version = 1, .e_phoff = sizeof h, .e_ehsize = sizeof h,
-	    .e_phentsize = sizeof(struct elf_phdr), .e_phnum = 2};
-	struct elf_phdr ph[2] = {
-	    {.p_type = PT_LOAD, .p_flags = PF_R | PF_X,
-		.p_offset = PAGE_SIZE, .p_vaddr = TEXT_BASE,
-		.p_filesz = TEXT_LEN, .p_memsz = TEXT_LEN,
-		.p_align = PAGE_SIZE},
-	    {.p_type = PT_LOAD, .p_flags = PF_R | PF_W,
-		.p_offset = PAGE_SIZE + TEXT_LEN, .p_vaddr = DATA_BASE,
-		.p_filesz = DATA_LEN, .p_memsz = DATA_LEN + BSS_LEN,
+	struct elf_header h = {.e_type = ET_EXEC,
+	    .e_machine = MACHINE_ELF,
+	    .e_version = 1,
+	    .e_phoff = sizeof h,
+	    .e_ehsize = sizeof h,
+	    .e_phentsize = sizeof(struct elf_phdr),
+	    .e_phnum = 2};
+	struct elf_phdr ph[2] = {{.p_type = PT_LOAD,
+				     .p_flags = PF_R | PF_X,
+				     .p_offset = PAGE_SIZE,
+				     .p_vaddr = TEXT_BASE,
+				     .p_filesz = TEXT_LEN,
+				     .p_memsz = TEXT_LEN,
+				     .p_align = PAGE_SIZE},
+	    {.p_type = PT_LOAD,
+		.p_flags = PF_R | PF_W,
+		.p_offset = PAGE_SIZE + TEXT_LEN,
+		.p_vaddr = DATA_BASE,
+		.p_filesz = DATA_LEN,
+		.p_memsz = DATA_LEN + BSS_LEN,
 		.p_align = PAGE_SIZE}};
 	uint64_t vec[2] = {0, 0};
 	char name[NNAME];
@@ -91,8 +100,8 @@ open_image(const char *path, struct exec_image *ei)
 {
 	const struct program *p;
 
-	p = strcmp(path, "/sbin/init") == 0 ? &script.sc_program[0] :
-					      script_program(path);
+	p = strcmp(path, "/sbin/init") == 0 ? &script.sc_program[0]
+					    : script_program(path);
 	if (p == NULL)
 		return ENOENT;
 	ei->ei_obj = images[p - script.sc_program];
@@ -141,6 +150,17 @@ no_exit(struct proc *p __unused)
 {
 }
 
+static int
+no_pidfd(int fd __unused, struct proc **pp __unused)
+{
+	return EBADF;
+}
+
+static void
+no_ended(void)
+{
+}
+
 static const struct fs_upcalls upcalls = {
     .fo_fork = no_fork,
     .fo_exec = no_exec,
@@ -150,6 +170,8 @@ static const struct fs_upcalls upcalls = {
     .fo_mmap = file_mmap,
     .fo_mount_root = mount_root,
     .fo_open_console = open_console,
+    .fo_pidfd = no_pidfd,
+    .fo_ended = no_ended,
 };
 
 void

@@ -1,16 +1,96 @@
 /*
- * vmsim.c: the commands.
+ * vmsim.c: the commands.  docs/man/vmsim.1 describes them.
+ *
+ * A process holds one machine and explores one scenario; commands that look
+ * at several fork a child for each.
  */
-#include <fcntl.h>
+#include <dirent.h>
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "sim.h"
+#include "vmsim.h"
 
 extern char __start_phystext[], __stop_phystext[];
+
+static const char *const strategies[] = {"random", "pct", "dfs", "dpor"};
+
+struct options opt = {.strategy = -1};
+
+/* What --format asks for and this program is not: a sibling is. */
+static void
+other_format(char **argv, const char *format)
+{
+	char exe[PATH_MAX], path[PATH_MAX + 64];
+	ssize_t n;
+
+	if (strcmp(format, SIM_FORMAT) == 0)
+		return;
+	n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+	if (n < 0)
+		fail("readlink: %s", strerror(errno));
+	exe[n] = '\0';
+	snprintf(path, sizeof path, "%s/vmsim-%s", dirname(exe), format);
+	execv(path, argv);
+	fail("no machine with tables of %s: %s", format, path);
+}
+
+void
+fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "vmsim: ");
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(2);
+}
+
+double
+seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/*
+ * Scenarios: files; a bare name is looked for where they are kept.
+ */
+const char *
+scenario_dir(void)
+{
+	static char dir[PATH_MAX + 64];
+	char exe[PATH_MAX];
+	ssize_t n;
+	int up;
+
+	if (getenv("VMSIM_SCENARIOS") != NULL)
+		return getenv("VMSIM_SCENARIOS");
+	if (access("tests/sim", R_OK) == 0)
+		return "tests/sim";
+	n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+	if (n < 0)
+		return ".";
+	exe[n] = '\0';
+	for (up = 0; up < 4 && strcmp(dirname(exe), "/") != 0; up++) {
+		snprintf(dir, sizeof dir, "%s/tests/sim", exe);
+		if (access(dir, R_OK) == 0)
+			return dir;
+	}
+	return ".";
+}
 
 static char *
 slurp(const char *file)
@@ -20,10 +100,8 @@ slurp(const char *file)
 	size_t n, max = 1 << 20;
 
 	f = fopen(file, "r");
-	if (f == NULL) {
-		perror(file);
-		exit(2);
-	}
+	if (f == NULL)
+		return NULL;
 	text = malloc(max);
 	if (text == NULL)
 		abort();
@@ -33,90 +111,274 @@ slurp(const char *file)
 	return text;
 }
 
-static double
-now(void)
+void
+scenario_load(const char *name)
 {
-	struct timespec t;
+	char path[PATH_MAX + 64], *text;
+	const char *base;
+	size_t n;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+	snprintf(path, sizeof path, "%s", name);
+	text = slurp(path);
+	if (text == NULL) {
+		snprintf(path, sizeof path, "%s/%s.sim", scenario_dir(), name);
+		text = slurp(path);
+	}
+	if (text == NULL)
+		fail("no scenario %s here or in %s", name, scenario_dir());
+	if (!script_parse(text, path))
+		exit(2);
+	free(text);
+	base = strrchr(path, '/');
+	base = base != NULL ? base + 1 : path;
+	n = strcspn(base, ".");
+	snprintf(script.sc_name, sizeof script.sc_name, "%.*s", (int)n, base);
+	if (opt.cpus != 0)
+		script.sc_ncpu = opt.cpus;
+	if (opt.reaper)
+		script.sc_reaper = true;
+	if (opt.evict)
+		script.sc_evict = true;
+	if (opt.swflags)
+		script.sc_swflags = true;
+	if (script.sc_ncpu == 0 || script.sc_ncpu > DET_MAXCPU)
+		fail("1 to %d CPUs", DET_MAXCPU);
 }
-
-static struct det_config dc;
 
 static int
-explore(const char *file)
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+unsigned
+scenario_names(char **names, unsigned max)
+{
+	struct dirent *d;
+	unsigned n = 0;
+	char *dot;
+	DIR *dir;
+
+	dir = opendir(scenario_dir());
+	while (dir != NULL && n < max && (d = readdir(dir)) != NULL) {
+		dot = strrchr(d->d_name, '.');
+		if (dot == NULL || strcmp(dot, ".sim") != 0)
+			continue;
+		names[n++] = strndup(d->d_name, (size_t)(dot - d->d_name));
+	}
+	if (dir != NULL)
+		closedir(dir);
+	qsort(names, n, sizeof names[0], by_name);
+	return n;
+}
+
+/* The machine of the scenario that is loaded. */
+struct det_machine
+machine(void)
 {
 	struct det_machine dm = sim_machine;
-	struct det_result r;
-	double t;
 
-	if (!script_parse(slurp(file), file))
-		return 2;
-	sim_ncpu = dm.dm_ncpu = script.sc_ncpu;
+	dm.dm_ncpu = sim_ncpu = script.sc_ncpu;
 	sim_ramlen = (uint64_t)script.sc_ram << 20;
-	if (dc.dc_bound == 0)
-		dc.dc_bound = script.sc_bound;
-	if (dc.dc_stale == 0)
-		dc.dc_stale = script.sc_stale;
-	if (dc.dc_depth == 0)
-		dc.dc_depth = script.sc_depth;
 	det_namer(sim_namer);
 	det_allocator(__start_phystext, __stop_phystext);
-	t = now();
-	det_run(&dm, &dc, &r);
-	t = now() - t;
-	if (dc.dc_trace)
-		det_trace_print();
-	printf("%s: %s, %llu executions%s, %.1f+%.1f points each, "
-	       "%.1f words undone, %.3f s, %.2f M points/s, %llu restarts\n",
-	    file, r.dr_failed ? "FAILED" : "passed",
-	    (unsigned long long)r.dr_execs, r.dr_complete ? " (all)" : "",
-	    (double)r.dr_steps / (double)r.dr_execs,
-	    (double)r.dr_local / (double)r.dr_execs,
-	    (double)r.dr_undo / (double)r.dr_execs, t,
-	    (double)r.dr_steps / t / 1e6, (unsigned long long)r.dr_restarts);
-	if (r.dr_failed)
-		printf("%s\nvmsim explore %s --replay %s\n", r.dr_msg, file,
-		    r.dr_replay);
-	return r.dr_failed;
+	return dm;
 }
+
+/* What the options say of the search; the rest is the scenario's. */
+struct det_config
+config(void)
+{
+	struct det_config dc = {.dc_strategy = DET_DFS};
+
+	if (opt.strategy >= 0)
+		dc.dc_strategy = (enum det_strategy)opt.strategy;
+	dc.dc_seed = opt.seed;
+	dc.dc_bound = opt.bound_set ? opt.bound : script.sc_bound;
+	dc.dc_stale = opt.stale_set ? opt.stale : script.sc_stale;
+	dc.dc_depth = opt.depth != 0 ? opt.depth : script.sc_depth;
+	dc.dc_weak = opt.weak;
+	dc.dc_maxexecs = opt.max;
+	dc.dc_shard = opt.shard;
+	dc.dc_nshard = opt.nshard;
+	dc.dc_norace = script.sc_ncpu > DET_NCLK;
+	dc.dc_minimize = true;
+	return dc;
+}
+
+/*
+ * Options.
+ */
+static uint64_t
+number(const char *name, const char *s)
+{
+	char *end;
+	uint64_t v;
+
+	if (s == NULL)
+		fail("%s wants a number", name);
+	v = strtoull(s, &end, 0);
+	if (end == s || *end != '\0')
+		fail("%s: %s is no number", name, s);
+	return v;
+}
+
+static int
+strategy_named(const char *s)
+{
+	int i;
+
+	for (i = 0; s != NULL && i < 4; i++)
+		if (strcmp(s, strategies[i]) == 0)
+			return i;
+	fail("--strategy is random, pct, dfs or dpor");
+	return -1;
+}
+
+static void
+shard_parse(const char *s)
+{
+	char c;
+
+	if (s == NULL ||
+	    sscanf(s, "%u/%u%c", &opt.shard, &opt.nshard, &c) != 2 ||
+	    opt.shard == 0 || opt.shard > opt.nshard)
+		fail("--shard is I/N, I from 1 to N");
+	opt.shard--;
+}
+
+/* Options with a value; false: name is none of them. */
+static bool
+option_value(const char *name, const char *val, char **argv)
+{
+	if (strcmp(name, "--strategy") == 0)
+		opt.strategy = strategy_named(val);
+	else if (strcmp(name, "--seed") == 0)
+		opt.seed = number(name, val);
+	else if (strcmp(name, "--bound") == 0) {
+		opt.bound = (unsigned)number(name, val);
+		opt.bound_set = true;
+	} else if (strcmp(name, "--stale") == 0) {
+		opt.stale = (unsigned)number(name, val);
+		opt.stale_set = true;
+	} else if (strcmp(name, "--depth") == 0)
+		opt.depth = (unsigned)number(name, val);
+	else if (strcmp(name, "--max") == 0)
+		opt.max = number(name, val);
+	else if (strcmp(name, "--cpus") == 0)
+		opt.cpus = (unsigned)number(name, val);
+	else if (strcmp(name, "--shard") == 0)
+		shard_parse(val);
+	else if (strcmp(name, "--out") == 0)
+		opt.out = val;
+	else if (strcmp(name, "--policy") == 0)
+		opt.reaper = val != NULL && strcmp(val, "reaper") == 0;
+	else if (strcmp(name, "--format") == 0 && val != NULL)
+		other_format(argv, val);
+	else
+		return false;
+	return true;
+}
+
+static bool
+option_flag(const char *name)
+{
+	if (strcmp(name, "--weak") == 0)
+		opt.weak = true;
+	else if (strcmp(name, "--list") == 0)
+		opt.list = true;
+	else if (strcmp(name, "--gdb") == 0)
+		opt.gdb = true;
+	else if (strcmp(name, "--evict") == 0)
+		opt.evict = true;
+	else if (strcmp(name, "--swflags") == 0)
+		opt.swflags = true;
+	else if (strcmp(name, "--quiet") == 0)
+		opt.quiet = true;
+	else if (strcmp(name, "--log") == 0)
+		sim_verbose = true;
+	else
+		return false;
+	return true;
+}
+
+static void
+options(int argc, char **argv)
+{
+	int i;
+
+	for (i = 2; i < argc; i++) {
+		if (argv[i][0] != '-' || argv[i][1] != '-') {
+			if (opt.nname == MAXNAMES)
+				fail("more than %d names", MAXNAMES);
+			opt.name[opt.nname++] = argv[i];
+		} else if (!option_flag(argv[i])) {
+			if (!option_value(argv[i],
+				i + 1 < argc ? argv[i + 1] : NULL, argv))
+				fail("what is %s? See vmsim --help", argv[i]);
+			i++;
+		}
+	}
+}
+
+static const char help[] =
+    "vmsim: the real kernel on a machine whose interleavings are chosen\n"
+    "\n"
+    "  vmsim explore --list           the scenarios that there are\n"
+    "  vmsim explore NAME...          look for failures; all: every scenario\n"
+    "  vmsim replay NAME:CHOICES      one execution, step by step\n"
+    "  vmsim run FILE                 one execution; what each exit cost\n"
+    "  vmsim show NAME[:CHOICES]      the state at the end of an execution\n"
+    "  vmsim merge FILE...            the parts of a search as one result\n"
+    "\n"
+    "A scenario is a script of user programs, NAME.sim in tests/sim or a\n"
+    "file.  explore tries its interleavings and stops at the first failure:\n"
+    "a data race, a use of freed memory or of a stale translation, a leak,\n"
+    "a deadlock, a panic, a wrong value.  It prints what failed and the\n"
+    "command that replays it.  Start with\n"
+    "\n"
+    "  vmsim explore fork-exit\n"
+    "  vmsim explore unmap-read --strategy pct --max 100000\n"
+    "  vmsim explore all --weak\n"
+    "\n"
+    "How to search:\n"
+    "  --strategy random|pct|dfs|dpor  (default dfs: within a bound, all)\n"
+    "  --bound N    dfs: preemptions per execution\n"
+    "  --depth N    pct: depth of the bugs looked for\n"
+    "  --seed N     random, pct: where to begin\n"
+    "  --max N      executions\n"
+    "  --weak       loads may read stale values, as on arm64 and riscv64\n"
+    "  --stale N    weak: stale reads per execution\n"
+    "  --shard I/N  this part of the search; --out FILE: result for merge\n"
+    "What to search:\n"
+    "  --format " SIM_FORMAT "   page tables: amd64, arm64, sv39, sv48\n"
+    "  --cpus N     virtual CPUs (up to 8; run: up to 64)\n"
+    "  --policy purge|reaper           who empties a dead process\n"
+    "  --evict      TLB entries may vanish at any time\n"
+    "  --swflags    accessed and dirty flags are set by software\n"
+    "Output: --quiet, --log (what the kernel says), --gdb (replay)\n";
 
 int
 main(int argc, char **argv)
 {
-	static const char *const names[] = {
-	    "random", "pct", "dfs", "dpor", "replay"};
-	int i, k;
+	static const struct {
+		const char *name;
+		int (*fn)(void);
+	} commands[] = {{"explore", cmd_explore}, {"replay", cmd_replay},
+	    {"run", cmd_run}, {"show", cmd_show}, {"merge", cmd_merge}};
+	size_t i;
 
-	dc.dc_strategy = DET_DFS;
-	dc.dc_minimize = true;
-	dc.dc_maxexecs = 1000;
-	for (i = 3; i < argc; i++) {
-		if (strcmp(argv[i], "-v") == 0)
-			sim_verbose = true;
-		else if (strcmp(argv[i], "--weak") == 0)
-			dc.dc_weak = true;
-		else if (strcmp(argv[i], "--trace") == 0)
-			dc.dc_trace = true;
-		else if (i + 1 == argc)
-			break;
-		else if (strcmp(argv[i], "--strategy") == 0) {
-			i++;
-			for (k = 0; k < 4; k++)
-				if (strcmp(argv[i], names[k]) == 0)
-					dc.dc_strategy = (enum det_strategy)k;
-		} else if (strcmp(argv[i], "--bound") == 0)
-			dc.dc_bound = (unsigned)atoi(argv[++i]);
-		else if (strcmp(argv[i], "--seed") == 0)
-			dc.dc_seed = strtoull(argv[++i], NULL, 0);
-		else if (strcmp(argv[i], "--max") == 0)
-			dc.dc_maxexecs = strtoull(argv[++i], NULL, 0);
-		else if (strcmp(argv[i], "--replay") == 0) {
-			dc.dc_replay = argv[++i];
-			dc.dc_strategy = DET_REPLAY;
-			dc.dc_trace = true;
-		}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		fputs(help, stdout);
+		return argc < 2 ? 2 : 0;
 	}
-	return explore(argv[2]);
+	for (i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			options(argc, argv);
+			opt.argv = argv;
+			return commands[i].fn();
+		}
+	fail("no command %s; see vmsim --help", argv[1]);
 }

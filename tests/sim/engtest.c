@@ -55,32 +55,30 @@ step(const struct insn *in, unsigned *r)
 
 	switch (in->op) {
 	case I_LOAD:
-		v = in->order == memory_order_seq_cst ?
-		    atomic_load_explicit(p, memory_order_seq_cst) :
-		    in->order == memory_order_acquire ?
-		    atomic_load_explicit(p, memory_order_acquire) :
-		    atomic_load_explicit(p, relaxed);
+		v = in->order == memory_order_seq_cst
+			? atomic_load_explicit(p, memory_order_seq_cst)
+		    : in->order == memory_order_acquire
+			? atomic_load_explicit(p, memory_order_acquire)
+			: atomic_load_explicit(p, relaxed);
 		break;
 	case I_STORE:
 		if (in->order == memory_order_seq_cst)
-			atomic_store_explicit(
-			    p, in->val, memory_order_seq_cst);
+			atomic_store_explicit(p, in->val, memory_order_seq_cst);
 		else if (in->order == memory_order_release)
-			atomic_store_explicit(
-			    p, in->val, memory_order_release);
+			atomic_store_explicit(p, in->val, memory_order_release);
 		else
 			atomic_store_explicit(p, in->val, relaxed);
 		return;
 	case I_ADD:
-		v = in->order == memory_order_acq_rel ?
-		    atomic_fetch_add_explicit(
-			p, in->val, memory_order_acq_rel) :
-		    atomic_fetch_add_explicit(p, in->val, relaxed);
+		v = in->order == memory_order_acq_rel
+			? atomic_fetch_add_explicit(p, in->val,
+			      memory_order_acq_rel)
+			: atomic_fetch_add_explicit(p, in->val, relaxed);
 		break;
 	case I_CAS:
 		v = 0;
-		(void)atomic_compare_exchange_strong_explicit(
-		    p, &v, in->val, memory_order_acquire, relaxed);
+		(void)atomic_compare_exchange_strong_explicit(p, &v, in->val,
+		    memory_order_acquire, relaxed);
 		break;
 	case I_FENCE:
 		if (in->order == memory_order_acquire)
@@ -147,9 +145,14 @@ outcomes(enum det_strategy s, bool weak, unsigned nshard, uint64_t *execs,
     bool *failed)
 {
 	struct det_machine dm = {.dm_name = "random program",
-	    .dm_ncpu = ncpu, .dm_start = prog_start, .dm_check = prog_check};
-	struct det_config dc = {.dc_strategy = s, .dc_bound = DET_UNBOUND,
-	    .dc_stale = DET_UNBOUND, .dc_weak = weak, .dc_nshard = nshard,
+	    .dm_ncpu = ncpu,
+	    .dm_start = prog_start,
+	    .dm_check = prog_check};
+	struct det_config dc = {.dc_strategy = s,
+	    .dc_bound = DET_UNBOUND,
+	    .dc_stale = DET_UNBOUND,
+	    .dc_weak = weak,
+	    .dc_nshard = nshard,
 	    .dc_maxexecs = 300000};
 	struct det_result r;
 	uint64_t h = 0;
@@ -178,9 +181,8 @@ outcomes(enum det_strategy s, bool weak, unsigned nshard, uint64_t *execs,
 static void
 prog_make(void)
 {
-	static const int orders[] = {memory_order_relaxed,
-	    memory_order_acquire, memory_order_release, memory_order_acq_rel,
-	    memory_order_seq_cst};
+	static const int orders[] = {memory_order_relaxed, memory_order_acquire,
+	    memory_order_release, memory_order_acq_rel, memory_order_seq_cst};
 	unsigned c, i;
 
 	ncpu = 2 + rnd(2);
@@ -198,8 +200,8 @@ prog_make(void)
 static void
 show(void)
 {
-	static const char *const ops[] = {
-	    "load", "store", "add", "cas", "fence", "read", "write"};
+	static const char *const ops[] = {"load", "store", "add", "cas",
+	    "fence", "read", "write"};
 	unsigned c, i;
 
 	for (c = 0; c < ncpu; c++) {
@@ -378,8 +380,8 @@ bytes_start(unsigned cpu)
 		n = 1 + (seed >> 20) % 3;
 		for (i = 0; i < n; i++)
 			byte_access(cpu, &seed);
-		atomic_store_explicit(
-		    &baton, (int)turn + 1, memory_order_release);
+		atomic_store_explicit(&baton, (int)turn + 1,
+		    memory_order_release);
 		naive_release(cpu);
 	}
 }
@@ -387,7 +389,8 @@ bytes_start(unsigned cpu)
 static void
 test_detector_exact(void)
 {
-	struct det_machine dm = {.dm_name = "bytes", .dm_ncpu = 2,
+	struct det_machine dm = {.dm_name = "bytes",
+	    .dm_ncpu = 2,
 	    .dm_start = bytes_start};
 	struct det_config dc = {.dc_strategy = DET_DFS, .dc_maxexecs = 1};
 	struct det_result r;
@@ -402,8 +405,8 @@ test_detector_exact(void)
 			bad++;
 			if (bad < 4)
 				printf("# script %llu: %s, naively %s\n",
-				    (unsigned long long)script, r.dr_failed ?
-				    r.dr_msg : "no race",
+				    (unsigned long long)script,
+				    r.dr_failed ? r.dr_msg : "no race",
 				    naive.race ? "race" : "none");
 		}
 		det_result_free(&r);
@@ -496,7 +499,8 @@ undo_machine_start(unsigned cpu)
 static void
 test_undo(void)
 {
-	struct det_machine dm = {.dm_name = "undo", .dm_ncpu = 2,
+	struct det_machine dm = {.dm_name = "undo",
+	    .dm_ncpu = 2,
 	    .dm_start = undo_machine_start};
 	struct det_config dc = {.dc_strategy = DET_DFS, .dc_maxexecs = 1};
 	struct det_result r;
@@ -561,10 +565,14 @@ lost_check(void)
 static void
 test_replay(void)
 {
-	struct det_machine dm = {.dm_name = "lost", .dm_ncpu = 3,
-	    .dm_start = lost_start, .dm_check = lost_check};
-	struct det_config dc = {.dc_depth = 4, .dc_bound = 3,
-	    .dc_stale = DET_UNBOUND, .dc_maxexecs = 400000};
+	struct det_machine dm = {.dm_name = "lost",
+	    .dm_ncpu = 3,
+	    .dm_start = lost_start,
+	    .dm_check = lost_check};
+	struct det_config dc = {.dc_depth = 4,
+	    .dc_bound = 3,
+	    .dc_stale = DET_UNBOUND,
+	    .dc_maxexecs = 400000};
 	struct det_config again = {.dc_strategy = DET_REPLAY};
 	struct det_result r, s;
 	unsigned i;
@@ -580,8 +588,8 @@ test_replay(void)
 		if (r.dr_failed)
 			det_run(&dm, &again, &s);
 		sim_result(r.dr_failed && s.dr_failed &&
-			strcmp(r.dr_msg, s.dr_msg) == 0 &&
-			strcmp(r.dr_replay, s.dr_replay) == 0,
+			       strcmp(r.dr_msg, s.dr_msg) == 0 &&
+			       strcmp(r.dr_replay, s.dr_replay) == 0,
 		    "replay of strategy %u%s: %s after %llu executions, %s; "
 		    "again: %s",
 		    i / 2, dc.dc_weak ? ", weak" : "", r.dr_msg,
@@ -656,8 +664,10 @@ static void
 test_interrupts(void)
 {
 	static const enum det_strategy ss[] = {DET_DFS, DET_DPOR, DET_RANDOM};
-	struct det_machine dm = {.dm_name = "places", .dm_ncpu = 2,
-	    .dm_start = place_start, .dm_irq = place_irq,
+	struct det_machine dm = {.dm_name = "places",
+	    .dm_ncpu = 2,
+	    .dm_start = place_start,
+	    .dm_irq = place_irq,
 	    .dm_check = place_check};
 	struct det_config dc = {.dc_bound = DET_UNBOUND};
 	struct det_result r;
@@ -669,8 +679,8 @@ test_interrupts(void)
 		dc.dc_maxexecs = ss[i] == DET_RANDOM ? 2000 : 200000;
 		det_run(&dm, &dc, &r);
 		sim_result(!r.dr_failed &&
-			(r.dr_complete || ss[i] == DET_RANDOM) &&
-			places == (0xfu | 1u << 11),
+			       (r.dr_complete || ss[i] == DET_RANDOM) &&
+			       places == (0xfu | 1u << 11),
 		    "interrupts arrive wherever they may: strategy %u, "
 		    "places %#x, %llu executions %s",
 		    ss[i], places, (unsigned long long)r.dr_execs, r.dr_msg);
@@ -727,18 +737,20 @@ end_start(unsigned cpu)
 static void
 test_endings(void)
 {
-	static const char *const want[] = {
-	    "deadlock", "livelock", "Segmentation", "deadlock"};
-	struct det_machine dm = {.dm_name = "endings", .dm_ncpu = 2,
+	static const char *const want[] = {"deadlock", "livelock",
+	    "Segmentation", "deadlock"};
+	struct det_machine dm = {.dm_name = "endings",
+	    .dm_ncpu = 2,
 	    .dm_start = end_start};
-	struct det_config dc = {.dc_strategy = DET_DFS, .dc_bound = 2,
-	    .dc_maxsteps = 10000, .dc_maxexecs = 1000};
+	struct det_config dc = {.dc_strategy = DET_DFS,
+	    .dc_bound = 2,
+	    .dc_maxsteps = 10000,
+	    .dc_maxexecs = 1000};
 	struct det_result r;
 
 	for (how = 0; how < 4; how++) {
 		det_run(&dm, &dc, &r);
-		sim_result(
-		    r.dr_failed && strstr(r.dr_msg, want[how]) != NULL,
+		sim_result(r.dr_failed && strstr(r.dr_msg, want[how]) != NULL,
 		    "an ending: %s", r.dr_msg);
 		det_result_free(&r);
 	}

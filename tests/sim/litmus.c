@@ -28,16 +28,16 @@ static struct {
 } v;
 static int r[4];
 
-#define LD(p, o)    atomic_load_explicit(&v.p, o)
-#define ST(p, n, o) atomic_store_explicit(&v.p, n, o)
-#define FENCE(o)    atomic_thread_fence(o)
+#define LD(p, o)     atomic_load_explicit(&v.p, o)
+#define ST(p, n, o)  atomic_store_explicit(&v.p, n, o)
+#define FENCE(o)     atomic_thread_fence(o)
 #define ADD(p, n, o) atomic_fetch_add_explicit(&v.p, n, o)
 
 static bool
 cas(_Atomic(int) *p, int old, int new, memory_order o)
 {
-	return atomic_compare_exchange_strong_explicit(
-	    p, &old, new, o, memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(p, &old, new, o,
+	    memory_order_relaxed);
 }
 
 /* What one CPU does; r[] are the registers of all. */
@@ -188,7 +188,7 @@ same(const char *a, const char *b)
 		return false;
 	snprintf(copy, sizeof copy, "%s", a);
 	for (s = strtok_r(copy, "|", &save); s != NULL;
-	    s = strtok_r(NULL, "|", &save))
+	     s = strtok_r(NULL, "|", &save))
 		if (strstr(b, s) == NULL)
 			return false;
 	return true;
@@ -197,10 +197,13 @@ same(const char *a, const char *b)
 static void
 run_one(const struct litmus *t, enum det_strategy s)
 {
-	struct det_machine dm = {.dm_name = t->name, .dm_start = start,
+	struct det_machine dm = {.dm_name = t->name,
+	    .dm_start = start,
 	    .dm_check = check};
-	struct det_config dc = {.dc_strategy = s, .dc_bound = DET_UNBOUND,
-	    .dc_stale = DET_UNBOUND, .dc_weak = true};
+	struct det_config dc = {.dc_strategy = s,
+	    .dc_bound = DET_UNBOUND,
+	    .dc_stale = DET_UNBOUND,
+	    .dc_weak = true};
 	struct det_result res;
 	bool ok;
 
@@ -212,9 +215,8 @@ run_one(const struct litmus *t, enum det_strategy s)
 	ok = !res.dr_failed && res.dr_complete && same(got, t->want);
 	sim_result(ok, "%-13s %-4s %6llu executions %5llu pruned  %s%s%s",
 	    t->name, s == DET_DPOR ? "dpor" : "dfs",
-	    (unsigned long long)res.dr_execs,
-	    (unsigned long long)res.dr_pruned, res.dr_msg,
-	    ok ? "" : "  got ", ok ? "" : got);
+	    (unsigned long long)res.dr_execs, (unsigned long long)res.dr_pruned,
+	    res.dr_msg, ok ? "" : "  got ", ok ? "" : got);
 	det_result_free(&res);
 }
 

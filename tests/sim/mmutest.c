@@ -72,10 +72,17 @@ choose(unsigned n, const char *what)
 	return choice % n;
 }
 
-static struct mmu_machine machine = {.mm_ncpu = 2, .mm_rambase = BASE,
-    .mm_ramlen = LEN, .mm_hwflags = true, .mm_load = load, .mm_cas = cas,
-    .mm_peek = load, .mm_violation = violated, .mm_choose = choose,
-    .mm_clock = clock_now, .mm_ordered = ordered};
+static struct mmu_machine machine = {.mm_ncpu = 2,
+    .mm_rambase = BASE,
+    .mm_ramlen = LEN,
+    .mm_hwflags = true,
+    .mm_load = load,
+    .mm_cas = cas,
+    .mm_peek = load,
+    .mm_violation = violated,
+    .mm_choose = choose,
+    .mm_clock = clock_now,
+    .mm_ordered = ordered};
 
 static void
 begin(const struct mmu_format *fm)
@@ -114,7 +121,7 @@ test_amd64(void)
 
 	begin(&mmu_amd64);
 	mmu_root(0, 0x100000, 1);
-	put(0x100000 + 255 * 8, 0x101007);	     /* P RW US */
+	put(0x100000 + 255 * 8, 0x101007); /* P RW US */
 	put(0x101000 + 1 * 8, 0x102007);
 	put(0x102000 + 1 * 8, 0x103007);
 	put(0x103000 + 1 * 8, 0x8000000000200005ull); /* P US NX */
@@ -210,12 +217,19 @@ test_frames(void)
 	(void)at(0, MMU_READ);
 	IS(strstr(violation, "new owner") != NULL);
 
-	/* A freed table, known from an earlier walk. */
+	/* A freed table, known from an earlier walk; a loaded root. */
 	violation[0] = '\0';
 	put(0x103000 + 8, 0x201007);
 	mmu_frame_free(0x103000);
+	IS(strstr(violation, "may walk through") != NULL);
+	violation[0] = '\0';
 	(void)at(0x1000, MMU_READ);
 	IS(strstr(violation, "table page that was freed") != NULL);
+	violation[0] = '\0';
+	mmu_frame_free(0x100000);
+	IS(strstr(violation, "has it loaded") != NULL);
+	mmu_frame_used(0x100000);
+	mmu_root(0, 0x100000, 0);
 
 	/* Freed while the other CPU's access is not known to be over. */
 	mmu_flush_all(0);
@@ -328,12 +342,14 @@ test_granules(void)
 	put(0x108000 + 5 * 8, 0x10c003); /* bits 35:25 */
 	put(0x10c000 + 7 * 8, 0x200f43); /* bits 24:14 */
 	IS(at(1ull << 47 | 3ull << 36 | 5ull << 25 | 7ull << 14 | 0x3abc,
-	       MMU_WRITE) == MMU_OK && last == 0x203abc);
+	       MMU_WRITE) == MMU_OK &&
+	    last == 0x203abc);
 	IS(at(3ull << 36 | 5ull << 25 | 7ull << 14, MMU_READ) == MMU_ABSENT);
 	/* A 32 MiB block one level up, none two levels up. */
 	put(0x108000 + 6 * 8, 0xf41);
 	IS(at(1ull << 47 | 3ull << 36 | 6ull << 25 | 0x1234567, MMU_READ) ==
-		MMU_OK && last == 0x1234567);
+		MMU_OK &&
+	    last == 0x1234567);
 	put(0x104000 + 4 * 8, 0xf41);
 	IS(at(1ull << 47 | 4ull << 36, MMU_READ) == MMU_ABSENT);
 
@@ -343,7 +359,8 @@ test_granules(void)
 	put(0x110000 + 8191 * 8, 0x120003);
 	put(0x120000 + 1 * 8, 0x200f43);
 	IS(at(33ull << 42 | 8191ull << 29 | 1ull << 16 | 0xfedc, MMU_READ) ==
-		MMU_OK && last == 0x20fedc);
+		MMU_OK &&
+	    last == 0x20fedc);
 	put(0x110000 + 2 * 8, 0xf41); /* 512 MiB */
 	IS(at(33ull << 42 | 2ull << 29 | 0x1f234567, MMU_READ) == MMU_OK &&
 	    last == 0x1f234567);

@@ -38,6 +38,8 @@ main(int argc, char **argv)
 		engine_tests();
 	if (strcmp(what, "all") == 0 || strcmp(what, "mmu") == 0)
 		mmu_tests();
+	if (strcmp(what, "all") == 0 || strcmp(what, "refcount") == 0)
+		refcount_tests();
 	printf("1..%u\n%u passed, %u failed\n", passed + failed, passed,
 	    failed);
 	return failed != 0;

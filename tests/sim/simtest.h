@@ -14,5 +14,6 @@ void litmus_tests(void);
 void toy_tests(void);
 void engine_tests(void);
 void mmu_tests(void);
+void refcount_tests(void);
 
 #endif

@@ -20,9 +20,9 @@ enum bug {
 	BUG_NONE,
 	BUG_CHECK_THEN_DROP, /* the count is read, then lowered */
 	BUG_UNLOCKED_LOOKUP, /* a reference through a pointer nobody holds */
-	BUG_NO_ACQUIRE,	     /* destroyed without a fence */
+	BUG_NO_ACQUIRE,      /* destroyed without a fence */
 	BUG_LATE_ACTIVE,     /* the root is live before its bit is set */
-	BUG_EARLY_FREE,	     /* the page is freed before the answer */
+	BUG_EARLY_FREE,      /* the page is freed before the answer */
 	BUG_NO_STORELOAD,    /* no fence between entry and mask */
 	NBUG
 };
@@ -81,8 +81,8 @@ user_read(struct space *s, int i)
 	struct tlb *t = &tlbs[det_self()];
 
 	if (t->t_page[i] == NULL)
-		t->t_page[i] = atomic_load_explicit(
-		    &s->s_pte[i], memory_order_relaxed);
+		t->t_page[i] =
+		    atomic_load_explicit(&s->s_pte[i], memory_order_relaxed);
 	if (t->t_page[i] != NULL)
 		det_access(t->t_page[i], 8, false);
 }
@@ -114,19 +114,19 @@ deactivate(struct space *s)
 	bool was = det_intr_disable();
 
 	memset(tlbs[det_self()].t_page, 0, sizeof tlbs[0].t_page);
-	atomic_fetch_and_explicit(
-	    &s->s_active, ~(1u << det_self()), memory_order_release);
+	atomic_fetch_and_explicit(&s->s_active, ~(1u << det_self()),
+	    memory_order_release);
 	det_intr_restore(was);
 }
 
 static void
 shoot_cpu(struct space *s, int cpu)
 {
-	atomic_store_explicit(
-	    &tlbs[cpu].t_answer, 0, memory_order_relaxed);
+	atomic_store_explicit(&tlbs[cpu].t_answer, 0, memory_order_relaxed);
 	det_irq_raise((unsigned)cpu, 0);
-	while (atomic_load_explicit(
-		   &tlbs[cpu].t_answer, memory_order_acquire) == 0 &&
+	while (
+	    atomic_load_explicit(&tlbs[cpu].t_answer, memory_order_acquire) ==
+		0 &&
 	    (atomic_load_explicit(&s->s_active, memory_order_acquire) >> cpu &
 		1) != 0)
 		det_relax(0);
@@ -172,12 +172,11 @@ drop(struct space *s)
 		if (atomic_load_explicit(&s->s_refs, memory_order_acquire) == 1)
 			destroy(s);
 		else
-			atomic_fetch_sub_explicit(
-			    &s->s_refs, 1, memory_order_release);
+			atomic_fetch_sub_explicit(&s->s_refs, 1,
+			    memory_order_release);
 		return;
 	}
-	if (atomic_fetch_sub_explicit(&s->s_refs, 1, memory_order_release) !=
-	    1)
+	if (atomic_fetch_sub_explicit(&s->s_refs, 1, memory_order_release) != 1)
 		return;
 	if (bug != BUG_NO_ACQUIRE)
 		atomic_thread_fence(memory_order_acquire);
@@ -254,8 +253,8 @@ setup(void)
 	destroyed = 0;
 	for (i = 0; i < NPG; i++) {
 		det_mem_alloc(&pages[i], sizeof pages[i]);
-		atomic_store_explicit(
-		    &space0.s_pte[i], &pages[i], memory_order_relaxed);
+		atomic_store_explicit(&space0.s_pte[i], &pages[i],
+		    memory_order_relaxed);
 	}
 	space0.s_entries = NPG;
 	atomic_store_explicit(&space0.s_refs, 2, memory_order_relaxed);
@@ -299,10 +298,17 @@ static const char *const strategy_names[] = {"random", "pct", "dfs", "dpor"};
 static void
 run_one(enum det_strategy s, bool weak)
 {
-	struct det_machine dm = {.dm_name = "toy", .dm_ncpu = NCPU,
-	    .dm_start = start, .dm_irq = shootdown, .dm_check = check};
-	struct det_config dc = {.dc_strategy = s, .dc_seed = 1, .dc_depth = 3,
-	    .dc_bound = 2, .dc_stale = 2, .dc_weak = weak,
+	struct det_machine dm = {.dm_name = "toy",
+	    .dm_ncpu = NCPU,
+	    .dm_start = start,
+	    .dm_irq = shootdown,
+	    .dm_check = check};
+	struct det_config dc = {.dc_strategy = s,
+	    .dc_seed = 1,
+	    .dc_depth = 3,
+	    .dc_bound = 2,
+	    .dc_stale = 2,
+	    .dc_weak = weak,
 	    .dc_maxexecs = 100000};
 	struct det_result r;
 	bool expect;

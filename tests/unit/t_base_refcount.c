@@ -18,6 +18,10 @@ TEST(refcount_counts)
 	CHECK(refcount_load(&rc) == 0);
 }
 
+/*
+ * LIFECYCLE 42 holds base/include/base/refcount.h:refcount_acquire_if_not_zero mutant 01
+ * LIFECYCLE 55 different kern/proc.c:proc_vmspace mutant 01 because the pointer is cleared under a lock after the purge, and a count of zero is never raised again
+ */
 TEST(refcount_never_resurrects)
 {
 	refcount_t rc;
@@ -30,6 +34,7 @@ TEST(refcount_never_resurrects)
 	CHECK(refcount_load(&rc) == 0);
 }
 
+/* LIFECYCLE 48 holds base/include/base/refcount.h:refcount_release_if_last mutant 03 */
 TEST(refcount_release_if_last)
 {
 	refcount_t rc;
@@ -69,6 +74,7 @@ release_dead(void *arg)
 	refcount_release(arg);
 }
 
+/* LIFECYCLE 87 holds base/include/base/refcount.h:refcount_acquire mutant 02 */
 TEST(refcount_misuse_panics)
 {
 	refcount_t rc;
@@ -97,6 +103,9 @@ take_and_drop(void *arg __unused)
 	lasts += refcount_release(&shared);
 }
 
+/*
+ * LIFECYCLE 88 different base/include/base/refcount.h:refcount_release because the counts are atomic
+ */
 TEST(refcount_one_last_release)
 {
 	struct thread *td[4];

@@ -107,6 +107,9 @@ plain(void *arg)
 /*
  * Goal: an exit gives everything back before wait returns, and says so.
  * Method: compare free pages; the resident set must have been seen.
+ * LIFECYCLE 3 holds kern/exit.c:exit_last mutant 57
+ * LIFECYCLE 60 holds kern/exit.c:exit_last mutant 58
+ * LIFECYCLE 72 holds kern/exit.c:proc_zombie mutant 58
  */
 TEST(life_exit_wait)
 {
@@ -206,6 +209,7 @@ threaded(void *arg)
 /*
  * Goal: with several threads the last one off the space purges it, once, and
  * the process ends as the thread that crashed said.
+ * LIFECYCLE 75 holds kern/reaper.c:reaper_done because it frees stacks and thread structures, those of dead threads of a living process at once
  */
 TEST(life_threads)
 {
@@ -285,6 +289,7 @@ observed(void *arg __unused)
 	proc_exit(W_EXIT(0));
 }
 
+/* LIFECYCLE 14 holds kern/process_vm.c:process_vm_get */
 TEST(life_foreign_reader)
 {
 	struct vmspace *vm = NULL;
@@ -323,15 +328,17 @@ kernel_thread(void *arg)
 	*(bool *)arg = curproc() == &proc0 && curlwp()->l_pmap == NULL;
 }
 
+/* LIFECYCLE 9 holds kern/exit.c:kthread_leave mutant 61 */
 TEST(life_kernel_thread)
 {
 	u_long before = free_pages(), purges = count_sum(COUNT_PURGE);
+	u_int threads = proc_threads(&proc0);
 	bool ok = false;
 
 	CHECK(kthread_create("test", kernel_thread, &ok, NULL) == 0);
-	reap_drain();
-	while (proc_threads(&proc0) > 0 && !ok)
+	while (proc_threads(&proc0) > threads)
 		thread_yield();
+	reap_drain();
 	CHECK(ok);
 	CHECK(count_sum(COUNT_PURGE) == purges);
 	CHECK(free_pages() == before);

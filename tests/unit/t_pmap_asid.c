@@ -141,6 +141,7 @@ turns(void *arg)
 	}
 }
 
+/* LIFECYCLE 80 different pmap/pmap_asid.c:asid_retire mutant 33 because a space has one ASID: kernel mappings are global and not under it */
 TEST(pmap_turns)
 {
 	u_int i;

@@ -11,6 +11,18 @@
 
 #include "ktest.h"
 
+/*
+ * LIFECYCLE 32 holds pmap/pmap_switch.c:pmap_purge mutant 20
+ * LIFECYCLE 33 holds pmap/pmap_switch.c:pmap_purge mutant 20
+ * LIFECYCLE 34 holds pmap/pmap_switch.c:pmap_purge mutant 18
+ * LIFECYCLE 38 holds pmap/pmap.c:leaf_make mutant 19
+ * LIFECYCLE 39 holds pmap/pmap_switch.c:pmap_activate because what is loaded is one atomic word of the CPU, and who acts on it has interrupts or preemption off
+ * LIFECYCLE 51 different pmap/pmap_switch.c:pmap_purge mutant 21 because nobody runs in the space any more: the root stays loaded lazily, and the purge is what drops it
+ * LIFECYCLE 54 holds pmap/pmap_switch.c:pmap_purge mutant 21
+ * LIFECYCLE 58 holds uvm/uvm_vmspace.c:uvmspace_purge mutant 18
+ * LIFECYCLE 59 different pmap/pmap_switch.c:pmap_deactivate mutant 22 because deactivation only notes that the root is lazy; tables go in a step of their own, called by the purge
+ * LIFECYCLE 70 different pmap/pmap_switch.c:pmap_purge mutant 20 because nothing is flushed at all: the ASID is retired, and its entries go stale until the rollover
+ */
 TEST(pmap_purge_detaches)
 {
 	struct vm_page *pg;
@@ -63,6 +75,11 @@ TEST(pmap_purge_detaches)
 /*
  * Goal: teardown costs what is resident: 7 pages scattered over 4 GiB are 7
  * entries in 7 lines of 7 leaf tables.
+ * LIFECYCLE 37 holds pmap/pmap_purge.c:pmap_remove_all mutant 26
+ * LIFECYCLE 62 holds pmap/pmap_purge.c:purge_entries mutant 24
+ * LIFECYCLE 65 different pmap/pmap_purge.c:pmap_remove_all mutant 28 because exit does not remove ranges
+ * LIFECYCLE 66 holds pmap/pmap_purge.c:purge_entries mutant 28
+ * LIFECYCLE 79 holds pmap/pmap_purge.c:pmap_remove_all mutant 29
  */
 TEST(pmap_purge_sparse)
 {
@@ -101,6 +118,8 @@ TEST(pmap_purge_sparse)
 /*
  * Goal: a space full of shared pages dies without touching the others'
  * mappings; chunks and tables go.
+ * LIFECYCLE 53 void pmap/pmap_purge.c:pmap_remove_all because bulk removal reaches tables through the direct map and wants no pmap current
+ * LIFECYCLE 61 holds pmap/pmap_purge.c:purge_entries mutant 25
  */
 TEST(pmap_purge_shared)
 {
@@ -202,7 +221,10 @@ TEST(pmap_enomem)
 		page_free(pg[i]);
 }
 
-/* A space is still referenced by somebody who may look, after its death. */
+/*
+ * A space is still referenced by somebody who may look, after its death.
+ * LIFECYCLE 63 different pmap/pmap.c:pmap_narrow because there is nothing to skip: an emptied root has no populated line, which is the first thing looked at
+ */
 TEST(pmap_reference_after_purge)
 {
 	struct pmap *pm;

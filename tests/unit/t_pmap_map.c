@@ -171,12 +171,38 @@ TEST(pmap_protect_range)
 }
 
 /*
+ * len bytes between buf and the space that is loaded.  Where the MMU does not
+ * set its bits itself, an access is refused until it was entered as one that
+ * has happened: what uvm_fault() does for a program.
+ */
+static int
+user_access(vaddr_t va, void *buf, size_t len, vm_prot_t access)
+{
+	vm_prot_t prot;
+	paddr_t pa;
+	u_int turn;
+	int error;
+
+	for (turn = 0;; turn++) {
+		error = access == PROT_WRITE ? md_copyout(buf, va, len)
+					     : md_copyin(va, buf, len);
+		if (error == 0 || turn == 1 ||
+		    !pmap_extract(pmap_curpmap(), va, &pa, &prot) ||
+		    (prot & access) == 0)
+			return error;
+		CHECK(pmap_enter(pmap_curpmap(), trunc_page(va), trunc_page(pa),
+			  prot, access) == 0);
+	}
+}
+
+/*
  * Goal: what the processor does through a loaded root is what was entered:
  * it reads and writes the page, and its bits are found.
+ * LIFECYCLE 31 holds check because every check runs hosted and booted, with two compilers, on one CPU and on four, and for each machine there is a port to
  */
 TEST(pmap_machine)
 {
-	static const char text[] = "through the tables";
+	char text[] = "through the tables";
 	struct vm_page *pg;
 	struct pmap *pm;
 	vaddr_t va = 0x7ff123456000;
@@ -191,9 +217,9 @@ TEST(pmap_machine)
 	pmap_activate(pm);
 	CHECK(pmap_curpmap() == pm);
 	CHECK(!pmap_is_referenced(pg) && !pmap_is_modified(pg));
-	CHECK(md_copyin(va, buf, sizeof(buf)) == 0 && buf[0] == 0);
+	CHECK(user_access(va, buf, sizeof(buf), PROT_READ) == 0 && buf[0] == 0);
 	CHECK(pmap_is_referenced(pg) && !pmap_is_modified(pg));
-	CHECK(md_copyout(text, va + 100, sizeof(text)) == 0);
+	CHECK(user_access(va + 100, text, sizeof(text), PROT_WRITE) == 0);
 	CHECK(pmap_is_modified(pg));
 	CHECK(strcmp((char *)page_direct(pg) + 100, text) == 0);
 
@@ -203,7 +229,7 @@ TEST(pmap_machine)
 	CHECK(pmap_clear_reference(pg) && !pmap_is_referenced(pg));
 	preempt_disable();
 	pmap_activate(pm);
-	CHECK(md_copyout(text, va + 200, sizeof(text)) == 0);
+	CHECK(user_access(va + 200, text, sizeof(text), PROT_WRITE) == 0);
 	CHECK(pmap_is_modified(pg) && pmap_is_referenced(pg));
 	pmap_deactivate(pm);
 	preempt_enable();
@@ -227,17 +253,19 @@ readable(vaddr_t va, u_int n)
 	char byte;
 
 	for (i = 0; i < n; i++)
-		ok += md_copyin(va + i * PAGE_SIZE, &byte, 1) == 0;
+		ok += user_access(va + i * PAGE_SIZE, &byte, 1, PROT_READ) == 0;
 	return ok;
 }
 
 static u_int
 writable(vaddr_t va, u_int n)
 {
+	char byte = 'x';
 	u_int i, ok = 0;
 
 	for (i = 0; i < n; i++)
-		ok += md_copyout("x", va + i * PAGE_SIZE, 1) == 0;
+		ok +=
+		    user_access(va + i * PAGE_SIZE, &byte, 1, PROT_WRITE) == 0;
 	return ok;
 }
 

@@ -129,6 +129,7 @@ TEST(pmap_shootdown)
 /*
  * Goal: a root that is held lazily is dropped at the first shootdown, and the
  * second sends nothing; or at the purge.
+ * LIFECYCLE 49 different pmap/pmap_switch.c:pmap_purge mutant 23 because a CPU that holds a root is a bit that the purge asks for, not a reference that it could wait for
  */
 TEST(pmap_lazy)
 {

@@ -53,6 +53,7 @@ mapped_prot(struct vmspace *vm, vaddr_t va)
 	return prot;
 }
 
+/* LIFECYCLE 64 different uvm/uvm_fault.c:fault_anon mutant 50 because an anon counts the amaps that hold it; bulk removal need not know */
 TEST(uvm_fault_anon_cases)
 {
 	struct vmspace *vm = space(), *child;

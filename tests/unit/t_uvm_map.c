@@ -107,6 +107,7 @@ random_op(struct vmspace *vm)
 	}
 }
 
+/* LIFECYCLE 30 void uvm/uvm_tree.c:uvm_tree_verify because free space is not in the tree, and no entry is ever empty: the verifier says so */
 TEST(uvm_map_model)
 {
 	struct vmspace *vm = space();

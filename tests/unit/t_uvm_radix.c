@@ -117,7 +117,7 @@ copy_range(struct radix *rx, uint64_t a, uint64_t b)
 	u_int i = position(first), n;
 	void *v;
 
-	radix_init(&copy);
+	radix_init(&copy, NULL);
 	n = i;
 	CHECK(radix_copy(rx, first, last, &copy, copied, &n) == 0);
 	CHECK(n == position(last) + has(last));
@@ -134,11 +134,14 @@ static void
 toggle(struct radix *rx, uint64_t idx)
 {
 	u_int i = position(idx), j;
+	void *old;
 
 	if (has(idx)) {
 		CHECK(radix_lookup(rx, idx) == value(idx));
-		CHECK(radix_replace(rx, idx, rx) == value(idx));
-		CHECK(radix_replace(rx, idx, value(idx)) == rx);
+		CHECK(radix_replace(rx, idx, rx, &old) == 0);
+		CHECK(old == value(idx));
+		CHECK(radix_replace(rx, idx, value(idx), &old) == 0);
+		CHECK(old == rx);
 		CHECK(radix_remove(rx, idx) == value(idx));
 		nkey--;
 		for (j = i; j < nkey; j++)
@@ -159,8 +162,8 @@ TEST(uvm_radix_model)
 	uint64_t idx, got;
 	u_int step, n, i;
 
-	radix_init(&rx);
-	radix_init(&high);
+	radix_init(&rx, NULL);
+	radix_init(&high, NULL);
 	nkey = 0;
 	for (step = 0; step < 6000; step++) {
 		idx = nkey > 0 && ktest_random() % 3 == 0
@@ -212,8 +215,8 @@ TEST(uvm_radix_nomem)
 	u_int i, got;
 	int error;
 
-	radix_init(&rx);
-	radix_init(&high);
+	radix_init(&rx, NULL);
+	radix_init(&high, NULL);
 	nkey = 0;
 	for (i = 0; i < 200; i++)
 		toggle(&rx, random_index());
@@ -262,4 +265,154 @@ TEST(uvm_radix_nomem)
 	got = 0;
 	radix_wipe(&rx, wiped, &got);
 	CHECK(got == nkey);
+}
+
+/*
+ * Trees that share nodes: each keeps what its model says whatever happens to
+ * the others, and in the end every reference to every value is given back.
+ */
+#define NTREE  4
+#define NSLOT  400
+#define NVALUE 2000
+
+static u_int value_refs[NVALUE];
+static u_int model[NTREE][NSLOT]; /* which value, 0: none */
+
+/* A few dense ranges far apart, so that there are nodes at several levels. */
+static uint64_t
+shared_index(u_int i)
+{
+	return (uint64_t)(i % 3) << (12 * (i % 3 + 1)) | (i / 3);
+}
+
+static void
+shared_count(void *const *slots, u_int n, int by)
+{
+	u_int i;
+
+	for (i = 0; i < n; i++)
+		if (slots[i] != NULL)
+			*(u_int *)slots[i] += (u_int)by;
+}
+
+static void
+shared_drop(void *arg __unused, void **v, u_int n)
+{
+	u_int i;
+
+	for (i = 0; i < n; i++) {
+		CHECK(*(u_int *)v[i] > 0);
+		--*(u_int *)v[i];
+	}
+}
+
+/* A value that nobody has; 0: none. */
+static u_int
+shared_value(void)
+{
+	u_int n, v;
+
+	for (n = 0; n < NVALUE; n++) {
+		v = 1 + (u_int)(ktest_random() % (NVALUE - 1));
+		if (value_refs[v] == 0) {
+			value_refs[v] = 1;
+			return v;
+		}
+	}
+	return 0;
+}
+
+static void
+shared_check(const struct radix *rx, u_int t)
+{
+	u_int count = 0, i;
+	void *want;
+
+	for (i = 0; i < NSLOT; i++) {
+		want = model[t][i] != 0 ? &value_refs[model[t][i]] : NULL;
+		CHECK(radix_lookup(rx, shared_index(i)) == want);
+		count += want != NULL;
+	}
+	CHECK(radix_verify(rx) == count);
+}
+
+/* Store a new value at i, where there may be one. */
+static void
+shared_put(struct radix *rx, u_int t, u_int i)
+{
+	u_int v = shared_value();
+	void *old;
+
+	if (v == 0)
+		return;
+	if (model[t][i] == 0)
+		CHECK(radix_insert(rx, shared_index(i), &value_refs[v]) == 0);
+	else {
+		CHECK(radix_replace(rx, shared_index(i), &value_refs[v],
+			  &old) == 0);
+		CHECK(old == &value_refs[model[t][i]]);
+		shared_drop(NULL, &old, 1);
+	}
+	model[t][i] = v;
+}
+
+static void
+shared_cut(struct radix *rx, u_int t)
+{
+	uint64_t a = shared_index((u_int)(ktest_random() % NSLOT)), b, idx;
+	u_int i;
+
+	b = a + ktest_random() % 200;
+	CHECK(radix_remove_range(rx, a, b, shared_drop, NULL) == 0);
+	for (i = 0; i < NSLOT; i++) {
+		idx = shared_index(i);
+		if (idx >= a && idx <= b)
+			model[t][i] = 0;
+	}
+}
+
+TEST(uvm_radix_shared)
+{
+	struct radix rx[NTREE], high;
+	u_int step, t, from;
+
+	memset(value_refs, 0, sizeof(value_refs));
+	memset(model, 0, sizeof(model));
+	for (t = 0; t < NTREE; t++)
+		radix_init(&rx[t], shared_count);
+	radix_init(&high, shared_count);
+	for (step = 0; step < 4000; step++) {
+		t = (u_int)(ktest_random() % NTREE);
+		switch (ktest_random() % 20) {
+		case 0:
+			from = (u_int)(ktest_random() % NTREE);
+			if (from == t)
+				break;
+			radix_wipe(&rx[t], shared_drop, NULL);
+			CHECK(radix_empty(&rx[t]));
+			radix_share(&rx[from], &rx[t]);
+			memcpy(model[t], model[from], sizeof(model[t]));
+			break;
+		case 1:
+			CHECK(radix_split(&rx[t],
+				  shared_index((u_int)(ktest_random() % NSLOT)),
+				  &high) == 0);
+			(void)radix_verify(&high);
+			CHECK(radix_join(&rx[t], &high) == 0);
+			break;
+		case 2:
+			shared_cut(&rx[t], t);
+			break;
+		default:
+			shared_put(&rx[t], t, (u_int)(ktest_random() % NSLOT));
+			break;
+		}
+		if (step % 32 == 0)
+			for (t = 0; t < NTREE; t++)
+				shared_check(&rx[t], t);
+	}
+	for (t = 0; t < NTREE; t++)
+		radix_wipe(&rx[t], shared_drop, NULL);
+	for (step = 0; step < NVALUE; step++)
+		CHECK(value_refs[step] == 0);
 }

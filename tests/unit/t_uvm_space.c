@@ -7,6 +7,19 @@
 
 #define BASE ((vaddr_t)0x50000000)
 
+/*
+ * LIFECYCLE 6 holds uvm/uvm_vmspace.c:uvmspace_purge mutant 06
+ * LIFECYCLE 7 different uvm/uvm_vmspace.c:uvmspace_purge mutant 06 because the second call asserts that the map is empty and returns: whoever drops the last reference may call it
+ * LIFECYCLE 10 different uvm/uvm_vmspace.c:uvmspace_leave mutant 07 because users are counted apart from references: the last user purges, whatever others hold
+ * LIFECYCLE 11 holds uvm/uvm_vmspace.c:uvmspace_purge mutant 07
+ * LIFECYCLE 17 holds uvm/uvm_map.c:uvm_map_lock mutant 12
+ * LIFECYCLE 20 holds uvm/uvm_tree.c:uvm_tree_reset mutant 09
+ * LIFECYCLE 21 holds uvm/uvm_vmspace.c:purge_entries mutant 10
+ * LIFECYCLE 22 holds uvm/uvm_vmspace.c:uvmspace_purge mutant 06
+ * LIFECYCLE 23 different uvm/uvm_map.c:uvm_map_lock mutant 11 because no field is cleared: the state of the map says that it is dead, and every operation asks
+ * LIFECYCLE 26 holds uvm/uvm_vmspace.c:uvmspace_free mutant 08
+ * LIFECYCLE 89 holds uvm/uvm_io.c:uvm_io mutant 11
+ */
 TEST(uvm_purge_twice)
 {
 	struct vmspace *vm = space();
@@ -31,6 +44,9 @@ TEST(uvm_purge_twice)
 	uvmspace_purge(vm);
 	CHECK(map->vm_state == VM_DEAD && map->vm_size == 0);
 	CHECK(atomic_load(&vm->vm_maxrss) == 1);
+	/* The pmap is empty, and still there for who asks. */
+	CHECK(refcount_load(&vm_pmap(vm)->pm_refs) == 1);
+	CHECK(pmap_resident(vm_pmap(vm)) == 0);
 
 	/* Whatever anyone tries, the answer is one and the same. */
 	CHECK(uvm_io(vm, BASE, &byte, 1, false, UVM_FAULT_FORCE, &done) ==
@@ -56,7 +72,12 @@ TEST(uvm_purge_twice)
 	uvmspace_free(vm);
 }
 
-/* A second user keeps the space; a space never used is purged by its end. */
+/*
+ * A second user keeps the space; a space never used is purged by its end.
+ * LIFECYCLE 47 holds uvm/uvm_vmspace.c:uvmspace_addref mutant 14
+ * LIFECYCLE 74 holds uvm/uvm_vmspace.c:uvmspace_free mutant 13
+ * LIFECYCLE 76 different uvm/uvm_vmspace.c:uvmspace_free mutant 15 because exit purges, and only the last reference destroys
+ */
 TEST(uvm_users_and_refs)
 {
 	struct vmspace *vm = space();
@@ -74,7 +95,9 @@ TEST(uvm_users_and_refs)
 	uvmspace_free(vm);
 }
 
-/* 4 GiB, 7 pages touched: seven leaf entries, seven pages back. */
+/*
+ * 4 GiB, 7 pages touched: seven leaf entries, seven pages back.
+ */
 TEST(uvm_purge_sparse)
 {
 	struct uvm_mapargs args = {
@@ -111,6 +134,11 @@ entry_start(struct vmspace *vm, vaddr_t va)
 	return start;
 }
 
+/*
+ * LIFECYCLE 83 holds uvm/uvm_grow.c:uvm_grow mutant 41
+ * LIFECYCLE 85 holds uvm/uvm_grow.c:uvm_grow_plan mutant 35
+ * LIFECYCLE 86 holds uvm/uvm_grow.c:uvm_grow_plan mutant 36
+ */
 TEST(uvm_grow_plan)
 {
 	vaddr_t top = 0x800000, low = 0x100000;
@@ -153,6 +181,7 @@ TEST(uvm_grow_plan)
 	CHECK(!uvm_grow_plan(GROW_UP, low, top, 0x3000, ~0ul, top, &size));
 }
 
+/* LIFECYCLE 82 holds uvm/uvm_grow.c:uvm_grow mutant 39 */
 TEST(uvm_grow_stack)
 {
 	struct vmspace *vm = space();
@@ -543,6 +572,10 @@ busy_toucher(void *arg)
 	}
 }
 
+/*
+ * LIFECYCLE 81 holds kern/trap.c:fault_resolve because the fault path takes no lock that is not listed in uvm_fault.c; the big lock guards files and the console
+ * LIFECYCLE 91 holds uvm/uvm_grow.c:uvm_grow because faults take the map lock shared, only growth and the first write to an inherited entry take it alone
+ */
 TEST(uvm_concurrent)
 {
 	struct vmspace *vm = space(), *child;

@@ -38,6 +38,16 @@ try_exec(void)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
 
+#ifdef __aarch64__
+#define MACHINE EM_AARCH64
+/* mov x0, #0; mov x8, #93; svc #0: exit(0) */
+#define EXIT 0x00, 0x00, 0x80, 0xd2, 0xa8, 0x0b, 0x80, 0xd2, 0x01, 0, 0, 0xd4
+#else
+#define MACHINE EM_X86_64
+/* xor edi,edi; mov eax,60; syscall: exit(0) */
+#define EXIT    0x31, 0xff, 0xb8, 60, 0, 0, 0, 0x0f, 0x05
+#endif
+
 /* A header and one segment, as a base for mistakes. */
 struct image {
 	Elf64_Ehdr eh;
@@ -52,7 +62,7 @@ good(void)
 				      ELFMAG3, ELFCLASS64, ELFDATA2LSB,
 				      EV_CURRENT},
 			       .e_type = ET_EXEC,
-			       .e_machine = EM_X86_64,
+			       .e_machine = MACHINE,
 			       .e_version = EV_CURRENT,
 			       .e_entry =
 				   0x400000 + offsetof(struct image, text),
@@ -66,8 +76,7 @@ good(void)
 		.p_filesz = sizeof(struct image),
 		.p_memsz = sizeof(struct image),
 		.p_align = PAGE},
-	    /* xor edi,edi; mov eax,60; syscall: exit(0) */
-	    .text = {0x31, 0xff, 0xb8, 60, 0, 0, 0, 0x0f, 0x05}};
+	    .text = {EXIT}};
 
 	return im;
 }
@@ -79,7 +88,7 @@ mistakes(void)
 
 	put(&im, sizeof(im));
 	CHECK(try_exec() == 0);
-	im.eh.e_machine = EM_AARCH64;
+	im.eh.e_machine = EM_RISCV;
 	put(&im, sizeof(im));
 	CHECK(try_exec() == ENOEXEC);
 	im = good();

@@ -3,7 +3,9 @@
  * and targets that die or exec meanwhile.
  */
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -543,7 +545,10 @@ debugger_dies(void)
 	}
 }
 
-/* Looked at and written while it exits and execs, over and over. */
+/*
+ * Looked at and written while it exits and execs, over and over.
+ * LIFECYCLE 89 holds kern/sys_ptrace.c:trace_word because an emptied space answers EFAULT; a process without one is, as on Linux, no such process (ESRCH) or an empty file
+ */
 static void
 dying(void)
 {
@@ -592,49 +597,128 @@ dying(void)
 	}
 }
 
-/* Another user's process, and one of ours that is not to be read. */
+/*
+ * Another user's process, and one of ours that is not to be read.
+ * LIFECYCLE 90 holds kern/proc.c:proc_vmspace mutant 62
+ */
+static void
+refused(pid_t pid)
+{
+	static const char *const name[] = {"mem", "environ"};
+	char path[64], c;
+	int fd;
+
+	FAILS(EPERM, request(PTRACE_ATTACH, pid, 0, 0));
+	FAILS(EPERM, request(PTRACE_SEIZE, pid, 0, 0));
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, name[i]);
+		fd = open(path, O_RDONLY);
+		CHECK(fd >= 0 || errno == EACCES);
+		if (fd >= 0)
+			FAILS(EACCES, read(fd, &c, 1));
+	}
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	fd = open(path, O_RDONLY);
+	CHECK(fd >= 0 && read(fd, &c, 1) == 1);
+}
+
 static void
 permission(void)
 {
-	char path[64];
+	pid_t pid[2], other;
 	int p[2], status;
-	pid_t pid, other;
 	char c;
 
 	if (getuid() != 0)
 		return;
 	CHECK(pipe(p) == 0);
-	pid = fork();
-	CHECK(pid != -1);
-	if (pid == 0) {
-		CHECK(read(p[0], &c, 1) == 1);
-		_exit(0);
+	for (int i = 0; i < 2; i++) {
+		pid[i] = fork();
+		CHECK(pid[i] != -1);
+		if (pid[i] != 0)
+			continue;
+		if (i == 1) {
+			CHECK(syscall(SYS_setresuid, 1234, 1234, 1234) == 0);
+			CHECK(prctl(PR_SET_DUMPABLE, 0) == 0);
+		}
+		CHECK(write(p[1], "r", 1) == 1);
+		for (;;)
+			pause();
 	}
+	CHECK(read(p[0], &c, 1) == 1 && read(p[0], &c, 1) == 1);
 	other = fork();
 	CHECK(other != -1);
 	if (other == 0) {
 		CHECK(syscall(SYS_setresuid, 1234, 1234, 1234) == 0);
-		FAILS(EPERM, request(PTRACE_ATTACH, pid, 0, 0));
-		FAILS(EPERM, request(PTRACE_SEIZE, pid, 0, 0));
-		snprintf(path, sizeof(path), "/proc/%d/mem", pid);
-		FAILS(EACCES, open(path, O_RDONLY));
-		snprintf(path, sizeof(path), "/proc/%d/environ", pid);
-		FAILS(EACCES, open(path, O_RDONLY));
-		snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
-		CHECK(open(path, O_RDONLY) >= 0);
+		CHECK(prctl(PR_SET_DUMPABLE, 1) == 0);
+		refused(pid[0]);
+		refused(pid[1]);
 		_exit(0);
 	}
 	CHECK(waitpid(other, &status, 0) == other && status == 0);
-	CHECK(write(p[1], "x", 1) == 1);
-	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	for (int i = 0; i < 2; i++) {
+		CHECK(kill(pid[i], SIGKILL) == 0);
+		CHECK(waitpid(pid[i], &status, 0) == pid[i]);
+	}
 	close(p[0]);
 	close(p[1]);
+}
+
+/* A set-id program gives a user's debugger no more rights than he has. */
+static void
+set_id(void)
+{
+	char *argv[] = {"ptrace", "uid", NULL}, *env[] = {NULL};
+	char copy[] = "/tmp/ptrace.suid", buf[65536];
+	int in, out, status;
+	ssize_t n;
+	pid_t pid;
+
+	if (getuid() != 0)
+		return;
+	in = open(self, O_RDONLY);
+	out = open(copy, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+	CHECK(in >= 0 && out >= 0);
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		CHECK(write(out, buf, (size_t)n) == n);
+	CHECK(fchmod(out, 04755) == 0);
+	close(in);
+	close(out);
+	for (int debugged = 0; debugged < 2; debugged++) {
+		pid_t dbg = fork();
+
+		CHECK(dbg != -1);
+		if (dbg != 0) {
+			ends(dbg, 0);
+			continue;
+		}
+		CHECK(syscall(SYS_setresuid, 1234, 1234, 1234) == 0);
+		pid = fork();
+		CHECK(pid != -1);
+		if (pid == 0) {
+			if (debugged)
+				CHECK(request(PTRACE_TRACEME, 0, 0, 0) == 0);
+			execve(copy, argv, env);
+			_exit(99);
+		}
+		if (debugged) {
+			stopped(pid, SIGTRAP);
+			resume(PTRACE_CONT, pid, 0);
+		}
+		status = wait_for(pid);
+		/* 1: it is root.  A mount may refuse set-id to all. */
+		CHECK(status == 0 || (!debugged && status == 1 << 8));
+		_exit(0);
+	}
+	CHECK(unlink(copy) == 0);
 }
 
 int
 main(int argc, char **argv)
 {
 	self = argv[0];
+	if (argc > 1 && strcmp(argv[1], "uid") == 0)
+		return geteuid() == 0;
 	if (argc > 1)
 		return 21;
 	FAILS(ESRCH, request(PTRACE_CONT, 999999, 0, 0));
@@ -653,5 +737,6 @@ main(int argc, char **argv)
 	debugger_dies();
 	dying();
 	permission();
+	set_id();
 	return 0;
 }

@@ -5,7 +5,7 @@
  *
  * A child fills the context of a signal with noise, made plausible in some
  * fields, and returns from its handler.  Whatever happens to it is right; the
- * kernel must survive.  x86-64 only; elsewhere there is nothing to do.
+ * kernel must survive.
  */
 #include <sys/wait.h>
 #include <signal.h>
@@ -14,9 +14,12 @@
 #include <ucontext.h>
 #include "t.h"
 
+/* What the kernel reads back of a ucontext. */
 #ifdef __x86_64__
-/* What the kernel reads back of a ucontext: up to 64 bits of signal mask. */
 #define CONTEXT_LEN (offsetof(ucontext_t, uc_sigmask) + 8)
+#else
+#define CONTEXT_LEN sizeof(ucontext_t)
+#endif
 
 static uint64_t rng;
 
@@ -35,7 +38,9 @@ odd(void)
 {
 	static const uint64_t list[] = {0, 1, 8, 0x33, 0x2b, 0x10, 0x18, 0x23,
 	    0xfff, 0x7fffffffe000, 0x7fffffffefff, 0x7fffffffffff,
-	    0x800000000000, 0xffff800000000000, 0xffffffff80100000,
+	    0x800000000000, 0xffff800000000000, 0xffffffff80100000, 0x3c5,
+	    0x80000000, 0x60001000, 0xfffffffff000, 0x1000000000000,
+	    0xffff000000000000, 0x46508001, 0x53564501, 0x45585401, 528, 16,
 	    0xdead000000000000, UINT64_MAX};
 
 	switch (rnd() % 3) {
@@ -56,34 +61,34 @@ landed(void)
 	_exit(0);
 }
 
+static void
+scribble(uint64_t *word, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len / 8; i++)
+		word[i] = rnd() % 2 ? odd() : rnd();
+}
+
 /*
  * Scribble over the context that the kernel will believe in next: all of what
- * it wrote, the floating-point state included.
+ * it wrote, the floating-point state included; and put some of it right.
  */
+#ifdef __x86_64__
 static void
-handler(int sig, siginfo_t *info, void *context)
+spoil(ucontext_t *uc, uint64_t stack)
 {
-	ucontext_t *uc = context;
-	uint64_t *word = context;
 	fpregset_t fp = uc->uc_mcontext.fpregs;
 	greg_t *reg = uc->uc_mcontext.gregs;
-	uint64_t stack = (uint64_t)&stack;
-	unsigned int i;
 
-	(void)sig;
-	(void)info;
-	for (i = 0; i < CONTEXT_LEN / 8; i++)
-		word[i] = rnd() % 2 ? odd() : rnd();
-	word = (uint64_t *)fp;
-	for (i = 0; i < sizeof(*fp) / 8; i++)
-		word[i] = rnd() % 2 ? odd() : rnd();
-
+	scribble((uint64_t *)uc, CONTEXT_LEN);
+	scribble((uint64_t *)fp, sizeof(*fp));
 	if (rnd() % 4 != 0)
 		reg[REG_CSGSFS] = 0x002b000000000033;
 	if (rnd() % 2 != 0)
 		reg[REG_RIP] = (greg_t)landed;
 	if (rnd() % 2 != 0)
-		reg[REG_RSP] = (greg_t)(stack & ~(uint64_t)15);
+		reg[REG_RSP] = (greg_t)stack;
 	switch (rnd() % 4) {
 	case 0:
 		uc->uc_mcontext.fpregs = NULL;
@@ -94,6 +99,37 @@ handler(int sig, siginfo_t *info, void *context)
 		uc->uc_mcontext.fpregs = fp;
 		break;
 	}
+}
+#else
+static void
+spoil(ucontext_t *uc, uint64_t stack)
+{
+	mcontext_t *mc = &uc->uc_mcontext;
+	uint64_t *record = (uint64_t *)mc->__reserved;
+	uint64_t first = record[0], second = record[66];
+
+	scribble((uint64_t *)uc, CONTEXT_LEN);
+	if (rnd() % 4 != 0)
+		mc->pstate &= ~(uint64_t)0x3df;
+	if (rnd() % 2 != 0)
+		mc->pc = (uint64_t)landed;
+	if (rnd() % 2 != 0)
+		mc->sp = stack;
+	if (rnd() % 4 != 0)
+		record[0] = first; /* the floating-point registers */
+	if (rnd() % 4 != 0)
+		record[66] = second;
+}
+#endif
+
+static void
+handler(int sig, siginfo_t *info, void *context)
+{
+	uint64_t stack = (uint64_t)&stack;
+
+	(void)sig;
+	(void)info;
+	spoil(context, stack & ~(uint64_t)15);
 }
 
 static void
@@ -141,10 +177,3 @@ main(int argc, char **argv)
 	}
 	return 0;
 }
-#else
-int
-main(void)
-{
-	return 0;
-}
-#endif

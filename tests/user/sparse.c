@@ -11,7 +11,8 @@ main(int argc, char **argv)
 	size_t len = 4UL << 30, npages, i;
 	char *p;
 
-	npages = argc > 1 ? strtoul(argv[1], NULL, 0) : 7;
+	/* Base 10: another would read tables for a number that begins with 0. */
+	npages = argc > 1 ? strtoul(argv[1], NULL, 10) : 7;
 	p = mmap(NULL, len, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	CHECK(p != MAP_FAILED);

@@ -217,6 +217,7 @@ execs_from_thread(void)
 		pause();
 }
 
+/* LIFECYCLE 35 holds kern/exit.c:exit_wait_siblings mutant 60 */
 static void
 endings(void)
 {

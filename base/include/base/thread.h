@@ -174,6 +174,45 @@ lock_rank_untake(struct thread *td, u_int r)
 }
 
 /*
+ * A lock of what a CPU keeps for itself, which another takes only in need:
+ * hardly ever contended, and its two ends are inline.  Context as spin_enter()
+ * with a rank below RANK_INTR; the order of ranks is checked when DEBUG.
+ *
+ * Protection:
+ *	I	constant after initialization
+ *	a	C11 atomic
+ */
+struct cpulock {
+	_Atomic(bool) cl_held; /* [a] */
+	uint8_t cl_rank;       /* [I] */
+};
+
+void cpulock_init(struct cpulock *cl, enum lock_rank rank);
+/* The rest of cpulock_enter(): somebody has it. */
+void cpulock_wait(struct cpulock *cl);
+
+static inline void
+cpulock_enter(struct cpulock *cl)
+{
+	preempt_disable();
+	if (DEBUG)
+		lock_rank_take(curthread(), cl->cl_rank);
+	if (__predict_false(atomic_exchange_explicit(&cl->cl_held, true,
+		memory_order_acquire)))
+		cpulock_wait(cl);
+}
+
+static inline void
+cpulock_exit(struct cpulock *cl)
+{
+	KASSERT(atomic_load_explicit(&cl->cl_held, memory_order_relaxed));
+	if (DEBUG)
+		lock_rank_untake(curthread(), cl->cl_rank);
+	atomic_store_explicit(&cl->cl_held, false, memory_order_release);
+	preempt_enable();
+}
+
+/*
  * Called by the scheduler on every switch, interrupts off, on the new
  * thread's stack: pmap loads the right root here.  Registered by kern.
  */

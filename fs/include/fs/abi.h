@@ -71,10 +71,34 @@
 #define F_SETFD         2
 #define F_GETFL         3
 #define F_SETFL         4
+#define F_GETLK         5
+#define F_SETLK         6
+#define F_SETLKW        7
+#define F_OFD_GETLK     36
+#define F_OFD_SETLK     37
+#define F_OFD_SETLKW    38
 #define F_DUPFD_CLOEXEC 1030
 #define F_SETPIPE_SZ    1031
 #define F_GETPIPE_SZ    1032
 #define FD_CLOEXEC      1
+
+#define F_RDLCK 0
+#define F_WRLCK 1
+#define F_UNLCK 2
+
+struct abi_flock {
+	int16_t l_type;
+	int16_t l_whence;
+	int64_t l_start;
+	int64_t l_len;
+	int32_t l_pid;
+};
+_Static_assert(sizeof(struct abi_flock) == 32, "struct flock: 32 bytes");
+
+#define LOCK_SH 1u
+#define LOCK_EX 2u
+#define LOCK_NB 4u
+#define LOCK_UN 8u
 
 #define RENAME_NOREPLACE    1u
 #define CLOSE_RANGE_UNSHARE 2u
@@ -93,12 +117,38 @@
 #define POLLNVAL   0x020u
 #define POLLRDNORM 0x040u
 #define POLLWRNORM 0x100u
+#define POLLRDHUP  0x2000u
+
+#define EFD_SEMAPHORE     1u
+#define TFD_TIMER_ABSTIME 1u
+
+#define AF_UNIX       1
+#define SOCK_STREAM   1u
+#define SOL_SOCKET    1
+#define SO_TYPE       3
+#define SO_ERROR      4
+#define SO_ACCEPTCONN 30
+#define SO_PROTOCOL   38
+#define SO_DOMAIN     39
 
 struct abi_pollfd {
 	int32_t fd;
 	int16_t events;
 	int16_t revents;
 };
+
+#define EPOLL_CTL_ADD  1
+#define EPOLL_CTL_DEL  2
+#define EPOLL_CTL_MOD  3
+#define EPOLLEXCLUSIVE 0x10000000u
+#define EPOLLWAKEUP    0x20000000u
+#define EPOLLONESHOT   0x40000000u
+#define EPOLLET        0x80000000u
+
+struct abi_epoll_event {
+	uint32_t events;
+	uint64_t data;
+} EPOLL_EVENT_PACKED;
 
 /* Followed by the name and its NUL; d_reclen is a multiple of 8. */
 struct abi_dirent {

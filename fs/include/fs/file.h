@@ -56,6 +56,7 @@ struct file {
 	struct mutex f_lock;         /* RANK_FILE */
 	off_t f_offset;              /* [f] */
 	bool f_writer;               /* [o] counts in v_nwriters */
+	bool f_polled;               /* [epoll_lock] member of a set, once */
 };
 
 static inline u_int
@@ -104,9 +105,12 @@ struct fsproc {
  * file_new: an open file of vp (whose reference it takes over on success)
  *	with one reference, f_ops still NULL.  ENOMEM.  A file that never
  *	got its f_ops is given back by file_rele() all the same.
+ * file_anon: the same of a new file without a place in the name space, which
+ *	/proc/pid/fd shows as name; mode as in struct stat.  ENOMEM.
  * file_ref, file_rele: references; the last rele closes and may sleep.
  */
 int file_new(struct vnode *vp, u_int flags, struct file **fp);
+int file_anon(const char *name, mode_t mode, u_int flags, struct file **fp);
 void file_ref(struct file *f);
 void file_rele(struct file *f);
 
@@ -119,6 +123,7 @@ void file_rele(struct file *f);
  * fd_install: fd_alloc and fd_set; on failure the file is released.  The
  *	descriptor, or -errno.
  * fd_cloexec: set or clear close-on-exec; 0 or -EBADF.
+ * fd_is: whether fd is f.
  * fd_peek: the file in slot *fdp or the next used one of a table, referenced,
  *	or NULL.
  * fdt_rele: a reference to a table less; the last closes what is in it.
@@ -130,6 +135,7 @@ void fd_set(int fd, struct file *f);
 void fd_unalloc(int fd);
 long fd_install(struct file *f, u_int min, bool cloexec);
 int fd_cloexec(int fd, bool on);
+bool fd_is(int fd, const struct file *f);
 struct file *fd_peek(struct fdtable *fdt, u_int *fdp);
 void fdt_rele(struct fdtable *fdt);
 
@@ -170,6 +176,13 @@ int file_io_kernel(struct file *f, void *buf, size_t len, bool write,
 /* pipe.c.  fifo_open: of a vnode of type FIFO; may sleep until the other
  * side opens.  EINTR, ENXIO, ENOMEM. */
 int fifo_open(struct vnode *vp, struct file *f);
+/*
+ * pipe_new: the two ends of a new pipe, of which the reading one does not
+ *	block (clear it in f_flags).  ENOMEM.
+ * pipe_hangup: to the other side it is as if the end f were closed.
+ */
+int pipe_new(struct file **rfp, struct file **wfp);
+void pipe_hangup(struct file *f);
 
 /* dev.c.  dev_open: of a vnode of type character device.  ENXIO. */
 int dev_open(struct vnode *vp, struct file *f);

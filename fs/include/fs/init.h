@@ -30,6 +30,10 @@ void fs_close_image(struct exec_image *ei);
 int fs_mmap(int fd, vm_prot_t prot, u_int flags, uint64_t off,
     struct uvm_object **uop, vm_prot_t *maxprotp);
 void fs_mount_root(const void *initrd, size_t len);
+int fs_pidfd(int fd, struct proc **pp);
+
+/* Make /sys.  ENOMEM, or what is in the way of its names. */
+int sysfs_make(void);
 
 /* The session leader p exits: its terminal loses it. */
 void tty_leader_exit(struct proc *p);

@@ -9,6 +9,7 @@
 #ifndef FS_PROCFS_H
 #define FS_PROCFS_H
 
+#include <uvm/map.h>
 #include <fs/file.h>
 
 /* Text that grows by pages; it never moves and never sleeps. */
@@ -43,6 +44,7 @@ enum pdir {
 	PD_SYSKERNEL,
 	PD_SYSRANDOM,
 	PD_SYSVM,
+	PD_SYSVIPC,
 	PD_VMSPACE
 };
 
@@ -77,22 +79,32 @@ struct pnode {
 	u_int pn_num;              /* [I] descriptor or thread */
 };
 
-/* procpid.c and procsys.c: the tables, which procfs.c searches. */
+/* procpid.c, procsys.c and procvm.c: the tables, which procfs.c searches. */
 extern const struct pent procpid_ents[];
 extern const u_int nprocpid_ents;
 extern const struct pent procsys_ents[];
 extern const u_int nprocsys_ents;
+extern const struct pent procvm_ents[];
+extern const u_int nprocvm_ents;
 
 /*
  * pid_thread: whether process pid has the thread tid; 0 asks for the lowest
  *	above *tidp, which is stored.
  * pid_fdtable: its descriptors, referenced for fdt_rele(); ESRCH; EACCES:
  *	they are none of the caller's business.  Big lock.
- * procmem_ops: of /proc/<pid>/mem.
+ * procmem_ops, procpagemap_ops: of /proc/<pid>/mem and pagemap.
+ *
+ * pid_space: the process and the space of pn, both referenced, if they are
+ *	the caller's business.  ESRCH, EACCES.  No lock held.
+ * maps_joins: b continues a, so that the two show as one.  Map locked.
+ * maps_line: the line of maps for an entry that goes on to end.  Map locked.
  */
 bool pid_thread(pid_t pid, pid_t *tidp, bool next);
 int pid_fdtable(pid_t pid, struct fdtable **fdtp);
 int fd_target(struct pnode *pn, struct vnode **vpp);
-extern const struct fileops procmem_ops;
+extern const struct fileops procmem_ops, procpagemap_ops;
+int pid_space(struct pnode *pn, struct proc **pp, struct vmspace **vmp);
+bool maps_joins(const struct vm_entry *a, const struct vm_entry *b);
+void maps_line(struct pbuf *pb, const struct vm_entry *ve, vaddr_t end);
 
 #endif

@@ -30,6 +30,7 @@
 #include <fs/abi.h>
 
 struct file;
+struct filelock;
 struct pipe;
 struct uvm_object;
 struct vnode;
@@ -81,27 +82,29 @@ struct vops {
 };
 
 struct vnode {
-	const struct vops *v_ops;  /* [I] */
-	refcount_t v_refs;         /* [a] names and users */
-	mode_t v_mode;             /* [b+] type and permissions */
-	uid_t v_uid;               /* [b] */
-	gid_t v_gid;               /* [b] */
-	u_int v_nlink;             /* [b] */
-	ino_t v_ino;               /* [I] */
-	dev_t v_dev;               /* [I] of the file system */
-	dev_t v_rdev;              /* [I] of a device */
-	_Atomic(int64_t) v_atime;  /* [a] ns since the Epoch */
-	_Atomic(int64_t) v_mtime;  /* [a] */
-	_Atomic(int64_t) v_ctime;  /* [a] */
-	u_int v_nwriters;          /* [b] open for writing */
-	u_int v_ntexts;            /* [b] running images: ETXTBSY */
-	struct mutex v_iolock;     /* RANK_VNODE: size, appends, seals */
-	_Atomic(u_int) v_seals;    /* F_SEAL_*; changed under v_iolock */
-	struct uvm_object *v_obj;  /* [I] pages of a regular file, or NULL */
-	struct pipe *v_pipe;       /* [b] of a FIFO somebody has open */
-	struct vnode *v_covered;   /* [I] root of procfs: what it hides */
-	struct vnode *v_mounted;   /* [I] directory: root mounted on it */
-	SLIST_ENTRY(vnode) v_dead; /* [b] waits for vo_destroy */
+	const struct vops *v_ops; /* [I] */
+	refcount_t v_refs;        /* [a] names and users */
+	mode_t v_mode;            /* [b+] type and permissions */
+	uid_t v_uid;              /* [b] */
+	gid_t v_gid;              /* [b] */
+	u_int v_nlink;            /* [b] */
+	ino_t v_ino;              /* [I] */
+	dev_t v_dev;              /* [I] of the file system */
+	dev_t v_rdev;             /* [I] of a device */
+	_Atomic(int64_t) v_atime; /* [a] ns since the Epoch */
+	_Atomic(int64_t) v_mtime; /* [a] */
+	_Atomic(int64_t) v_ctime; /* [a] */
+	u_int v_nwriters;         /* [b] open for writing */
+	u_int v_ntexts;           /* [b] running images: ETXTBSY */
+	struct mutex v_iolock;    /* RANK_VNODE: size, appends, seals */
+	_Atomic(u_int) v_seals;   /* F_SEAL_*; changed under v_iolock */
+	struct uvm_object *v_obj; /* [I] pages of a regular file, or NULL */
+	struct pipe *v_pipe;      /* [b] of a FIFO somebody has open */
+	SLIST_HEAD(, filelock) v_locks; /* [lockf_lock] */
+	_Atomic(bool) v_waslocked;      /* [a] v_locks was ever used */
+	struct vnode *v_covered;        /* [I] root of procfs: what it hides */
+	struct vnode *v_mounted;        /* [I] directory: root mounted on it */
+	SLIST_ENTRY(vnode) v_dead;      /* [b] waits for vo_destroy */
 };
 
 #define FILE_SIZE_MAX (1UL << 46) /* bytes; page numbers reach further */

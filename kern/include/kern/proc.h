@@ -77,6 +77,7 @@ enum proc_state { PS_NEW, PS_LIVE, PS_EXITING, PS_ZOMBIE };
 struct ucred { /* a value, copied at fork */
 	uid_t cr_uid, cr_euid, cr_suid, cr_fsuid;
 	gid_t cr_gid, cr_egid, cr_sgid, cr_fsgid;
+	bool cr_nonewprivs; /* exec ignores set-id bits, from now on */
 	u_int cr_ngroups;
 	gid_t cr_groups[NGROUPS];
 };
@@ -282,6 +283,8 @@ extern long kern_restart_call;                 /* number of restart_syscall() */
  * fo_mmap: the object behind descriptor fd for a mapping: *uop with a
  *	reference, or NULL for a private zero mapping (/dev/zero);
  *	*maxprotp what mprotect may give.  EBADF, EACCES, ENODEV, EINVAL.
+ * fo_pidfd: the process behind descriptor fd, with a reference.  EBADF.
+ * fo_ended: some process has become a zombie: who polls may look.
  * fo_mount_root: the root file system, from an initramfs (NULL: empty), whose
  *	memory it gives back.
  */
@@ -304,6 +307,8 @@ struct fs_upcalls {
 	    struct uvm_object **uop, vm_prot_t *maxprotp);
 	void (*fo_mount_root)(const void *initrd, size_t len);
 	int (*fo_open_console)(struct proc *p); /* descriptors 0, 1, 2 */
+	int (*fo_pidfd)(int fd, struct proc **pp);
+	void (*fo_ended)(void);
 };
 extern const struct fs_upcalls *kern_fs;
 

@@ -77,6 +77,13 @@ bool sig_pending(void);
 bool sig_killed(void);
 
 /*
+ * kill_proc: what kill() does, or (info not 0) rt_sigqueueinfo(), to a process
+ *	the caller has a reference to.  0 or -errno; ESRCH: it has been
+ *	waited for.
+ */
+long kill_proc(struct proc *p, int sig, vaddr_t info);
+
+/*
  * sig_deliver: take what is pending: run handlers, stop, or die.  Thread
  *	context, about to return to user mode, no lock held.  May not return.
  * sig_take: remove a pending signal of set for the caller (sigtimedwait); 0:

@@ -183,6 +183,8 @@ page_direct(const struct vm_page *pg)
  * page_alloc: one page of kind (not PK_TABLE), contents zero if flags ask; no
  *	flags set, not referenced, not modified, no owner, not wired, no
  *	mappings.  NULL: out of memory, even in other CPUs' caches.
+ * page_alloc_batch: up to n of them into pgs[], from what this CPU has at hand
+ *	or gets in one go; how many, perhaps none while there is memory.
  * page_alloc_run: 2^order pages, contiguous and aligned, order at most
  *	PHYS_MAXORDER; each freed alone or together.  NULL: none.
  * page_free: the only way back; panics on a page that is mapped, wired,
@@ -200,6 +202,8 @@ page_direct(const struct vm_page *pg)
 #define PA_ZERO       1u /* contents zero */
 #define PA_RESERVE    2u /* may use the reserve */
 struct vm_page *page_alloc(enum page_kind kind, u_int flags);
+u_int page_alloc_batch(enum page_kind kind, u_int flags, struct vm_page **pgs,
+    u_int n);
 struct vm_page *page_alloc_run(enum page_kind kind, u_int order, u_int flags);
 void page_free(struct vm_page *pg);
 void page_free_run(struct vm_page *pg, u_int order);

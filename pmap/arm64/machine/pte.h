@@ -50,10 +50,10 @@ typedef uint64_t pte_t;
 
 /* D8.3; bits 55 to 58 are left to software. */
 #define ARM64_PTE_VALID     0x1ull
-#define ARM64_PTE_PAGE      0x2ull /* a page, or a table; clear: a block */
-#define ARM64_PTE_USER      (1ull << 6)  /* AP[1]: loads and stores at EL0 */
-#define ARM64_PTE_RDONLY    (1ull << 7)  /* AP[2] */
-#define ARM64_PTE_INNER     (3ull << 8)  /* SH: inner shareable */
+#define ARM64_PTE_PAGE      0x2ull      /* a page, or a table; clear: a block */
+#define ARM64_PTE_USER      (1ull << 6) /* AP[1]: loads and stores at EL0 */
+#define ARM64_PTE_RDONLY    (1ull << 7) /* AP[2] */
+#define ARM64_PTE_INNER     (3ull << 8) /* SH: inner shareable */
 #define ARM64_PTE_AF        (1ull << 10) /* accessed */
 #define ARM64_PTE_NG        (1ull << 11) /* of one ASID */
 #define ARM64_PTE_DBM       (1ull << 51) /* may be written */

@@ -108,10 +108,11 @@ struct pmap *pmap_curpmap(void);
  *	lines of populated tables only; takes each table's lock once; unlinks
  *	every managed mapping; carries modified and referenced bits to the
  *	pages; frees every table but the root.  PMAP_DEAD on return.
- *	Frees no mapped page: the reference to it is the map's.
+ *	Frees no mapped page: the reference to it is the map's.  Returns how
+ *	many entries there were.
  */
 void pmap_purge(struct pmap *pm);
-void pmap_remove_all(struct pmap *pm);
+u_long pmap_remove_all(struct pmap *pm);
 
 /*
  * pmap_enter: map the page at pa at va with prot, replacing what was there.
@@ -128,14 +129,14 @@ int pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot,
     u_int flags);
 
 /*
- * pmap_enter_more: map those of the n pages pgs[] that are not NULL from va
- *	on, where nothing is mapped; not referenced yet.  dirty: modified.  The
- *	range lies within what one leaf table maps.  As many as memory allows;
- *	none is missed that was not asked for.  The caller holds the locks of
- *	the pages' owners.
+ * pmap_enter_more: on a guess, after a fault at at, map those of the n pages
+ *	pgs[] that are not NULL from va on: where nothing is mapped, or the
+ *	same page with less rights; those that are mapped elsewhere too only
+ *	if the page before at is mapped.  Not referenced yet; dirty: modified.  Does as much as memory
+ *	and the one leaf table allow.  The caller holds the pages' owners.
  */
 void pmap_enter_more(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
-    u_int n, vm_prot_t prot, bool dirty);
+    u_int n, vaddr_t at, vm_prot_t prot, bool dirty);
 
 /*
  * All on page-aligned ranges [sva, eva) of user space.

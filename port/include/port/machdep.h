@@ -87,7 +87,7 @@ void md_page_copy(void *dst, const void *src); /* [is] */
  * no access on this CPU uses a translation, or a table, that was removed or
  * narrowed before the call.  Granting access needs no call, but may cost a
  * spurious fault.
- * md_tlb_flush_page: one page of one ASID and the walk caches over it.
+ * md_tlb_flush_pages: n pages, each of its ASID, and the walk caches over them.
  * md_tlb_flush_asid: everything of one ASID; global entries may stay.
  * md_tlb_flush_kernel: everything, global entries included.
  * md_tlb_broadcast: true where the two _all calls exist: they act on every
@@ -96,11 +96,13 @@ void md_page_copy(void *dst, const void *src); /* [is] */
 void md_root_load(paddr_t root, u_int asid);        /* [isb] */
 void md_root_kernel(void);                          /* [isb] */
 u_int md_asid_count(void);                          /* [isb] */
-void md_tlb_flush_page(u_int asid, vaddr_t va);     /* [isb] */
+void md_tlb_flush_pages(const u_int *asids, const vaddr_t *vas,
+    u_int n);                                       /* [isb] */
 void md_tlb_flush_asid(u_int asid);                 /* [isb] */
 void md_tlb_flush_kernel(void);                     /* [isb] */
 bool md_tlb_broadcast(void);                        /* [isb] */
-void md_tlb_flush_page_all(u_int asid, vaddr_t va); /* [isb] */
+void md_tlb_flush_pages_all(const u_int *asids, const vaddr_t *vas,
+    u_int n);                                       /* [isb] */
 void md_tlb_flush_asid_all(u_int asid);             /* [isb] */
 
 /* Make instructions stored to [va, va + len) of the direct map fetchable. */

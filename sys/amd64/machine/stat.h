@@ -31,4 +31,7 @@ _Static_assert(sizeof(struct abi_stat) == 144, "struct stat: 144 bytes");
 #define O_DIRECTORY 0x00010000u
 #define O_NOFOLLOW  0x00020000u
 
+/* struct epoll_event is as it was on i386. */
+#define EPOLL_EVENT_PACKED __attribute__((__packed__))
+
 #endif

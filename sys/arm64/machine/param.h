@@ -5,42 +5,43 @@
 #ifndef MACHINE_PARAM_H
 #define MACHINE_PARAM_H
 
-#define PAGE_SHIFT	  12
-#define PAGE_SIZE	  (1UL << PAGE_SHIFT)
-#define PAGE_MASK	  (PAGE_SIZE - 1)
+#define PAGE_SHIFT 12
+#define PAGE_SIZE  (1UL << PAGE_SHIFT)
+#define PAGE_MASK  (PAGE_SIZE - 1)
 
 /*
  * User space: the lower half, 48 bits (Arm ARM DDI 0487, D8.1), less the last
  * page, so that no end of a range is the first address past it, and less the
  * page at zero and its neighbours.
  */
-#define VM_MIN_ADDRESS	  0x10000UL
+#define VM_MIN_ADDRESS     0x10000UL
 #define VM_MAXUSER_ADDRESS 0xfffffffff000UL
 
 /* The top of user space is where the stack and mmap placement begin. */
-#define VM_STACK_MAXGAP	  (256UL * PAGE_SIZE) /* guard below a grow-down */
+#define VM_STACK_MAXGAP (256UL * PAGE_SIZE) /* guard below a grow-down */
 
 /* Order of the largest leaf the tables can hold next to a page: 2 MiB. */
-#define VM_LARGE_ORDER	  9
+#define VM_LARGE_ORDER 9
 
-#define MAXCPU		  64
+#define MAXCPU 64
 
-#define MACHINE_ELF	  183 /* e_machine of programs (ELF: EM_AARCH64) */
-#define MACHINE_NAME	  "aarch64"
-#define MACHINE_AUDIT_ARCH 0xc00000b7 /* AUDIT_ARCH_AARCH64 of <linux/audit.h> */
+#define MACHINE_ELF  183 /* e_machine of programs (ELF: EM_AARCH64) */
+#define MACHINE_NAME "aarch64"
+#define MACHINE_AUDIT_ARCH                                                     \
+	0xc00000b7 /* AUDIT_ARCH_AARCH64 of <linux/audit.h> */
 
 /* clone() takes the thread pointer before the child's tid. */
 #define MACHINE_CLONE_BACKWARDS
 
 /* A signal frame has room for 4 KiB of records (Linux: sigaltstack(2)). */
-#define MINSIGSTKSZ	  5120
+#define MINSIGSTKSZ 5120
 
-#define KSTACK_ORDER	  2 /* kernel stacks are 16 KiB */
-#define KSTACK_SIZE	  (PAGE_SIZE << KSTACK_ORDER)
+#define KSTACK_ORDER 2 /* kernel stacks are 16 KiB */
+#define KSTACK_SIZE  (PAGE_SIZE << KSTACK_ORDER)
 
-#define trunc_page(x)	  ((x) & ~(__typeof__(x))PAGE_MASK)
-#define round_page(x)	  (((x) + PAGE_MASK) & ~(__typeof__(x))PAGE_MASK)
-#define atop(x)		  ((x) >> PAGE_SHIFT)
-#define ptoa(x)		  ((vaddr_t)(x) << PAGE_SHIFT)
+#define trunc_page(x) ((x) & ~(__typeof__(x))PAGE_MASK)
+#define round_page(x) (((x) + PAGE_MASK) & ~(__typeof__(x))PAGE_MASK)
+#define atop(x)       ((x) >> PAGE_SHIFT)
+#define ptoa(x)       ((vaddr_t)(x) << PAGE_SHIFT)
 
 #endif

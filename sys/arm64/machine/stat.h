@@ -32,4 +32,7 @@ _Static_assert(sizeof(struct abi_stat) == 128, "struct stat: 128 bytes");
 #define O_DIRECT    0x00010000u
 #define O_LARGEFILE 0x00020000u
 
+/* struct epoll_event has no odd layout here. */
+#define EPOLL_EVENT_PACKED
+
 #endif

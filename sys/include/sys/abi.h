@@ -209,6 +209,7 @@ _Static_assert(sizeof(struct abi_siginfo) == 128, "siginfo: 128 bytes");
 #define MAP_HUGETLB	    0x40000
 #define MAP_SYNC	    0x80000
 #define MAP_FIXED_NOREPLACE 0x100000
+#define MAP_HUGE_MASK	    (0x3fu << 26)
 
 #define PROT_SEM       0x8u        /* means nothing anywhere */
 #define PROT_GROWSDOWN 0x01000000u /* mprotect: down to the entry's start */
@@ -388,5 +389,15 @@ _Static_assert(sizeof(struct abi_shmid_ds) == 112, "shmid64_ds");
 #define ADDR_NO_RANDOMIZE 0x00040000u
 
 #define CLK_TCK 100 /* clock_t ticks a second, as programs see them */
+
+/* Clocks, clock_gettime(2). */
+#define CLOCK_REALTIME         0
+#define CLOCK_MONOTONIC        1
+#define CLOCK_PROCESS_CPUTIME  2
+#define CLOCK_THREAD_CPUTIME   3
+#define CLOCK_MONOTONIC_RAW    4
+#define CLOCK_REALTIME_COARSE  5
+#define CLOCK_MONOTONIC_COARSE 6
+#define CLOCK_BOOTTIME         7
 
 #endif

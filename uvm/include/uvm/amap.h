@@ -50,12 +50,16 @@ struct uvm_object;
 /*
  * An anon that several amaps hold is read-only: its page is never written, so
  * readers need no lock but that of their own amap, which keeps their
- * reference.  Only who has locked the one amap that holds an anon can raise
- * its count from 1.
+ * reference.  A copy of an amap shares the nodes of its tree until one of the
+ * two is changed, and then all but those on the way to the change; a node's
+ * slot counts as one reference, however many amaps hold the node.  So an amap
+ * has an anon for itself if it is the only reference and no node on the way
+ * is shared: amap_lookup() tells.  Only who has locked the one amap that has
+ * an anon can share it.
  */
 struct vm_anon {
 	struct vm_page *an_page; /* [I] */
-	refcount_t an_refs;      /* [a] amaps that hold it */
+	refcount_t an_refs;      /* [a] slots that hold it */
 };
 
 struct vm_amap {
@@ -82,32 +86,49 @@ void amap_boot(void);
  * amap_free: one less; the last frees every anon in one pass.  Cost follows
  *	anons present.  No amap or object lock held.  The dropping entry's
  *	mappings are gone.
- * amap_lookup: the anon at slot or NULL.  am_lock held.
+ * amap_lookup: the anon at slot or NULL; *alone (unless NULL): this amap is
+ *	the only one that has it, what others did to the page before they let
+ *	go of it is done.  am_lock held.
  * amap_add: an anon into an empty slot, taking over the caller's reference.
  *	am_lock write-held.  ENOMEM.
- * amap_replace: an anon into a used slot; returns the old one with its
- *	reference.  am_lock write-held.
+ * amap_add_run: n anons into empty slots from slot on, which are in one aligned
+ *	range of RADIX_LEAF slots; otherwise the same.
+ * amap_gather: the anons in n such slots, NULL where there is none, into an[];
+ *	how many.  am_lock held.
+ * amap_gather_alike: only those for which amap_lookup() would say alone.
+ * amap_run: how many slots just below slot are used, at most max.
+ * amap_replace: an anon into a used slot; *old is the old one, its reference
+ *	the caller's.  am_lock write-held.  ENOMEM.
  * amap_remove_range: drop the anons in [slot, slot + n), which have been
- *	unmapped.  am_lock write-held.
+ *	unmapped.  am_lock write-held.  ENOMEM: some are left; that happens
+ *	only while nodes are shared with another amap.
  * amap_range_empty: no anon in [slot, slot + n).  am_lock held.
- * amap_copy: a new amap with the anons of [slot, slot + n), each of which
- *	gains a reference.  Takes the lock of old; no amap or object lock.
- *	NULL: no memory, nothing changed.  The caller sees to it that nobody
- *	can write to the pages.
+ * amap_copy: a new amap with the anons of [slot, slot + n), which it shares
+ *	with old.  Costs the same however many there are.  Takes the lock of
+ *	old; no amap or object lock.  NULL: no memory, nothing changed.  The
+ *	caller sees to it that nobody can write to the pages.
  */
 struct vm_amap *amap_create(struct uvm_object *uo);
 void amap_ref(struct vm_amap *am);
 void amap_free(struct vm_amap *am);
-struct vm_anon *amap_lookup(struct vm_amap *am, uint64_t slot);
+struct vm_anon *amap_lookup(struct vm_amap *am, uint64_t slot, bool *alone);
 int amap_add(struct vm_amap *am, uint64_t slot, struct vm_anon *an);
-struct vm_anon *amap_replace(struct vm_amap *am, uint64_t slot,
-    struct vm_anon *an);
-void amap_remove_range(struct vm_amap *am, uint64_t slot, uint64_t n);
+int amap_add_run(struct vm_amap *am, uint64_t slot, struct vm_anon **an,
+    u_int n);
+u_int amap_gather(struct vm_amap *am, uint64_t slot, u_int n,
+    struct vm_anon **an);
+u_int amap_gather_alike(struct vm_amap *am, uint64_t slot, u_int n, bool alone,
+    struct vm_anon **an);
+u_int amap_run(struct vm_amap *am, uint64_t slot, u_int max);
+int amap_replace(struct vm_amap *am, uint64_t slot, struct vm_anon *an,
+    struct vm_anon **old);
+int amap_remove_range(struct vm_amap *am, uint64_t slot, uint64_t n);
 bool amap_range_empty(struct vm_amap *am, uint64_t slot, uint64_t n);
 struct vm_amap *amap_copy(struct vm_amap *old, uint64_t slot, uint64_t n);
 
 /*
  * amap_trim: drop everything outside [slot, slot + n).  Takes am_lock.
+ *	ENOMEM: some of it is left.
  * amap_split: *highp becomes a new amap with what lies at or above slot, or
  *	NULL when that is nothing.  ENOMEM: nothing changed.
  * amap_join: move everything in high, which lies above all in low, to low,
@@ -115,7 +136,7 @@ struct vm_amap *amap_copy(struct vm_amap *old, uint64_t slot, uint64_t n);
  * All three: the caller has the only references and write-locked the map; no
  * amap or object lock.
  */
-void amap_trim(struct vm_amap *am, uint64_t slot, uint64_t n);
+int amap_trim(struct vm_amap *am, uint64_t slot, uint64_t n);
 int amap_split(struct vm_amap *am, uint64_t slot, struct vm_amap **highp);
 int amap_join(struct vm_amap *low, struct vm_amap *high);
 
@@ -132,21 +153,14 @@ void amap_truncate(struct uvm_object *uo, uint64_t first);
 /*
  * uvm_anon_alloc: a new anon, one reference, with a page (PK_ANON, contents
  *	as flags: PA_ZERO) of its own.  NULL: no memory.
+ * uvm_anon_alloc_batch: up to n of these into an[]; how many, perhaps none
+ *	while there is memory.
  * uvm_anon_rele: one reference less; the last frees the page, which is not
  *	mapped then.
- * uvm_anon_exclusive: one amap holds it: the caller's, which is locked or
- *	out of reach.  What others did to the page before they let go of it
- *	is done.
  */
 struct vm_anon *uvm_anon_alloc(u_int flags);
+u_int uvm_anon_alloc_batch(u_int flags, struct vm_anon **an, u_int n);
 void uvm_anon_rele(struct vm_anon *an);
-
-static inline bool
-uvm_anon_exclusive(const struct vm_anon *an)
-{
-	return atomic_load_explicit(&an->an_refs.rc_count,
-		   memory_order_acquire) == 1;
-}
 
 /* Other maps may write through it.  Any context. */
 static inline bool

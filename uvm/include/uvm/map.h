@@ -192,6 +192,6 @@ struct vm_entry *uvm_map_next(struct vm_map *map, vaddr_t va);
 void uvm_map_verify(struct vm_map *map);
 
 /* Most entries a map may have: vm.max_map_count. */
-extern u_int uvm_map_count_max;
+extern _Atomic(u_int) uvm_map_count_max;
 
 #endif

@@ -61,6 +61,7 @@ struct uvm_object {
 	_Atomic(uint64_t) uo_size;         /* [o:a] bytes */
 	_Atomic(u_int) uo_writers; /* [a] shared entries that may write */
 	struct amapq uo_amaps;     /* [o] copies that mappings made */
+	bool uo_file;              /* [I] its pages count as file pages */
 };
 
 /*
@@ -109,11 +110,16 @@ void uvm_object_free_pages(struct uvm_object *uo, uint64_t first,
  *	uo_lock is held, in one mode or the other.  On error it is not:
  *	EAGAIN: call uvm_object_fetch() and try again; ENXIO, EIO, ENOMEM as
  *	uo_get.  Locks of a map and an amap may be held.
+ * uvm_object_gather: of the n pages from idx on, in an aligned range of
+ *	RADIX_LEAF, those that could be held, into pgs[], NULL for the others;
+ *	how many.  Makes none.  uo_lock held.
  * uvm_object_fetch: uo_fetch, or wait for the busy page.  No lock at RANK_MAP
  *	or above held; the caller has a reference.  May sleep.  0: try again.
  */
 int uvm_object_hold(struct uvm_object *uo, uint64_t idx, vm_prot_t access,
     struct vm_page **pgp);
+u_int uvm_object_gather(struct uvm_object *uo, uint64_t idx, u_int n,
+    struct vm_page **pgs);
 int uvm_object_fetch(struct uvm_object *uo, uint64_t idx);
 
 /*
@@ -137,6 +143,10 @@ void uvm_object_wait(struct uvm_object *uo, uint64_t idx);
  * tmpfs files, shared anonymous memory and System V segments are these.
  *
  * uao_create: size in bytes, one reference; ENOMEM.
+ * uao_create_file: the same for a file of tmpfs: its pages count, and past
+ *	uvm_file_pages_max of all such objects uo_get answers ENOSPC (a write
+ *	fails, a fault is SIGBUS), so that files cannot take all memory.
+ * uvm_file_pages: how many there are.
  * uao_resize: new size; pages past it are freed and unmapped, and so are
  *	the copies that private mappings made of them; what is left of the
  *	last page reads as zeroes.  No lock at RANK_AMAP or above held.
@@ -150,6 +160,9 @@ void uvm_object_wait(struct uvm_object *uo, uint64_t idx);
  *	no memory for it.  No lock at RANK_OBJECT or above held.
  */
 int uao_create(uint64_t size, struct uvm_object **uop);
+int uao_create_file(uint64_t size, struct uvm_object **uop);
+u_long uvm_file_pages(void);
+extern u_long uvm_file_pages_max;
 void uao_resize(struct uvm_object *uo, uint64_t size);
 int uao_commit(struct uvm_object *uo);
 void uao_punch(struct uvm_object *uo, uint64_t first, uint64_t last);

@@ -12,7 +12,21 @@
  * what is present.  Two trees whose indices do not interleave are joined, and
  * one is split at an index, by work on the one path between the halves.
  *
- * The caller locks.  Nothing here sleeps.
+ * Trees may share nodes: radix_share() gives another tree the same contents by
+ * one more reference to the root, whatever it holds.  Who then changes one of
+ * the two copies the nodes on the way down to the change, and no others.  The
+ * values are counted by the tree's owner, as one reference per slot of a node
+ * that holds them.
+ *
+ *	tree A   tree B			tree A	       tree B, after a change
+ *	    \     /			    |		  |     below leaf 2
+ *	    [root 2]			 [root 1]     [root 1]
+ *	    /      \			  |    \       /    |
+ *	[leaf 1] [leaf 1]		  |   [leaf 2]    |
+ *					[leaf 1]	[leaf 1]
+ *
+ * The caller locks each tree.  A node that several trees hold is not written,
+ * so the lock of one of them is enough to read it.  Nothing here sleeps.
  */
 #ifndef UVM_RADIX_H
 #define UVM_RADIX_H
@@ -21,32 +35,59 @@
 
 struct radix {
 	void *rx_root; /* struct radix_node; NULL: empty */
+	/*
+	 * One more (1) or fewer (-1) reference to each value in n slots, NULL
+	 * where one is empty.  A null pointer: the tree never shares.
+	 */
+	void (*rx_count)(void *const *slots, u_int n, int by);
 };
 
 /* Once, before the first insert. */
 void radix_boot(void);
 
-void radix_init(struct radix *rx);
+void radix_init(struct radix *rx,
+    void (*count)(void *const *slots, u_int n, int by));
 bool radix_empty(const struct radix *rx);
 
 /*
  * radix_lookup: the value at idx, or NULL.
+ * radix_lookup_shared: the same; *shared: whether another tree holds it too.
  * radix_insert: store v (not NULL) in an empty slot.  ENOMEM: nothing changed.
- * radix_replace: store v in a used slot; returns the old value.
- * radix_remove: empty a slot; returns what it held, or NULL.
+ * radix_replace: store v in a used slot; *old is what it held, its reference
+ *	the caller's.  ENOMEM: nothing changed.
+ * radix_remove: empty a slot; returns what it held, or NULL.  Only of a tree
+ *	that never shares.
  * radix_next: the value at the first used index >= *idx, which *idx becomes;
  *	NULL when there is none.
  */
 void *radix_lookup(const struct radix *rx, uint64_t idx);
+void *radix_lookup_shared(const struct radix *rx, uint64_t idx, bool *shared);
 int radix_insert(struct radix *rx, uint64_t idx, void *v);
-void *radix_replace(struct radix *rx, uint64_t idx, void *v);
+int radix_replace(struct radix *rx, uint64_t idx, void *v, void **old);
 void *radix_remove(struct radix *rx, uint64_t idx);
 void *radix_next(const struct radix *rx, uint64_t *idx);
 
 /*
+ * Several at once, [idx, idx + n) within an aligned range of RADIX_LEAF.
+ * radix_gather: the values, NULL where there is none, at v[]; how many.
+ *	*shared, unless NULL: whether another tree holds them too.
+ * radix_insert_run: store n values, none NULL, in empty slots.  ENOMEM:
+ *	nothing changed.
+ * radix_run: how many slots just below idx are used without a gap, counted up
+ *	to max, at most RADIX_LEAF.
+ */
+u_int radix_gather(const struct radix *rx, uint64_t idx, u_int n, void **v,
+    bool *shared);
+int radix_insert_run(struct radix *rx, uint64_t idx, void **v, u_int n);
+u_int radix_run(const struct radix *rx, uint64_t idx, u_int max);
+
+/*
+ * radix_share: the empty tree copy gets the contents of rx, in O(1).
  * radix_wipe: empty the tree, calling fn(arg, v, n) for all values in index
- *	order, n at a time (1 to RADIX_LEAF).  fn must not touch the tree.
- * radix_remove_range: the same for the values of [first, last].
+ *	order, n at a time (1 to RADIX_LEAF), but not for those that another
+ *	tree keeps.  fn must not touch the tree.
+ * radix_remove_range: the same for the values of [first, last].  ENOMEM: some
+ *	may be left; only of a tree that shares.  Uses the page reserve.
  * radix_copy: fill the empty tree copy with the values of [first, last],
  *	calling fn(arg, idx, v) for each in index order before it is stored.
  *	ENOMEM: copy has those that fn was called for, and may be wiped.
@@ -58,7 +99,8 @@ void *radix_next(const struct radix *rx, uint64_t *idx);
 #define RADIX_LEAF 64u
 void radix_wipe(struct radix *rx, void (*fn)(void *, void **, u_int),
     void *arg);
-void radix_remove_range(struct radix *rx, uint64_t first, uint64_t last,
+void radix_share(const struct radix *rx, struct radix *copy);
+int radix_remove_range(struct radix *rx, uint64_t first, uint64_t last,
     void (*fn)(void *, void **, u_int), void *arg);
 int radix_copy(const struct radix *rx, uint64_t first, uint64_t last,
     struct radix *copy, void (*fn)(void *, uint64_t, void *), void *arg);

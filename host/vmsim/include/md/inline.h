@@ -14,8 +14,8 @@ struct cpu;
 struct thread;
 
 struct md_thread {
-	void *mt_sp;	     /* saved stack pointer */
-	void *mt_stack;	     /* registered with the engine; NULL: not */
+	void *mt_sp;         /* saved stack pointer */
+	void *mt_stack;      /* registered with the engine; NULL: not */
 	uint64_t mt_tls;     /* the user's thread pointer */
 	uint32_t mt_context; /* number of the thread for the engine */
 };

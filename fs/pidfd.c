@@ -1,0 +1,217 @@
+/*
+ * pidfd.c: processes as descriptors.
+ *
+ * A pidfd keeps the structure of a process, not the process: once that has
+ * been waited for, another one may have its number, and what is asked of the
+ * old one is ESRCH.
+ */
+#include <fs/file.h>
+
+#include <sys/errno.h>
+#include <base/print.h>
+#include <phys/kmem.h>
+#include <kern/memtab.h>
+#include <kern/mm.h>
+#include <kern/syscalls.h>
+#include <fs/init.h>
+#include <fs/procfs.h>
+
+/* It is readable when the process has ended. */
+static u_int
+pidfd_poll(struct file *f)
+{
+	struct proc *p = f->f_data;
+
+	return atomic_load(&p->ps_state) == PS_ZOMBIE ? POLLIN | POLLRDNORM : 0;
+}
+
+static int
+pidfd_io(struct file *f, struct uio *uio)
+{
+	(void)f;
+	(void)uio;
+	return EINVAL;
+}
+
+static void
+pidfd_close(struct file *f)
+{
+	proc_rele(f->f_data);
+}
+
+static const struct fileops pidfd_ops = {
+    .fop_read = pidfd_io,
+    .fop_write = pidfd_io,
+    .fop_poll = pidfd_poll,
+    .fop_close = pidfd_close,
+};
+
+/* The process behind descriptor fd, with a reference.  EBADF. */
+static int
+pidfd_proc(int fd, struct proc **pp)
+{
+	struct file *f;
+	int error;
+
+	error = fd_get(fd, &f);
+	if (error != 0)
+		return error;
+	if (f->f_ops == &pidfd_ops) {
+		*pp = f->f_data;
+		refcount_acquire(&(*pp)->ps_refs);
+	} else
+		error = EBADF;
+	file_rele(f);
+	return error;
+}
+
+int
+fs_pidfd(int fd, struct proc **pp)
+{
+	return pidfd_proc(fd, pp);
+}
+
+/* pidfd_open(pid, flags) */
+long
+sys_pidfd_open(const uintptr_t *a)
+{
+	u_int flags = (u_int)a[1];
+	struct proc *p;
+	struct file *f;
+	int error;
+
+	if ((flags & ~O_NONBLOCK) != 0 || (pid_t)a[0] <= 0)
+		return -EINVAL;
+	p = proc_find((pid_t)a[0]);
+	if (p == NULL)
+		return -ESRCH;
+	error = file_anon("anon_inode:[pidfd]", 0600, O_RDWR | flags, &f);
+	if (error != 0) {
+		proc_rele(p);
+		return -error;
+	}
+	f->f_data = p;
+	f->f_ops = &pidfd_ops;
+	return fd_install(f, 0, true);
+}
+
+/* pidfd_send_signal(pidfd, sig, info, flags) */
+long
+sys_pidfd_send_signal(const uintptr_t *a)
+{
+	struct proc *p;
+	long ret;
+	int error;
+
+	if ((u_int)a[3] != 0)
+		return -EINVAL;
+	error = pidfd_proc((int)a[0], &p);
+	if (error != 0)
+		return -error;
+	ret = kill_proc(p, (int)a[1], a[2]);
+	proc_rele(p);
+	return ret;
+}
+
+/* pidfd_getfd(pidfd, fd, flags): a second descriptor for another's file */
+long
+sys_pidfd_getfd(const uintptr_t *a)
+{
+	u_int fd = (u_int)a[1];
+	struct file *f = NULL;
+	struct fdtable *fdt;
+	struct proc *p;
+	int error;
+
+	if ((u_int)a[2] != 0)
+		return -EINVAL;
+	error = pidfd_proc((int)a[0], &p);
+	if (error != 0)
+		return -error;
+	vfs_enter();
+	if (atomic_load(&p->ps_state) == PS_ZOMBIE)
+		error = ESRCH;
+	else
+		error = pid_fdtable(p->ps_pid, &fdt);
+	if (error == 0) {
+		f = fd_peek(fdt, &fd);
+		if (f != NULL && fd != (u_int)a[1]) {
+			file_rele(f);
+			f = NULL;
+		}
+		if (f == NULL)
+			error = EBADF;
+		fdt_rele(fdt);
+	}
+	vfs_exit();
+	proc_rele(p);
+	if (error != 0)
+		return error == EACCES ? -EPERM : -error;
+	return fd_install(f, 0, true);
+}
+
+/* Apply advice to the pieces of vec in turn; bytes advised, or -errno. */
+static long
+advise_pieces(struct vm_map *map, const struct abi_iovec *vec, u_long n,
+    int advice)
+{
+	vaddr_t end;
+	long done = 0;
+	u_long i;
+	int error;
+
+	for (i = 0; i < n; i++) {
+		if (vec[i].iov_base % PAGE_SIZE != 0)
+			return done != 0 ? done : -EINVAL;
+		if (!mm_range(vec[i].iov_base, vec[i].iov_len, &end))
+			return done != 0 ? done : -ENOMEM;
+		error = vec[i].iov_len == 0
+			    ? 0
+			    : mm_advise(map, vec[i].iov_base, end, advice);
+		if (error != 0)
+			return done != 0 ? done : -error;
+		done += (long)vec[i].iov_len;
+	}
+	return done;
+}
+
+/* process_madvise(pidfd, vec, n, advice, flags) */
+long
+sys_process_madvise(const uintptr_t *a)
+{
+	struct abi_iovec *vec = NULL;
+	struct vmspace *vm;
+	struct proc *p;
+	u_long n = a[2];
+	long ret;
+	int error, advice = (int)a[3];
+
+	if ((u_int)a[4] != 0 || n > IOV_MAX)
+		return -EINVAL;
+	error = pidfd_proc((int)a[0], &p);
+	if (error != 0)
+		return -error;
+	/* To one's own space anything may be done, as since Linux 6.13. */
+	if (mem_command(MC_process_madvise, (u_long)advice) != 0 &&
+	    (p != curproc() || mem_command(MC_madvise, (u_long)advice) != 0))
+		error = EINVAL;
+	if (error == 0)
+		error = proc_vmspace(p, &vm);
+	if (error != 0) {
+		proc_rele(p);
+		return -error;
+	}
+	if (!cred_can_trace(p) || (p != curproc() && !cred_is_root()))
+		error = EPERM;
+	if (error == 0 && n > 0) {
+		vec = kmem_alloc(n * sizeof(*vec), 0);
+		error =
+		    vec == NULL ? ENOMEM : copyin(a[1], vec, n * sizeof(*vec));
+	}
+	ret = error != 0 ? -error : advise_pieces(&vm->vm_map, vec, n, advice);
+	if (vec != NULL)
+		kmem_free(vec, n * sizeof(*vec));
+	uvmspace_free(vm);
+	proc_rele(p);
+	return ret;
+}

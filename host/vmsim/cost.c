@@ -1,0 +1,94 @@
+/*
+ * cost.c (vmsim): what an exit costs, from the call of exit to the switch away
+ * from the thread that is dead.
+ *
+ * The kernel's own counters are sums over all CPUs: with several exits at
+ * once each sees the others' events, too.  Memory accesses are counted by
+ * the engine, plain ones by the word and per CPU.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <base/cpu.h>
+#include <base/thread.h>
+#include <kern/proc.h>
+#include <pmap/pmap.h>
+
+#include "sim.h"
+
+#define NEXIT 128
+
+bool sim_costs;
+
+static const struct {
+	enum count c;
+	const char *name;
+} columns[] = {{COUNT_PURGE_LEAF, "pages"}, {COUNT_PURGE_TABLE, "tables"},
+    {COUNT_PURGE_LINE, "lines"}, {COUNT_TLB_FLUSH_PAGE, "flush1"},
+    {COUNT_TLB_FLUSH_ALL, "flushall"}, {COUNT_TLB_IPI, "ipis"},
+    {COUNT_PURGE_KICK, "kicks"}, {COUNT_ROOT_LOAD, "roots"}};
+#define NCOLUMN (sizeof columns / sizeof columns[0])
+
+/* Exits under way. */
+static struct {
+	const struct thread *ex_thread;
+	pid_t ex_pid;
+	uint64_t ex_points;
+	uint64_t ex_count[NCOLUMN];
+} exits[NEXIT];
+
+static uint64_t
+count(enum count c)
+{
+	uint64_t sum = 0;
+	u_int i;
+
+	for (i = 0; i < sim_ncpu; i++)
+		sum += simcpus[i].sc_cpu->cpu_count[c];
+	return sum;
+}
+
+void
+sim_exit_begins(const struct thread *td, pid_t pid)
+{
+	u_int i, k;
+
+	for (i = 0; sim_costs && i < NEXIT; i++) {
+		if (exits[i].ex_thread != NULL)
+			continue;
+		exits[i].ex_thread = td;
+		exits[i].ex_pid = pid;
+		exits[i].ex_points = det_points();
+		for (k = 0; k < NCOLUMN; k++)
+			exits[i].ex_count[k] = count(columns[k].c);
+		return;
+	}
+}
+
+void
+sim_exit_ends(const struct thread *td)
+{
+	static bool head;
+	u_int i, k;
+
+	for (i = 0; sim_costs && i < NEXIT; i++) {
+		if (exits[i].ex_thread != td)
+			continue;
+		if (!head) {
+			printf("%6s %8s", "exit", "points");
+			for (k = 0; k < NCOLUMN; k++)
+				printf(" %8s", columns[k].name);
+			putchar('\n');
+		}
+		head = true;
+		printf("%6d %8llu", (int)exits[i].ex_pid,
+		    (unsigned long long)(det_points() - exits[i].ex_points));
+		for (k = 0; k < NCOLUMN; k++)
+			printf(" %8llu",
+			    (unsigned long long)(count(columns[k].c) -
+						 exits[i].ex_count[k]));
+		putchar('\n');
+		exits[i].ex_thread = NULL;
+		return;
+	}
+}

@@ -1,0 +1,361 @@
+/*
+ * explore.c: look for failures; replay them; put the parts of a search
+ * together.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sim.h"
+#include "vmsim.h"
+
+#define DEFAULT_MAX 20000
+
+static const char *const strategies[] = {"random", "pct", "dfs", "dpor"};
+static double began, told;
+static uint64_t limit;
+
+/*
+ * Replays.  NAME:FLAGS:CHOICES, flags a set of letters: w weak, e evict, s
+ * software flags, r reaper; a digit: CPUs.
+ */
+static void
+replay_name(char *buf, size_t len, const char *choices)
+{
+	char flags[16];
+
+	snprintf(flags, sizeof flags, "%s%s%s%s%u", opt.weak ? "w" : "",
+	    script.sc_evict ? "e" : "", script.sc_swflags ? "s" : "",
+	    script.sc_reaper ? "r" : "", script.sc_ncpu);
+	snprintf(buf, len, "%s:%s:%s", script.sc_name, flags, choices);
+}
+
+/* Load what a replay names; its choices, or NULL. */
+static const char *
+replay_load(const char *arg)
+{
+	static char line[1 << 16];
+	char *flags, *choices = NULL, *p;
+	FILE *f;
+
+	snprintf(line, sizeof line, "%s", arg);
+	if (strchr(line, ':') == NULL && (f = fopen(arg, "r")) != NULL) {
+		if (fgets(line, sizeof line, f) == NULL ||
+		    strchr(line, ':') == NULL)
+			snprintf(line, sizeof line, "%s", arg);
+		fclose(f);
+		line[strcspn(line, "\n")] = '\0';
+	}
+	flags = strchr(line, ':');
+	if (flags != NULL) {
+		*flags++ = '\0';
+		choices = strchr(flags, ':');
+		if (choices != NULL)
+			*choices++ = '\0';
+		for (p = flags; *p != '\0'; p++) {
+			opt.weak |= *p == 'w';
+			opt.evict |= *p == 'e';
+			opt.swflags |= *p == 's';
+			opt.reaper |= *p == 'r';
+			if (*p >= '0' && *p <= '9')
+				opt.cpus = opt.cpus * 10 + (unsigned)(*p - '0');
+		}
+	}
+	scenario_load(line);
+	return choices;
+}
+
+static void
+progress(uint64_t execs, uint64_t steps)
+{
+	double now = seconds();
+
+	if (opt.quiet || now - told < 2)
+		return;
+	told = now;
+	fprintf(stderr,
+	    "%s: %llu executions in %.0f s, %.1f M points/s, limit %llu\n",
+	    script.sc_name, (unsigned long long)execs, now - began,
+	    (double)steps / (now - began) / 1e6, (unsigned long long)limit);
+}
+
+/* A line for merge. */
+static void
+result_write(const struct det_config *dc, const struct det_result *r)
+{
+	FILE *f;
+
+	f = fopen(opt.out, "w");
+	if (f == NULL)
+		fail("%s: %s", opt.out, strerror(errno));
+	fprintf(f,
+	    "vmsim-result %s %s %u %u %d %u %u %llu %llu %d %d %llx\n%s\n",
+	    script.sc_name, strategies[dc->dc_strategy], dc->dc_bound,
+	    dc->dc_stale, dc->dc_weak, dc->dc_shard,
+	    dc->dc_nshard != 0 ? dc->dc_nshard : 1,
+	    (unsigned long long)r->dr_execs, (unsigned long long)r->dr_steps,
+	    r->dr_complete, r->dr_failed, (unsigned long long)r->dr_shared,
+	    r->dr_failed ? r->dr_msg : "");
+	fclose(f);
+}
+
+static int
+explore_one(const char *name)
+{
+	struct det_machine dm;
+	struct det_config dc;
+	struct det_result r;
+	char text[1 << 15], bound[24] = "";
+	double t;
+
+	scenario_load(name);
+	dm = machine();
+	dc = config();
+	if (dc.dc_maxexecs == 0)
+		dc.dc_maxexecs = DEFAULT_MAX;
+	limit = dc.dc_maxexecs;
+	dc.dc_progress = progress;
+	if (dm.dm_ncpu > DET_NCLK)
+		fail("%u CPUs cannot be explored, %u can", dm.dm_ncpu,
+		    DET_NCLK);
+	began = told = seconds();
+	det_run(&dm, &dc, &r);
+	t = seconds() - began;
+	if (dc.dc_strategy == DET_DFS)
+		snprintf(bound, sizeof bound, "bound %u", dc.dc_bound);
+	printf("%s %-16s %-6s %-7s %-4s %8llu executions%s %5.0f points "
+	       "%7.3f s %5.2f M/s\n",
+	    r.dr_failed ? "FAILED" : "ok    ", script.sc_name,
+	    strategies[dc.dc_strategy], bound, dc.dc_weak ? "weak" : "sc",
+	    (unsigned long long)r.dr_execs, r.dr_complete ? ", all" : "",
+	    (double)r.dr_steps / (double)r.dr_execs, t,
+	    (double)r.dr_steps / t / 1e6);
+	if (r.dr_failed) {
+		replay_name(text, sizeof text, r.dr_replay);
+		printf("  %s\n  replay: vmsim replay %s%s%s\n", r.dr_msg, text,
+		    strcmp(SIM_FORMAT, "amd64") != 0 ? " --format " : "",
+		    strcmp(SIM_FORMAT, "amd64") != 0 ? SIM_FORMAT : "");
+	}
+	if (opt.out != NULL)
+		result_write(&dc, &r);
+	det_result_free(&r);
+	return r.dr_failed;
+}
+
+static void
+list(char **names, unsigned n)
+{
+	unsigned i;
+	pid_t pid;
+
+	for (i = 0; i < n; i++) {
+		pid = fork();
+		if (pid == 0) {
+			scenario_load(names[i]);
+			printf("%-16s %s\n", script.sc_name, script.sc_about);
+			fflush(stdout);
+			_exit(0);
+		}
+		waitpid(pid, NULL, 0);
+	}
+}
+
+int
+cmd_explore(void)
+{
+	char *names[MAXNAMES];
+	unsigned n = 0, i, passed = 0, failed = 0;
+	int status;
+	pid_t pid;
+
+	if (opt.list || opt.nname == 0 || strcmp(opt.name[0], "all") == 0)
+		n = scenario_names(names, MAXNAMES);
+	else
+		for (; n < opt.nname; n++)
+			names[n] = strdup(opt.name[n]);
+	if (opt.list || opt.nname == 0) {
+		list(names, n);
+		return 0;
+	}
+	if (n == 1)
+		return explore_one(names[0]);
+	for (i = 0; i < n; i++) {
+		fflush(stdout);
+		pid = fork();
+		if (pid == 0)
+			exit(explore_one(names[i]));
+		waitpid(pid, &status, 0);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+			passed++;
+		else {
+			failed++;
+			if (!WIFEXITED(status))
+				printf("FAILED %s: signal %d\n", names[i],
+				    WTERMSIG(status));
+		}
+	}
+	printf("%u passed, %u failed\n", passed, failed);
+	return failed != 0;
+}
+
+/*
+ * One execution.
+ */
+static int
+one(const char *arg, bool trace, bool dump)
+{
+	struct det_machine dm;
+	struct det_config dc;
+	struct det_result r;
+	const char *choices;
+
+	choices = replay_load(arg);
+	dm = machine();
+	dc = config();
+	dc.dc_weak = opt.weak;
+	dc.dc_strategy = DET_REPLAY;
+	dc.dc_replay = choices;
+	dc.dc_trace = trace;
+	dc.dc_minimize = false;
+	if (dump)
+		dc.dc_atend = show_all;
+	det_run(&dm, &dc, &r);
+	if (trace)
+		det_trace_print();
+	printf("%s\n", r.dr_failed ? r.dr_msg : "no failure");
+	det_result_free(&r);
+	return r.dr_failed;
+}
+
+/* Under gdb, stopped before the first step that is explored. */
+static void
+under_gdb(void)
+{
+	char exe[4096], *argv[16];
+	ssize_t n;
+	int i = 0;
+
+	n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+	if (n < 0)
+		fail("readlink: %s", strerror(errno));
+	exe[n] = '\0';
+	argv[i++] = strdup("gdb");
+	argv[i++] = strdup("-q");
+	argv[i++] = strdup("-ex");
+	argv[i++] = strdup("break det_step");
+	argv[i++] = strdup("-ex");
+	argv[i++] = strdup("handle SIGSEGV nostop noprint pass");
+	argv[i++] = strdup("-ex");
+	argv[i++] = strdup("run");
+	argv[i++] = strdup("--args");
+	argv[i++] = exe;
+	argv[i++] = strdup("replay");
+	argv[i++] = strdup(opt.name[0]);
+	argv[i] = NULL;
+	execvp("gdb", argv);
+	fail("gdb: %s", strerror(errno));
+}
+
+int
+cmd_replay(void)
+{
+	if (opt.nname != 1)
+		fail("replay NAME:FLAGS:CHOICES, or a file with that");
+	if (opt.gdb)
+		under_gdb();
+	return one(opt.name[0], true, false);
+}
+
+int
+cmd_show(void)
+{
+	if (opt.nname != 1)
+		fail("show NAME[:FLAGS:CHOICES]");
+	(void)one(opt.name[0], false, true);
+	return 0;
+}
+
+/*
+ * The parts of a search.
+ */
+struct part {
+	char name[64], strategy[16];
+	unsigned bound, stale, shard, nshard;
+	int weak, complete, failed;
+	unsigned long long execs, steps, shared;
+	char msg[300];
+};
+
+static struct part
+part_read(const char *file)
+{
+	struct part p = {.nshard = 0};
+	FILE *f;
+
+	f = fopen(file, "r");
+	if (f == NULL)
+		fail("%s: %s", file, strerror(errno));
+	if (fscanf(f,
+		"vmsim-result %63s %15s %u %u %d %u %u %llu %llu %d %d %llx\n",
+		p.name, p.strategy, &p.bound, &p.stale, &p.weak, &p.shard,
+		&p.nshard, &p.execs, &p.steps, &p.complete, &p.failed,
+		&p.shared) != 12)
+		fail("%s is no result", file);
+	if (p.failed && fgets(p.msg, sizeof p.msg, f) == NULL)
+		p.msg[0] = '\0';
+	fclose(f);
+	return p;
+}
+
+static bool
+same_search(const struct part *a, const struct part *b)
+{
+	return strcmp(a->name, b->name) == 0 &&
+	       strcmp(a->strategy, b->strategy) == 0 && a->bound == b->bound &&
+	       a->stale == b->stale && a->weak == b->weak &&
+	       a->nshard == b->nshard;
+}
+
+int
+cmd_merge(void)
+{
+	struct part first = {.nshard = 0}, p;
+	unsigned long long execs = 0, steps = 0;
+	bool complete = true, failed = false, agree = true;
+	uint64_t have[16] = {0};
+	unsigned i, missing = 0;
+
+	for (i = 0; i < opt.nname; i++) {
+		p = part_read(opt.name[i]);
+		if (i == 0)
+			first = p;
+		if (!same_search(&first, &p) || p.shard >= 1024)
+			fail("%s is of another search", opt.name[i]);
+		agree &= p.shared == first.shared;
+		complete &= p.complete != 0;
+		execs += p.execs;
+		steps += p.steps;
+		have[p.shard / 64] |= 1ull << p.shard % 64;
+		if (p.failed) {
+			failed = true;
+			printf("part %u: %s", p.shard + 1, p.msg);
+		}
+	}
+	if (opt.nname == 0)
+		fail("merge FILE...");
+	for (i = 0; i < first.nshard && i < 1024; i++)
+		missing += (have[i / 64] >> i % 64 & 1) == 0;
+	printf("%s %s: %u of %u parts, %llu executions, %llu points; %s\n",
+	    first.name, first.strategy, first.nshard - missing, first.nshard,
+	    execs, steps,
+	    failed         ? "FAILED"
+	    : missing != 0 ? "parts are missing"
+	    : !complete    ? "not exhausted"
+	    : !agree ? "parts saw different sets of shared words: run again "
+		       "with more executions each"
+		     : "exhausted, no failure");
+	return failed || missing != 0;
+}

@@ -1,0 +1,51 @@
+/*
+ * vmsim.h: the commands and what they share.
+ */
+#ifndef VMSIM_H
+#define VMSIM_H
+
+#include <det/det.h>
+
+#define MAXNAMES 256
+
+struct options {
+	int strategy; /* -1: not given */
+	uint64_t seed, max;
+	unsigned bound, stale, depth, cpus, shard, nshard;
+	bool bound_set, stale_set;
+	bool weak, list, gdb, evict, swflags, reaper, quiet;
+	const char *out;
+	const char *name[MAXNAMES];
+	unsigned nname;
+	char **argv;
+};
+extern struct options opt;
+
+__attribute__((noreturn, format(printf, 1, 2))) void fail(
+    const char *fmt, ...);
+double seconds(void);
+
+/*
+ * scenario_load: read and parse one, by name or file, and apply the options;
+ *	exits when that fails.
+ * scenario_names: all that there are; strings are malloc'ed.
+ */
+const char *scenario_dir(void);
+void scenario_load(const char *name);
+unsigned scenario_names(char **names, unsigned max);
+
+/* Of the scenario that is loaded and the options. */
+struct det_machine machine(void);
+struct det_config config(void);
+
+/* Exit status: 0 fine, 1 a failure was found, 2 misuse. */
+int cmd_explore(void);
+int cmd_replay(void);
+int cmd_run(void);
+int cmd_show(void);
+int cmd_merge(void);
+
+/* show.c: the state of the machine, in the manner of a kernel debugger. */
+void show_all(void);
+
+#endif
