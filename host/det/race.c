@@ -608,10 +608,61 @@ plain_slow(uintptr_t a, size_t len, bool write, uintptr_t pc)
 	}
 }
 
+/*
+ * Pages are zeroed, copied and freed as a whole, and so the cells of a line
+ * are mostly alike: then one stands for all.
+ */
+#define CHUNK 16 /* cells: 64 bytes */
+
+static inline bool
+uniform(const struct cell *c)
+{
+	uint64_t first, one, diff = 0;
+	unsigned i;
+
+	memcpy(&first, c, sizeof first);
+	for (i = 1; i < CHUNK; i++) {
+		memcpy(&one, c + i, sizeof one);
+		diff |= one ^ first;
+	}
+	return diff == 0 && (c->c_r & CELL_MANY) == 0 &&
+	       ((c->c_w & TAG_MASK) == TAG_PLAIN ||
+		   (c->c_w & TAG_MASK) == TAG_FREED);
+}
+
+static hot void
+bulk(uintptr_t a, size_t len, bool write, uintptr_t pc)
+{
+	struct vcpu *v = det_plain;
+	struct cell *c = cell_of(a);
+	uintptr_t end = a + len;
+	unsigned i;
+
+	if (write)
+		det_save((void *)a, len);
+	for (; a < end; a += CHUNK * 4, c += CHUNK) {
+		if (unlikely(!uniform(c)) || unlikely(det_tracing)) {
+			plain_slow(a, CHUNK * 4, write, pc);
+			continue;
+		}
+		word_access(a, c, v, write, pc);
+		if (unlikely((c->c_r & CELL_MANY) != 0)) {
+			plain_slow(a + 4, CHUNK * 4 - 4, write, pc);
+			continue;
+		}
+		for (i = 1; i < CHUNK; i++)
+			c[i] = c[0];
+	}
+}
+
 void
 plain_range(uintptr_t a, size_t len, bool write, uintptr_t pc)
 {
-	if (len != 0 && det_plain != NULL && a < DET_SPAN)
+	if (len == 0 || det_plain == NULL || a >= DET_SPAN)
+		return;
+	if (len >= 4 * CHUNK * 4 && (a | len) % (CHUNK * 4) == 0)
+		bulk(a, len, write, pc);
+	else
 		plain_slow(a, len, write, pc);
 }
 
@@ -695,7 +746,7 @@ det_mem_free(const void *p, size_t len)
 		det_fail("freed twice: %p", p);
 	len &= ~(size_t)3;
 	if (v != NULL)
-		plain_slow(a, len, true, pc);
+		plain_range(a, len, true, pc);
 	for (c = cell_of(a), e = c + len / 4; c < e; c++) {
 		c->c_w = TAG_FREED | ep;
 		c->c_r = 0;

@@ -109,7 +109,7 @@ explore_one(const char *name)
 	struct det_config dc;
 	struct det_result r;
 	char text[1 << 15], bound[24] = "";
-	double t;
+	double t, cpu;
 
 	scenario_load(name);
 	dm = machine();
@@ -122,8 +122,10 @@ explore_one(const char *name)
 		fail("%u CPUs cannot be explored, %u can", dm.dm_ncpu,
 		    DET_NCLK);
 	began = told = seconds();
+	cpu = cpu_seconds();
 	det_run(&dm, &dc, &r);
 	t = seconds() - began;
+	cpu = cpu_seconds() - cpu;
 	if (dc.dc_strategy == DET_DFS)
 		snprintf(bound, sizeof bound, "bound %u", dc.dc_bound);
 	printf("%s %-16s %-6s %-7s %-4s %8llu executions%s %5.0f points "
@@ -132,9 +134,10 @@ explore_one(const char *name)
 	    strategies[dc.dc_strategy], bound, dc.dc_weak ? "weak" : "sc",
 	    (unsigned long long)r.dr_execs, r.dr_complete ? ", all" : "",
 	    (double)r.dr_steps / (double)r.dr_execs, t,
-	    (double)r.dr_steps / t / 1e6);
+	    (double)r.dr_steps / cpu / 1e6);
 	if (r.dr_failed) {
-		replay_name(text, sizeof text, r.dr_replay);
+		replay_name(text, sizeof text,
+		    r.dr_replay != NULL ? r.dr_replay : "");
 		printf("  %s\n  replay: vmsim replay %s%s%s\n", r.dr_msg, text,
 		    strcmp(SIM_FORMAT, "amd64") != 0 ? " --format " : "",
 		    strcmp(SIM_FORMAT, "amd64") != 0 ? SIM_FORMAT : "");

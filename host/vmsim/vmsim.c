@@ -56,13 +56,25 @@ fail(const char *fmt, ...)
 	exit(2);
 }
 
-double
-seconds(void)
+static double
+clock_read(clockid_t id)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(id, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+double
+seconds(void)
+{
+	return clock_read(CLOCK_MONOTONIC);
+}
+
+double
+cpu_seconds(void)
+{
+	return clock_read(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 /*

@@ -23,6 +23,7 @@ extern struct options opt;
 
 __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *fmt, ...);
 double seconds(void);
+double cpu_seconds(void);
 
 /*
  * scenario_load: read and parse one, by name or file, and apply the options;

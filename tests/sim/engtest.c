@@ -284,9 +284,9 @@ test_races_agree(void)
  * the other by release and acquire.
  */
 static union {
-	uint8_t b[64];
+	uint8_t b[256];
 	uint64_t align;
-} area;
+} area __attribute__((aligned(64)));
 static _Atomic(int) baton;
 static uint64_t script;
 
@@ -298,7 +298,7 @@ static uint64_t script;
 extern struct oracle {
 	struct {
 		int w[2], r[2]; /* last episode of each CPU */
-	} byte[64];
+	} byte[256];
 	int know[2][2]; /* CPU i knows episode know[i][j] of j */
 	bool race;
 } naive;
@@ -334,6 +334,10 @@ byte_access(unsigned cpu, unsigned *seed)
 	if ((x >> 9 & 3) != 0)
 		at &= ~(len - 1);
 	write = (x >> 7 & 3) == 0;
+	if ((x >> 12 & 15) == 0) { /* whole pages go another way */
+		at = 0;
+		len = sizeof area.b;
+	}
 	naive_access(cpu, at, len, write);
 	det_access(&area.b[at], len, write);
 }
@@ -423,6 +427,7 @@ static struct {
 	uint8_t b[256];
 	_Atomic(uint16_t) h[8];
 	_Atomic(uint64_t) w[4];
+	uint8_t page[2][1024] __attribute__((aligned(64)));
 } mem;
 static uint64_t digest0;
 static unsigned undo_bad;
@@ -447,7 +452,7 @@ scribble(unsigned cpu, unsigned seed)
 	for (i = 0; i < 12; i++) {
 		seed = seed * 1103515245 + 12345;
 		k = seed >> 16;
-		switch (k % 6) {
+		switch (k % 8) {
 		case 0:
 			mem.q[cpu * 32 + k % 32] = seed;
 			break;
@@ -466,6 +471,12 @@ scribble(unsigned cpu, unsigned seed)
 			break;
 		case 5:
 			atomic_store(&mem.w[k % 4], seed);
+			break;
+		case 6:
+			memset(mem.page[cpu], (int)k, sizeof mem.page[0]);
+			break;
+		case 7:
+			mem.page[cpu][k % 1024] = (uint8_t)seed;
 			break;
 		}
 	}

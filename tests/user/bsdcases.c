@@ -15,7 +15,11 @@
 
 #define RW   (PROT_READ | PROT_WRITE)
 #define PRIV (MAP_PRIVATE | MAP_ANONYMOUS)
-#define TOP  0x7ffffffff000UL
+#ifdef __aarch64__ /* where user space ends */
+#define TOP 0xfffffffff000UL
+#else
+#define TOP 0x7ffffffff000UL
+#endif
 
 static sigjmp_buf escape;
 static volatile sig_atomic_t code;
