@@ -405,8 +405,8 @@ mincore_one(struct vm_entry *e, vaddr_t start, vaddr_t end, uint8_t *vec)
 		if (an != NULL)
 			*vec++ = uvm_anon_page(an) != NULL;
 		else
-			*vec++ = uo != NULL &&
-				 uvm_object_lookup(uo, slot) != NULL;
+			*vec++ =
+			    uo != NULL && uvm_object_lookup(uo, slot) != NULL;
 	}
 	if (uo != NULL)
 		rw_exit(&uo->uo_lock);
