@@ -11,6 +11,7 @@
 #	style		what tools/ can say about the source
 #	mutants		seeded bugs: each has to be caught by its test
 #	lifecycle	docs/design/lifecycle.md, from comments beside tests
+#	build-bench	Debian's gcc and make building C inside, and their times
 #	bench		this kernel beside Linux; bench-quick: smaller sizes
 #	size docs gdb dist clean distclean
 
@@ -238,6 +239,8 @@ $(BENCH)/root.cpio: $(BENCH)/root/init $(BENCH)/root/tiny $(B)/host/mkcpio
 	@mkdir -p $(BENCH)/root/dev
 	$(Q)$(B)/host/mkcpio $(BENCH)/root >$@
 bench-image: $(BENCH)/root.cpio
+build-bench: image
+	$(Q)B=$(B) ARCH=$(ARCH) bench/build
 bench: kernel bench-image
 	$(Q)B=$(B) ARCH=$(ARCH) bench/bench
 bench-quick: kernel bench-image
@@ -279,7 +282,7 @@ clean:
 distclean:
 	rm -rf $(B)
 
-.PHONY: bench bench-image bench-quick all image kernel ktest unit progs layers style mutants lifecycle size \
+.PHONY: bench build-bench bench-image bench-quick all image kernel ktest unit progs layers style mutants lifecycle size \
     docs gdb dist \
     clean distclean
 

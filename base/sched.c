@@ -141,10 +141,12 @@ queue_of(const struct thread *td)
 static void
 queue_insert(struct cpu *c, struct thread *td)
 {
+	u_int q = queue_of(td); /* once: its credit may change meanwhile */
+
 	KASSERT(spin_held(&c->cpu_runq_lock));
 	KASSERT(thread_state(td) == TD_READY);
 	set_cpu(td, c);
-	TAILQ_INSERT_TAIL(&c->cpu_runq[queue_of(td)], td, td_link);
+	TAILQ_INSERT_TAIL(&c->cpu_runq[q], td, td_link);
 	atomic_fetch_add_explicit(&c->cpu_nrun, 1, memory_order_relaxed);
 }
 

@@ -112,25 +112,30 @@ static const struct fileops null_ops = {
     .fop_read = null_read,
     .fop_write = null_write,
     .fop_poll = file_always_ready,
+    .fop_flags = FOP_FLAT,
 };
 static const struct fileops zero_ops = {
     .fop_read = zero_read,
     .fop_write = null_write,
     .fop_poll = file_always_ready,
+    .fop_flags = FOP_FLAT,
 };
 static const struct fileops full_ops = {
     .fop_read = zero_read,
     .fop_write = full_write,
     .fop_poll = file_always_ready,
+    .fop_flags = FOP_FLAT,
 };
 static const struct fileops random_ops = {
     .fop_read = random_read,
     .fop_write = null_write,
     .fop_poll = file_always_ready,
+    .fop_flags = FOP_FLAT,
 };
 static const struct fileops kmsg_ops = {
     .fop_write = kmsg_write,
     .fop_poll = file_always_ready,
+    .fop_flags = FOP_FLAT,
 };
 
 int

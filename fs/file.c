@@ -318,7 +318,7 @@ file_io(struct file *f, struct uio *uio, const off_t *offp)
 
 	if (uio->ui_write ? !file_canwrite(f) : !file_canread(f))
 		return EBADF;
-	if (offp != NULL && !seek)
+	if (offp != NULL && f->f_ops->fop_flags == 0)
 		return ESPIPE;
 	if (offp != NULL && *offp < 0)
 		return EINVAL;
@@ -468,8 +468,9 @@ sys_lseek(const uintptr_t *a)
 	if (error != 0)
 		return -error;
 	if ((f->f_ops->fop_flags & FOP_SEEK) == 0) {
+		error = (f->f_ops->fop_flags & FOP_FLAT) != 0 ? 0 : ESPIPE;
 		file_rele(f);
-		return -ESPIPE;
+		return -error;
 	}
 	size = f->f_vnode->v_obj == NULL
 		   ? 0

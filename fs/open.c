@@ -363,11 +363,52 @@ fs_close_image(struct exec_image *ei)
 	vfs_exit();
 }
 
+/*
+ * Take a reference to vp's pages for a mapping.  One that is shared and may
+ * write is counted with the writers, and holds the object, until
+ * fs_mmap_done(): the mapping counts from then on.  EPERM: sealed.
+ */
+static int
+map_regular(struct vnode *vp, vm_prot_t prot, bool shared, vm_prot_t *maxprotp,
+    struct uvm_object **uop)
+{
+	const u_int nowrite = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+	struct uvm_object *uo = vp->v_obj;
+	int error = 0;
+
+	/* Who seals looks at the writers under the same lock. */
+	mutex_enter(&vp->v_iolock);
+	if (shared && (atomic_load(&vp->v_seals) & nowrite) != 0) {
+		*maxprotp &= ~PROT_WRITE;
+		if ((prot & PROT_WRITE) != 0)
+			error = EPERM;
+	}
+	if (error == 0 && shared && (*maxprotp & PROT_WRITE) != 0) {
+		uvm_object_ref(uo);
+		atomic_fetch_add(&uo->uo_writers, 1);
+	}
+	mutex_exit(&vp->v_iolock);
+	if (error != 0)
+		return error;
+	uvm_object_ref(uo);
+	*uop = uo;
+	return 0;
+}
+
+void
+fs_mmap_done(struct uvm_object *uo)
+{
+	u_int old = atomic_fetch_sub(&uo->uo_writers, 1);
+
+	KASSERT(old > 0);
+	uvm_object_free(uo);
+}
+
 int
 fs_mmap(int fd, vm_prot_t prot, u_int flags, uint64_t off,
     struct uvm_object **uop, vm_prot_t *maxprotp)
 {
-	bool shared = (flags & MAP_TYPE) != MAP_PRIVATE, sealed;
+	bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
 	struct vnode *vp;
 	struct file *f;
 	char buf[256];
@@ -381,23 +422,20 @@ fs_mmap(int fd, vm_prot_t prot, u_int flags, uint64_t off,
 	*maxprotp = PROT_ALL;
 	if (shared && !file_canwrite(f))
 		*maxprotp &= ~PROT_WRITE;
-	sealed = S_ISREG(vp->v_mode) && shared &&
-		 (atomic_load(&vp->v_seals) &
-		     (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0;
 	if (!file_canread(f) || (prot & ~*maxprotp) != 0)
 		error = EACCES;
-	else if (sealed && (prot & PROT_WRITE) != 0)
-		error = EPERM;
-	else if (S_ISCHR(vp->v_mode))
+	else if (S_ISCHR(vp->v_mode)) {
 		error = dev_mmap(vp->v_rdev, flags, uop);
-	else if (vp->v_obj == NULL)
+		/* As map_regular(). */
+		if (error == 0 && shared && (*maxprotp & PROT_WRITE) != 0) {
+			uvm_object_ref(*uop);
+			atomic_fetch_add(&(*uop)->uo_writers, 1);
+		}
+	} else if (vp->v_obj == NULL)
 		error = ENODEV;
 	else {
-		if (sealed)
-			*maxprotp &= ~PROT_WRITE;
 		name_object(vp, buf, sizeof(buf));
-		uvm_object_ref(vp->v_obj);
-		*uop = vp->v_obj;
+		error = map_regular(vp, prot, shared, maxprotp, uop);
 	}
 	file_rele(f);
 	return error;
@@ -414,6 +452,7 @@ static const struct fs_upcalls upcalls = {
     .fo_open_image = fs_open_image,
     .fo_close_image = fs_close_image,
     .fo_mmap = fs_mmap,
+    .fo_mmap_done = fs_mmap_done,
     .fo_mount_root = fs_mount_root,
     .fo_open_console = fs_open_console,
     .fo_pidfd = fs_pidfd,

@@ -348,16 +348,23 @@ int
 fifo_open(struct vnode *vp, struct file *f)
 {
 	u_int acc = file_flags(f) & O_ACCMODE, gen;
-	bool nonblock = (file_flags(f) & O_NONBLOCK) != 0;
+	bool nonblock = (file_flags(f) & O_NONBLOCK) != 0, named;
 	struct pipe *pp;
 	int error;
+
+	/* One without a name, opened through /proc, has had its two sides. */
+	vfs_enter();
+	named = vp->v_nlink > 0;
+	vfs_exit();
 
 	error = pipe_join(vp, f);
 	if (error != 0)
 		return error;
 	pp = vp->v_pipe;
 	spin_enter(&pp->pp_lock);
-	if (acc == O_WRONLY && nonblock && pp->pp_readers == 0)
+	if (!named)
+		error = 0;
+	else if (acc == O_WRONLY && nonblock && pp->pp_readers == 0)
 		error = ENXIO;
 	else if (acc == O_RDONLY && !nonblock && pp->pp_writers == 0) {
 		gen = pp->pp_wgen;

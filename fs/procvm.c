@@ -424,7 +424,7 @@ static const struct tunable {
 	u_long tn_max;
 } tunables[] = {
     {"max_map_count", &uvm_map_count_max, NULL, INT32_MAX},
-    {"overcommit_memory", &uvm_overcommit, NULL, OVERCOMMIT_NEVER},
+    {"overcommit_memory", &uvm_overcommit, NULL, INT32_MAX},
     {"overcommit_ratio", &uvm_overcommit_ratio, NULL, INT32_MAX},
     {"overcommit_kbytes", NULL, &uvm_overcommit_kbytes, INT64_MAX},
     {"shmmax", NULL, &shm_max, UINT64_MAX},
@@ -465,6 +465,8 @@ write_tunable(struct pnode *pn, char *text, size_t len)
 		return EPERM;
 	v = kstrtoul(text, &end, 10);
 	if (len == 0 || *end != '\0' || v > tn->tn_max)
+		return EINVAL;
+	if (tn->tn_int == &uvm_overcommit && mem_command(MC_overcommit, v) != 0)
 		return EINVAL;
 	if (tn->tn_int != NULL)
 		atomic_store(tn->tn_int, (u_int)v);

@@ -161,8 +161,8 @@ md_tlb_broadcast(void)
 }
 
 void
-md_tlb_flush_pages_all(const u_int *asids __unused,
-    const vaddr_t *vas __unused, u_int n __unused)
+md_tlb_flush_pages_all(const u_int *asids __unused, const vaddr_t *vas __unused,
+    u_int n __unused)
 {
 	panic("no broadcast here");
 }
@@ -190,8 +190,7 @@ user_byte(vaddr_t va, u_int access)
 	u_int tries;
 
 	for (tries = 0; tries < MAXTRIES; tries++) {
-		if (host_self->hc_root != 0 &&
-		    host_tlb_lookup(va, access, &pa))
+		if (host_self->hc_root != 0 && host_tlb_lookup(va, access, &pa))
 			return md_direct(pa);
 		if (host_walk(host_self->hc_root, va, access, &pa)) {
 			host_tlb_insert(va, access, pa);

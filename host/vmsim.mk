@@ -33,7 +33,8 @@ SIMTEST_TSAN := tests/sim/litmus.c tests/sim/toy.c tests/sim/engtest.c \
     tests/sim/refcount.c
 SIM_KERNEL := $(filter-out base/libc.c,$(foreach l,base phys dev uvm kern,\
     $(SRC_$l))) $(wildcard pmap/*.c)
-SIM_PORT := $(wildcard host/vmsim/*.c)
+SIM_GLUE := host/vmsim/glue.c
+SIM_PORT := $(filter-out $(SIM_GLUE),$(wildcard host/vmsim/*.c))
 
 $(H)/sim/%.o: %.c
 	@mkdir -p $(@D)
@@ -61,7 +62,7 @@ SIMINC_$1 := $(INC_all:%=-I %/include) -I sys/include -I sys/$2 -I pmap/$2 \
     -I host/vmsim/include -I $(B)/gen
 $(H)/sim-$1/%.o: %.c host/det/wrap.syms | $(SYSCALLS_H)
 	@mkdir -p $$(@D)
-	$(Q)$$(CC) $(CF_SIM) $(CF_TSAN) $$(SIMINC_$1) -c $$< -o $$@
+	$(Q)$$(CC) $(CF_SIM) $(CF_TSAN) -I host $$(SIMINC_$1) -c $$< -o $$@
 	$(Q)objcopy --redefine-syms=host/det/wrap.syms \
 	    $$(if $$(filter phys/%,$$<),--rename-section .text=phystext) $$@
 $(H)/sim-$1/port/%.o: host/vmsim/%.c | $(SYSCALLS_H)
@@ -73,7 +74,8 @@ $(H)/sim-$1/sysent.o: $(B)/gen/sim-sysent.c | $(SYSCALLS_H)
 	$(Q)$$(CC) $(CF_SIM) $$(SIMINC_$1) -c $$< -o $$@
 $(H)/vmsim-$1: $(SIM_KERNEL:%.c=$(H)/sim-$1/%.o) \
     $(SIM_PORT:host/vmsim/%.c=$(H)/sim-$1/port/%.o) \
-    $(ENGINE:%.c=$(H)/sim/%.o) $(H)/sim-$1/sysent.o
+    $(SIM_GLUE:%.c=$(H)/sim-$1/%.o) $(ENGINE:%.c=$(H)/sim/%.o) \
+    $(H)/sim-$1/sysent.o
 	$(Q)$$(CC) -no-pie $(SIM_WRAP:%=-Wl,--wrap=%) -Wl,-z,noexecstack \
 	    -o $$@ $$^
 endef

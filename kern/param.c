@@ -4,8 +4,10 @@
  * A copy is cut into its words once, so that what is handed out never
  * changes: no lock.
  */
-#include <kern/proc.h>
+#include <kern/mm.h>
 #include <base/print.h>
+
+bool mm_wx, mm_stackcheck;
 
 static const char *param_line = "";
 static char param_words[4096]; /* words with their NULs */

@@ -327,16 +327,17 @@ lwp_free(struct lwp *l)
 	struct proc *p = l->l_proc;
 
 	KASSERT(l->l_pmap == NULL);
-	KASSERT(l->l_ptrace == NULL);
+	KASSERT(lwp_ptrace(l) == NULL);
 	KASSERT(l->l_sigpend.sp_set == 0);
+	/* An exec may give its tid another value; see lwp_take_pid(). */
+	mutex_enter(&proctree_lock);
 	if (l->l_tid != 0) {
-		mutex_enter(&proctree_lock);
 		KASSERT(lwp_count > 0);
 		lwp_count--;
 		LIST_REMOVE(l, l_hash);
 		pid_drop(l->l_tid);
-		mutex_exit(&proctree_lock);
 	}
+	mutex_exit(&proctree_lock);
 	kmem_free(l->l_thread.td_kstack, KSTACK_SIZE);
 	kmem_free(l, sizeof(*l));
 	if (p != NULL)

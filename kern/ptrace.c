@@ -34,7 +34,7 @@ u_int
 ptrace_flags(const struct lwp *l)
 {
 	KASSERT(spin_held(&l->l_proc->ps_siglock));
-	return l->l_ptrace == NULL ? 0 : l->l_ptrace->pt_flags;
+	return lwp_ptrace(l) == NULL ? 0 : lwp_ptrace(l)->pt_flags;
 }
 
 bool
@@ -52,7 +52,7 @@ ptrace_stepping(void)
 void
 ptrace_continued(struct lwp *l)
 {
-	struct ptrace *pt = l->l_ptrace;
+	struct ptrace *pt = lwp_ptrace(l);
 
 	KASSERT(spin_held(&l->l_proc->ps_siglock));
 	if (pt == NULL)
@@ -108,7 +108,7 @@ trace_stop(struct lwp *l, int status, u_long msg, u_int phase,
 	KASSERT(lock_none());
 	mutex_enter(&proctree_lock);
 	spin_enter(&p->ps_siglock);
-	pt = l->l_ptrace;
+	pt = lwp_ptrace(l);
 	if (pt == NULL || trace_dying(l)) {
 		spin_exit(&p->ps_siglock);
 		mutex_exit(&proctree_lock);
@@ -142,7 +142,7 @@ trace_stop(struct lwp *l, int status, u_long msg, u_int phase,
 		thread_stop(&p->ps_siglock);
 	l->l_stopped = false;
 	p->ps_nstopped--;
-	pt = l->l_ptrace;
+	pt = lwp_ptrace(l);
 	if (pt != NULL) {
 		pt->pt_flags &= ~PT_STOPPED;
 		pt->pt_phase = PTRACE_SYSCALL_INFO_NONE;
@@ -187,9 +187,9 @@ ptrace_signal(struct lwp *l, int sig, struct abi_siginfo *info)
 		memset(info, 0, sizeof(*info));
 		info->si_signo = newsig;
 		info->si_code = SI_USER;
-		if (l->l_ptrace != NULL) {
-			info->si_pid = l->l_ptrace->pt_tracer->ps_pid;
-			info->si_uid = l->l_ptrace->pt_tracer->ps_cred.cr_uid;
+		if (lwp_ptrace(l) != NULL) {
+			info->si_pid = lwp_ptrace(l)->pt_tracer->ps_pid;
+			info->si_uid = lwp_ptrace(l)->pt_tracer->ps_cred.cr_uid;
 		}
 	}
 	blocked = newsig != 0 && (l->l_sigmask & SIGBIT(newsig)) != 0;
@@ -209,7 +209,7 @@ ptrace_stop_group(struct lwp *l)
 	int status;
 
 	spin_enter(&p->ps_siglock);
-	pt = l->l_ptrace;
+	pt = lwp_ptrace(l);
 	status = W_STOP((int)p->ps_stopsig);
 	if (pt == NULL || p->ps_stopsig == 0) {
 		spin_exit(&p->ps_siglock);
@@ -239,8 +239,8 @@ trace_wants(u_int options)
 	bool wants;
 
 	spin_enter(&l->l_proc->ps_siglock);
-	wants = l->l_ptrace != NULL && !trace_dying(l) &&
-		(l->l_ptrace->pt_options & options) == options;
+	wants = lwp_ptrace(l) != NULL && !trace_dying(l) &&
+		(lwp_ptrace(l)->pt_options & options) == options;
 	spin_exit(&l->l_proc->ps_siglock);
 	return wants;
 }
@@ -250,7 +250,7 @@ ptrace_event(u_int event, u_long msg)
 {
 	struct abi_siginfo info;
 
-	if (curlwp()->l_ptrace == NULL || !trace_wants(1u << event))
+	if (lwp_ptrace(curlwp()) == NULL || !trace_wants(1u << event))
 		return;
 	info = trap_info((int)(SIGTRAP | (event << 8)));
 	(void)trace_stop(curlwp(), W_STOP(SIGTRAP) | (int)(event << 16), msg, 0,
@@ -263,7 +263,7 @@ ptrace_exec(pid_t oldtid)
 	struct lwp *l = curlwp();
 	bool legacy;
 
-	if (l->l_ptrace == NULL)
+	if (lwp_ptrace(l) == NULL)
 		return;
 	if (trace_wants(PTRACE_O_TRACEEXEC)) {
 		ptrace_event(PTRACE_EVENT_EXEC, (u_long)oldtid);
@@ -271,7 +271,7 @@ ptrace_exec(pid_t oldtid)
 	}
 	/* Before there were options: a SIGTRAP as if somebody had sent it. */
 	spin_enter(&l->l_proc->ps_siglock);
-	legacy = l->l_ptrace != NULL && (ptrace_flags(l) & PT_SEIZED) == 0;
+	legacy = lwp_ptrace(l) != NULL && (ptrace_flags(l) & PT_SEIZED) == 0;
 	spin_exit(&l->l_proc->ps_siglock);
 	if (legacy)
 		sig_self(SIGTRAP, SI_USER, 0);
@@ -280,7 +280,7 @@ ptrace_exec(pid_t oldtid)
 void
 ptrace_exit(int wstatus)
 {
-	if (curlwp()->l_ptrace != NULL && wstatus != W_SIGNAL(SIGKILL))
+	if (lwp_ptrace(curlwp()) != NULL && wstatus != W_SIGNAL(SIGKILL))
 		ptrace_event(PTRACE_EVENT_EXIT, (u_long)wstatus);
 }
 
@@ -294,7 +294,7 @@ trace_call_stop(struct lwp *l, u_int phase)
 
 	spin_enter(&l->l_proc->ps_siglock);
 	wanted = (ptrace_flags(l) & PT_SYSCALL) != 0;
-	if (wanted && (l->l_ptrace->pt_options & PTRACE_O_TRACESYSGOOD))
+	if (wanted && (lwp_ptrace(l)->pt_options & PTRACE_O_TRACESYSGOOD))
 		sig |= 0x80;
 	spin_exit(&l->l_proc->ps_siglock);
 	if (!wanted)
@@ -347,8 +347,8 @@ trace_untie(struct ptrace *pt)
 
 	KASSERT(mutex_held(&proctree_lock));
 	KASSERT(spin_held(&l->l_proc->ps_siglock));
-	KASSERT(l->l_ptrace == pt);
-	l->l_ptrace = NULL;
+	KASSERT(lwp_ptrace(l) == pt);
+	atomic_store_explicit(&l->l_ptrace, NULL, memory_order_relaxed);
 	pt->pt_lwp = NULL;
 	atomic_store_explicit(&l->l_systrace, false, memory_order_relaxed);
 	if (l->l_stopped)
@@ -380,12 +380,12 @@ ptrace_attach(struct ptrace *pt, struct proc *tracer, struct lwp *l)
 {
 	KASSERT(mutex_held(&proctree_lock));
 	KASSERT(spin_held(&l->l_proc->ps_siglock));
-	KASSERT(l->l_ptrace == NULL);
+	KASSERT(lwp_ptrace(l) == NULL);
 	pt->pt_tracer = tracer;
 	pt->pt_proc = l->l_proc;
 	pt->pt_lwp = l;
 	pt->pt_tid = l->l_tid;
-	l->l_ptrace = pt;
+	atomic_store_explicit(&l->l_ptrace, pt, memory_order_relaxed);
 	/* One that job control has stopped says so to the tracer. */
 	if (l->l_stopped)
 		thread_wake(&l->l_thread);
@@ -397,7 +397,7 @@ ptrace_fork_event(uint64_t flags, int exitsig)
 {
 	u_int event = PTRACE_EVENT_CLONE;
 
-	if (curlwp()->l_ptrace == NULL || (flags & CLONE_UNTRACED) != 0)
+	if (lwp_ptrace(curlwp()) == NULL || (flags & CLONE_UNTRACED) != 0)
 		return 0;
 	if (flags & CLONE_VFORK)
 		event = PTRACE_EVENT_VFORK;
@@ -409,7 +409,7 @@ ptrace_fork_event(uint64_t flags, int exitsig)
 void
 ptrace_fork(struct lwp *child, u_int event, struct ptrace **ptp)
 {
-	struct ptrace *mine = curlwp()->l_ptrace, *pt = *ptp;
+	struct ptrace *mine = lwp_ptrace(curlwp()), *pt = *ptp;
 
 	if (pt == NULL || mine == NULL ||
 	    (mine->pt_options & (1u << event)) == 0)
@@ -434,8 +434,8 @@ ptrace_secure(struct proc *p)
 	KASSERT(mutex_held(&proctree_lock));
 	spin_enter(&p->ps_siglock);
 	TAILQ_FOREACH(l, &p->ps_lwps, l_link)
-		if (l->l_ptrace != NULL &&
-		    l->l_ptrace->pt_tracer->ps_cred.cr_euid != 0)
+		if (lwp_ptrace(l) != NULL &&
+		    lwp_ptrace(l)->pt_tracer->ps_cred.cr_euid != 0)
 			found = true;
 	spin_exit(&p->ps_siglock);
 	return found;
@@ -449,8 +449,8 @@ ptrace_take_pid(struct lwp *l)
 	KASSERT(mutex_held(&proctree_lock));
 	if (p->ps_ptrace != NULL)
 		ptrace_detach(p->ps_ptrace);
-	if (l->l_ptrace != NULL)
-		l->l_ptrace->pt_tid = p->ps_pid;
+	if (lwp_ptrace(l) != NULL)
+		lwp_ptrace(l)->pt_tid = p->ps_pid;
 }
 
 /* pt's thread or process has ended so; the tracer may wait for that.  T held. */
@@ -476,7 +476,7 @@ ptrace_leave(struct lwp *l)
 	KASSERT(lock_none());
 	mutex_enter(&proctree_lock);
 	spin_enter(&p->ps_siglock);
-	pt = l->l_ptrace;
+	pt = lwp_ptrace(l);
 	wstatus = p->ps_groupexit ? p->ps_wstatus : l->l_wstatus;
 	if (pt != NULL)
 		trace_untie(pt);
@@ -523,7 +523,7 @@ pid_t
 ptrace_tracer(const struct lwp *l)
 {
 	KASSERT(mutex_held(&proctree_lock));
-	return l->l_ptrace == NULL ? 0 : l->l_ptrace->pt_tracer->ps_pid;
+	return lwp_ptrace(l) == NULL ? 0 : lwp_ptrace(l)->pt_tracer->ps_pid;
 }
 
 /*

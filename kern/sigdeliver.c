@@ -116,7 +116,8 @@ stop_here(struct lwp *l)
 		stop_notify(p, CLD_STOPPED, sig);
 		spin_enter(&p->ps_siglock);
 	}
-	while (p->ps_stopsig != 0 && !p->ps_groupexit && l->l_ptrace == NULL &&
+	while (p->ps_stopsig != 0 && !p->ps_groupexit &&
+	       lwp_ptrace(l) == NULL &&
 	       (p->ps_single == NULL || p->ps_single == l))
 		thread_stop(&p->ps_siglock);
 	l->l_stopped = false;
@@ -156,8 +157,8 @@ stop_begin(struct lwp *l, int sig)
 		return;
 	p->ps_stopsig = (u_int)sig;
 	TAILQ_FOREACH(t, &p->ps_lwps, l_link) {
-		if (t->l_ptrace != NULL)
-			t->l_ptrace->pt_flags &= ~PT_GROUP;
+		if (lwp_ptrace(t) != NULL)
+			lwp_ptrace(t)->pt_flags &= ~PT_GROUP;
 		if (t != l)
 			sig_poke(t);
 	}
@@ -309,7 +310,7 @@ sig_stop(struct lwp *l)
 	}
 	if (p->ps_stopsig == 0 || (flags & PT_GROUP) != 0)
 		return false;
-	if (l->l_ptrace == NULL) {
+	if (lwp_ptrace(l) == NULL) {
 		stop_here(l);
 		spin_exit(&p->ps_siglock);
 	} else {
@@ -358,7 +359,7 @@ sig_deliver(struct md_frame *f)
 			sig_free(&gone);
 			spin_enter(&p->ps_siglock);
 		}
-		if (l->l_ptrace != NULL && sig != SIGKILL)
+		if (lwp_ptrace(l) != NULL && sig != SIGKILL)
 			sig_traced(l, f, sig, &info);
 		else
 			sig_act(l, f, sig, &info);

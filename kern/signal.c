@@ -248,7 +248,7 @@ sig_unheeded(struct proc *p, struct lwp *l, int sig)
 	if (l->l_sigmask & SIGBIT(sig) & ~SIG_CANTMASK)
 		return false;
 	/* A tracer sees what is ignored as well. */
-	if (l->l_ptrace != NULL && sig != SIGKILL)
+	if (lwp_ptrace(l) != NULL && sig != SIGKILL)
 		return false;
 	if (act->sa_handler == SIG_IGN)
 		return true;

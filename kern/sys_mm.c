@@ -13,8 +13,6 @@
 #include <kern/mm.h>
 #include <kern/process_vm.h>
 
-bool mm_wx, mm_stackcheck;
-
 bool
 mm_range(vaddr_t start, vsize_t len, vaddr_t *endp)
 {
@@ -203,6 +201,15 @@ mmap_fill(vaddr_t start, vaddr_t end, u_int flags, u_int lock)
 		(void)uvm_populate(curmap(), start, end);
 }
 
+/* Whether the owner of a file wants to know that it has been mapped. */
+static bool
+mmap_told(u_int flags, const struct uvm_mapargs *a)
+{
+	return (flags & MAP_ANONYMOUS) == 0 && a->um_inherit == INHERIT_SHARE &&
+	       (a->um_maxprot & PROT_WRITE) != 0 &&
+	       kern_fs->fo_mmap_done != NULL;
+}
+
 /* mmap(addr, len, prot, flags, fd, off) */
 long
 sys_mmap(const uintptr_t *args)
@@ -228,6 +235,8 @@ sys_mmap(const uintptr_t *args)
 	if (error != 0)
 		return -error;
 	error = uvm_map(curmap(), &addr, len, &a);
+	if (mmap_told(flags, &a))
+		kern_fs->fo_mmap_done(a.um_obj);
 	if (error != 0) {
 		if (a.um_obj != NULL)
 			uvm_object_free(a.um_obj);

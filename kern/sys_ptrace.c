@@ -32,7 +32,7 @@ find_stopped(pid_t tid, struct ptrace **ptp)
 	u_int flags;
 
 	KASSERT(mutex_held(&proctree_lock));
-	pt = l == NULL ? NULL : l->l_ptrace;
+	pt = l == NULL ? NULL : lwp_ptrace(l);
 	if (pt == NULL || pt->pt_tracer != curproc())
 		return ESRCH;
 	for (;;) {
@@ -68,7 +68,7 @@ trace_me(void)
 		return -ENOMEM;
 	mutex_enter(&proctree_lock);
 	spin_enter(&p->ps_siglock);
-	if (l->l_ptrace == NULL && p->ps_parent != &proc0) {
+	if (lwp_ptrace(l) == NULL && p->ps_parent != &proc0) {
 		ptrace_attach(pt, p->ps_parent, l);
 		pt = NULL;
 		r = 0;
@@ -100,7 +100,7 @@ attach_thread(struct lwp *l, struct ptrace *pt, struct vmspace **vmp)
 	if (!cred_can_trace(p))
 		return EPERM;
 	spin_enter(&p->ps_siglock);
-	if (l->l_ptrace != NULL)
+	if (lwp_ptrace(l) != NULL)
 		error = EPERM;
 	else if (l->l_exiting)
 		error = ESRCH;
@@ -154,7 +154,7 @@ trace_interrupt(pid_t tid)
 	long r = 0;
 
 	KASSERT(mutex_held(&proctree_lock));
-	pt = l == NULL ? NULL : l->l_ptrace;
+	pt = l == NULL ? NULL : lwp_ptrace(l);
 	if (pt == NULL || pt->pt_tracer != curproc())
 		return -ESRCH;
 	spin_enter(&l->l_proc->ps_siglock);
@@ -248,7 +248,7 @@ trace_regset(pid_t tid, u_int set, vaddr_t ubuf, size_t *lenp, bool write)
 
 	if (size == 0)
 		return -EINVAL;
-	if (write && (len % sizeof(uint64_t)) != 0)
+	if (write && len % MIN(size, sizeof(uint64_t)) != 0)
 		return -EINVAL;
 	if (write)
 		error = copyin(ubuf, buf, len);
@@ -539,8 +539,8 @@ trace_kill(pid_t tid)
 	struct lwp *l = lwp_find(tid);
 
 	KASSERT(mutex_held(&proctree_lock));
-	if (l == NULL || l->l_ptrace == NULL ||
-	    l->l_ptrace->pt_tracer != curproc())
+	if (l == NULL || lwp_ptrace(l) == NULL ||
+	    lwp_ptrace(l)->pt_tracer != curproc())
 		return -ESRCH;
 	sig_post_simple(l->l_proc, SIGKILL, SI_KERNEL);
 	return 0;

@@ -186,10 +186,10 @@ buddy_give_stretch(struct vm_page *pg, u_int len)
 	u_int order;
 
 	while (len > 0) {
-		order = PHYS_MAXORDER;
-		while ((pg->pg_pfn & ((1u << order) - 1)) != 0 ||
-		       1u << order > len)
-			order--;
+		/* As large as the alignment, the length and the limit let. */
+		order = 31 - (u_int)__builtin_clz(len);
+		order = MIN(order,
+		    (u_int)__builtin_ctz(pg->pg_pfn | 1u << PHYS_MAXORDER));
 		buddy_merge(pg, order);
 		pg += 1u << order;
 		len -= 1u << order;
@@ -199,16 +199,18 @@ buddy_give_stretch(struct vm_page *pg, u_int len)
 void
 buddy_give(struct vm_page **pgs, u_int n)
 {
+	struct vm_page *first;
 	u_int end, i, len;
 
 	for (i = 0; i < n;) {
 		end = MIN(n, i + GIVE_BATCH);
 		spin_enter(&buddy_lock);
 		while (i < end) {
-			len = 1;
-			while (i + len < end && pgs[i + len] == pgs[i] + len)
-				len++;
-			buddy_give_stretch(pgs[i], len);
+			first = pgs[i];
+			for (len = 1; i + len < end; len++)
+				if (pgs[i + len] != first + len)
+					break;
+			buddy_give_stretch(first, len);
 			i += len;
 		}
 		spin_exit(&buddy_lock);

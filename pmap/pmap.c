@@ -458,6 +458,7 @@ leaf_enter(struct vm_page *table, u_int idx, pte_t new, vaddr_t va,
 {
 	pte_slot_t *slot = &table_slots(table)[idx];
 	pte_t old = pte_load(slot);
+	bool replaced = false;
 	int error;
 
 	if (pte_valid(old)) {
@@ -467,18 +468,27 @@ leaf_enter(struct vm_page *table, u_int idx, pte_t new, vaddr_t va,
 			return 0;
 		}
 		old = atomic_exchange_explicit(slot, 0, memory_order_acq_rel);
-		leaf_drop(table, idx, old);
 		tlb_gather_add(tg, va);
-		if (PTE_BREAK_BEFORE_MAKE)
+		if (PTE_BREAK_BEFORE_MAKE) {
+			leaf_drop(table, idx, old);
 			return EAGAIN;
+		}
+		/* The entry stays counted: another takes its place. */
+		if (pte_managed(old))
+			mapping_forget(table, slot, old);
+		replaced = true;
 	}
 	if (pte_managed(new)) {
 		error = pv_enter(table, idx, phys_page(pte_pa(new)));
-		if (error != 0)
+		if (error != 0) {
+			if (replaced)
+				table_count_down(table, idx);
 			return error;
+		}
 	}
 	atomic_store_explicit(slot, new, memory_order_release);
-	table_count_up(table, idx);
+	if (!replaced)
+		table_count_up(table, idx);
 	return 0;
 }
 

@@ -143,7 +143,7 @@ asid_new(struct pmap *pm, uint64_t old)
 	 * flushed before it can matter.  CPUs that are about to load pm come
 	 * through the lock and set their bits after.
 	 */
-	atomic_store_explicit(&pm->pm_cpus, 0, memory_order_relaxed);
+	atomic_store_explicit(&pm->pm_cpus, 0, memory_order_release);
 	return gen | asid;
 }
 

@@ -178,7 +178,7 @@ pmap_purge(struct pmap *pm)
 	 * then, lest our own return to this CPU load the root again.
 	 */
 	asid_retire(pm);
-	atomic_store_explicit(&pm->pm_cpus, 0, memory_order_relaxed);
+	atomic_store_explicit(&pm->pm_cpus, 0, memory_order_release);
 	atomic_store_explicit(&pm->pm_state, PMAP_DETACHED,
 	    memory_order_seq_cst);
 	preempt_enable();

@@ -54,7 +54,11 @@ tlb_gather_pmap(struct tlb_gather *tg, struct pmap *pm)
 	if (tg->tg_ndone == tg->tg_n && !tg->tg_over)
 		return;
 	atomic_thread_fence(memory_order_seq_cst);
-	tg->tg_cpus |= atomic_load_explicit(&pm->pm_cpus, memory_order_relaxed);
+	/*
+	 * Acquire: whoever has left the space made his last accesses before
+	 * what we do with the pages, which may be free next.
+	 */
+	tg->tg_cpus |= atomic_load_explicit(&pm->pm_cpus, memory_order_acquire);
 	asid = (u_int)atomic_load_explicit(&pm->pm_asid, memory_order_relaxed) &
 	       0xffff;
 
@@ -123,7 +127,7 @@ tlb_serve(struct pmap_cpu *pc, u_int from)
 			pmap_drop(pc);
 		}
 		atomic_fetch_and_explicit(&req->pc_kick->pm_cpus,
-		    ~CPUMASK(curcpu()->cpu_id), memory_order_relaxed);
+		    ~CPUMASK(curcpu()->cpu_id), memory_order_release);
 	} else {
 		/*
 		 * A root that is held for nothing but the saving of a load

@@ -54,10 +54,10 @@ struct pmap_cpu {
 	_Atomic(struct pmap *) pc_cur; /* [O:a] whose root is loaded */
 	bool pc_lazy;                  /* [O] and nobody here runs in it */
 	_Atomic(uint64_t) pc_asid;     /* [a] pm_asid it was loaded with */
-	/* [a] The leaf table entered last, and what it was then: a hint. */
-	_Atomic(struct vm_page *) pc_leaf;
-	_Atomic(struct pmap *) pc_leafpm;
-	_Atomic(vaddr_t) pc_leafva;
+	/* A hint: the leaf table entered last, and what it was then. */
+	_Atomic(struct vm_page *) pc_leaf; /* [a] */
+	_Atomic(struct pmap *) pc_leafpm;  /* [a] */
+	_Atomic(vaddr_t) pc_leafva;        /* [a] */
 	uint64_t pc_reserved; /* [A] pc_asid at the last rollover */
 
 	_Atomic(cpumask_t) pc_pending __aligned(CACHELINE); /* [a] */

@@ -170,6 +170,8 @@ struct regset_fp {
 	uint32_t rs_cr;
 	uint64_t rs_pad;
 };
+#define NT_ARM_TLS         0x401
+#define NT_ARM_SYSTEM_CALL 0x404
 _Static_assert(sizeof(struct regset_fp) <= MD_REGSET_MAX, "MD_REGSET_MAX");
 
 size_t
@@ -180,6 +182,10 @@ md_regset_size(u_int set)
 		return sizeof(struct regset_gp);
 	case NT_PRFPREG:
 		return sizeof(struct regset_fp);
+	case NT_ARM_TLS:
+		return sizeof(uint64_t);
+	case NT_ARM_SYSTEM_CALL:
+		return sizeof(int32_t);
 	default:
 		return 0;
 	}
@@ -194,6 +200,14 @@ md_regset_get(struct thread *td, u_int set, void *buf)
 	struct regset_fp *rs = buf;
 
 	KASSERT(md_regset_size(set) != 0);
+	if (set == NT_ARM_TLS) {
+		*(uint64_t *)buf = td->td_md.md_tls;
+		return;
+	}
+	if (set == NT_ARM_SYSTEM_CALL) {
+		*(int32_t *)buf = (int32_t)md_frame_callno(f);
+		return;
+	}
 	if (set == NT_PRSTATUS) {
 		memcpy(gp->rg_x, f->f_x, sizeof(gp->rg_x));
 		gp->rg_sp = f->f_sp;
@@ -216,6 +230,14 @@ md_regset_set(struct thread *td, u_int set, const void *buf)
 	const struct regset_fp *rs = buf;
 
 	KASSERT(md_regset_size(set) != 0);
+	if (set == NT_ARM_TLS) {
+		td->td_md.md_tls = *(const uint64_t *)buf;
+		return 0;
+	}
+	if (set == NT_ARM_SYSTEM_CALL) {
+		md_frame_setcall(f, *(const int32_t *)buf);
+		return 0;
+	}
 	if (set == NT_PRSTATUS) {
 		if ((gp->rg_pstate & (PSR_MODE | PSR_DAIF)) != 0)
 			return EINVAL;

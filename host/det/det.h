@@ -53,6 +53,7 @@ struct det_config {
 	unsigned dc_depth;     /* PCT: d */
 	unsigned dc_bound;     /* DFS: preemptions; DET_UNBOUND: no bound */
 	unsigned dc_stale;     /* stale reads per execution; DET_UNBOUND */
+	unsigned dc_events;    /* det_choose() other than 0; 0: DET_UNBOUND */
 	bool dc_weak;          /* loads may read stores that are not newest */
 	bool dc_norace;        /* do not check plain accesses */
 	uint64_t dc_maxexecs;  /* 0: no limit */

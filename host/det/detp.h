@@ -289,7 +289,7 @@ bool search_next(bool grew);      /* after it; false: nothing left */
 bool search_complete(void);
 /* run, irq: CPUs that can take a step, at which one can arrive.  Not empty. */
 struct turn search_turn(uint64_t run, uint64_t irq, const struct vcpu *me);
-unsigned search_data(unsigned n);
+unsigned search_data(unsigned n, bool stale);
 /* A choice that the strategy is not asked about. */
 void search_taken(unsigned val);
 char *search_record(void); /* the choices so far; malloc'ed */

@@ -708,7 +708,7 @@ det_choose(unsigned n, const char *what)
 
 	if (n < 2 || det_cur == NULL)
 		return 0;
-	k = search_data(n);
+	k = search_data(n, false);
 	TRACE(TR_CHOICE, (uintptr_t)what, k, n, 0);
 	return k;
 }

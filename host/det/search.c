@@ -34,12 +34,13 @@
 
 /* One choice of the current path. */
 struct node {
-	uint8_t n_data; /* of a value, not of a turn */
+	bool n_data;  /* of a value, not of a turn */
+	bool n_stale; /* of a store to read */
 	uint8_t n_nalt;
 	uint8_t n_chosen;
 	bool n_deviant; /* some node above left the ordinary path */
 	uint32_t n_pos;
-	uint32_t n_used;   /* preemptions, or stale reads, before it */
+	uint32_t n_used;   /* preemptions, or other values, before it */
 	uint16_t n_costly; /* alternatives that cost one */
 	uint16_t n_enabled, n_backtrack, n_done, n_sleep; /* DPOR: agents */
 	uint8_t n_agent[NAGENT];
@@ -79,10 +80,20 @@ static unsigned nreplay, replay_next;
 
 static struct node *nodes;
 static unsigned nnode, depth;
-static unsigned used_preempt, used_stale;
+static unsigned used_preempt;
 static bool complete;
 
 static uint64_t change[MAXDEPTH]; /* PCT: step numbers */
+
+/*
+ * Values other than the ordinary one, for stale reads [1] and other data [0]:
+ * how many may be taken, were taken; RANDOM and PCT: at which of the chances.
+ */
+static struct chances {
+	uint64_t ch_at[MAXDEPTH];
+	uint64_t ch_n, ch_most;
+	unsigned ch_limit, ch_used;
+} chances[2];
 static int32_t prio[MAXALT];
 static uint64_t longest;
 static bool winding_up;
@@ -242,9 +253,25 @@ search_start(const struct det_config *config, unsigned n)
 	nnode = 0;
 	complete = false;
 	longest = 0;
+	memset(chances, 0, sizeof chances);
+	chances[0].ch_limit = dc->dc_events != 0 ? dc->dc_events : DET_UNBOUND;
+	chances[1].ch_limit = dc->dc_stale;
 	nreplay = 0;
 	if (strategy == DET_REPLAY)
 		replay_parse(dc->dc_replay != NULL ? dc->dc_replay : "");
+}
+
+static void
+chances_begin(struct chances *ch)
+{
+	unsigned i;
+
+	if (ch->ch_n > ch->ch_most)
+		ch->ch_most = ch->ch_n;
+	ch->ch_n = 0;
+	ch->ch_used = 0;
+	for (i = 0; i < MAXDEPTH; i++)
+		ch->ch_at[i] = rnd() % (ch->ch_most + 1);
 }
 
 void
@@ -255,10 +282,12 @@ search_begin(uint64_t exec)
 	search_pos = 0;
 	search_pruned = search_misfit = winding_up = false;
 	nrec = depth = replay_next = 0;
-	used_preempt = used_stale = 0;
+	used_preempt = 0;
 	rng = (dc->dc_seed + exec * nshard + dc->dc_shard + 1) *
 	      0x9e3779b97f4a7c15ULL;
 	(void)rnd();
+	chances_begin(&chances[0]);
+	chances_begin(&chances[1]);
 	if (strategy == DET_PCT) {
 		if (det_nsteps > longest)
 			longest = det_nsteps;
@@ -312,7 +341,7 @@ advance(struct node *e)
 		e->n_chosen = (uint8_t)k;
 		return true;
 	}
-	limit = e->n_data ? dc->dc_stale : dc->dc_bound;
+	limit = e->n_data ? chances[e->n_stale].ch_limit : dc->dc_bound;
 	for (k = e->n_chosen + 1u; k < e->n_nalt; k++) {
 		if ((e->n_costly >> k & 1) != 0 && e->n_used >= limit)
 			continue;
@@ -365,11 +394,30 @@ node_get(bool *fresh)
 }
 
 /*
+ * RANDOM, PCT: whether this chance to take another value than the ordinary
+ * one is taken.  As many as the limit are, wherever in the execution they lie.
+ */
+static bool
+take_chance(struct chances *ch)
+{
+	unsigned i;
+
+	ch->ch_n++;
+	if (ch->ch_limit >= MAXDEPTH)
+		return rnd() % 4 == 0;
+	for (i = 0; i < ch->ch_limit; i++)
+		if (ch->ch_at[i] == ch->ch_n)
+			return true;
+	return false;
+}
+
+/*
  * A value.
  */
 unsigned
-search_data(unsigned n)
+search_data(unsigned n, bool stale)
 {
+	struct chances *ch = &chances[stale];
 	struct node *e;
 	unsigned k = 0;
 	bool fresh;
@@ -382,20 +430,19 @@ search_data(unsigned n)
 		break;
 	case DET_RANDOM:
 	case DET_PCT:
-		if (used_stale < dc->dc_stale && rnd() % 4 == 0)
-			k = (unsigned)(rnd() % n);
-		used_stale += k != 0;
+		k = take_chance(ch) ? 1 + (unsigned)(rnd() % (n - 1)) : 0;
 		break;
 	default:
 		e = node_get(&fresh);
 		if (fresh) {
-			e->n_data = 1;
+			e->n_data = true;
+			e->n_stale = stale;
 			e->n_nalt = (uint8_t)n;
-			e->n_used = used_stale;
+			e->n_used = ch->ch_used;
 			e->n_costly = 0xfffe;
 		}
 		k = e->n_chosen;
-		used_stale += k != 0;
+		ch->ch_used += k != 0;
 		break;
 	}
 	record(search_pos++, k);

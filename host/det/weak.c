@@ -343,7 +343,7 @@ atomic_load_at(uintptr_t a, unsigned size, int order, uintptr_t pc)
 	if (det_weak) {
 		k = staleness(v, l, order);
 		if (k != 0)
-			k = search_data(k + 1);
+			k = search_data(k + 1, true);
 		m = &l->l_msg[(l->l_nmsg - k) % HISTORY];
 	}
 	read_msg(v, m, order);
@@ -430,7 +430,7 @@ cas_msg(struct vcpu *v, struct loc *l, uint64_t expect, int fail, unsigned *kp)
 	for (j = 1; j <= k; j++)
 		if (l->l_msg[(l->l_nmsg - j) % HISTORY].m_val != expect)
 			pick[n++] = j;
-	k = n > 1 ? pick[search_data(n)] : 0;
+	k = n > 1 ? pick[search_data(n, true)] : 0;
 	*kp = k;
 	return &l->l_msg[(l->l_nmsg - k) % HISTORY];
 }

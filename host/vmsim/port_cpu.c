@@ -183,7 +183,7 @@ interrupt(unsigned cpu, unsigned line)
 		return;
 	}
 	sc->sc_user = false;
-	thread_user_exit(td);
+	sim_user_exit(td);
 	handle(line);
 	sim_user_return(td);
 	sim_self()->sc_user = true;

@@ -217,13 +217,12 @@ sim_user_return(struct thread *td)
 	det_context(td->td_md.mt_context);
 	for (;;) {
 		det_intr_disable();
-		if (!atomic_load_explicit(&td->td_ast, memory_order_relaxed) &&
-		    !sched_need())
+		if (!sim_ast_need(td))
 			break;
 		det_intr_restore(true);
 		kern_ast(td->td_frame);
 	}
-	thread_user_enter(td);
+	sim_user_enter(td);
 }
 
 /* Between two instructions. */
@@ -239,7 +238,7 @@ user_window(void)
 static void
 user_leave(struct thread *td)
 {
-	thread_user_exit(td);
+	sim_user_exit(td);
 	det_intr_restore(true);
 }
 

@@ -7,6 +7,7 @@
  * that MMU, their system calls enter the kernel where a real port would.
  *
  *	port_cpu.c   CPUs, threads, interrupts, time, boot
+ *	glue.c       inline functions of the kernel, instrumented
  *	port_mmu.c   roots, flushes, user accesses and copies, page hooks
  *	port_user.c  user registers, user mode
  *	port_misc.c  console, randomness, what nothing here needs
@@ -133,6 +134,11 @@ extern const struct det_machine sim_machine;
 extern unsigned sim_ncpu;
 extern uint64_t sim_ramlen;
 struct simcpu *sim_self(void);
+
+/* glue.c: what the kernel's headers have inline. */
+void sim_user_enter(struct thread *td);
+void sim_user_exit(struct thread *td);
+bool sim_ast_need(struct thread *td);
 
 /* port_mmu.c */
 extern paddr_t sim_ram; /* first byte */

@@ -196,6 +196,7 @@ config(void)
 	dc.dc_seed = opt.seed;
 	dc.dc_bound = opt.bound_set ? opt.bound : script.sc_bound;
 	dc.dc_stale = opt.stale_set ? opt.stale : script.sc_stale;
+	dc.dc_events = 1;
 	dc.dc_depth = opt.depth != 0 ? opt.depth : script.sc_depth;
 	dc.dc_weak = opt.weak;
 	dc.dc_maxexecs = opt.max;

@@ -94,42 +94,6 @@ wiped(void *arg, void **v, u_int n)
 	}
 }
 
-/* fn of radix_copy(): the values come in order. */
-static void
-copied(void *arg, uint64_t idx, void *v)
-{
-	u_int *i = arg;
-
-	CHECK(key[*i] == idx && v == value(idx));
-	(*i)++;
-}
-
-static void
-ignore(void *arg __unused, void **v __unused, u_int n __unused)
-{
-}
-
-static void
-copy_range(struct radix *rx, uint64_t a, uint64_t b)
-{
-	struct radix copy;
-	uint64_t first = a < b ? a : b, last = a < b ? b : a, idx;
-	u_int i = position(first), n;
-	void *v;
-
-	radix_init(&copy, NULL);
-	n = i;
-	CHECK(radix_copy(rx, first, last, &copy, copied, &n) == 0);
-	CHECK(n == position(last) + has(last));
-	CHECK(radix_verify(&copy) == n - i);
-	for (idx = 0; i < n && (v = radix_next(&copy, &idx)) != NULL; i++) {
-		CHECK(key[i] == idx && v == value(idx));
-		idx++;
-	}
-	CHECK(i == n);
-	radix_wipe(&copy, ignore, NULL);
-}
-
 static void
 toggle(struct radix *rx, uint64_t idx)
 {
@@ -189,11 +153,6 @@ TEST(uvm_radix_model)
 			CHECK(radix_join(&rx, &high) == 0);
 			CHECK(radix_empty(&high));
 			break;
-		case 2:
-			copy_range(&rx, idx,
-			    ktest_random() % 4 == 0 ? ~(uint64_t)0
-						    : random_index());
-			break;
 		default:
 			toggle(&rx, idx);
 			break;
@@ -238,19 +197,6 @@ TEST(uvm_radix_nomem)
 		CHECK(error == ENOMEM);
 	}
 	check_all(&rx);
-	for (n = 1;; n++) {
-		got = 0;
-		phys_fail_nth(n);
-		error = radix_copy(&rx, 0, UINT64_MAX, &high, copied, &got);
-		phys_fail_nth(0);
-		i = 0;
-		radix_wipe(&high, wiped, &i);
-		CHECK(i == got);
-		if (error == 0)
-			break;
-		CHECK(error == ENOMEM && got < nkey);
-	}
-	CHECK(got == nkey);
 	for (n = 1;; n++) {
 		phys_fail_nth(n);
 		error = radix_insert(&rx, (uint64_t)5 << 50, &rx);
@@ -415,4 +361,64 @@ TEST(uvm_radix_shared)
 		radix_wipe(&rx[t], shared_drop, NULL);
 	for (step = 0; step < NVALUE; step++)
 		CHECK(value_refs[step] == 0);
+}
+
+/* The same when the nodes on the way to a change cannot be copied. */
+TEST(uvm_radix_shared_nomem)
+{
+	struct radix rx[2], high;
+	u_int op, fail, i;
+	void *old = NULL;
+	int error;
+
+	memset(value_refs, 0, sizeof(value_refs));
+	memset(model, 0, sizeof(model));
+	radix_init(&rx[0], shared_count);
+	radix_init(&rx[1], shared_count);
+	radix_init(&high, shared_count);
+	for (i = 0; i < NSLOT; i += 2)
+		shared_put(&rx[0], 0, i);
+	memcpy(model[1], model[0], sizeof(model[1]));
+	for (op = 0; op < 4; op++) {
+		for (fail = 1;; fail++) {
+			radix_share(&rx[0], &rx[1]);
+			phys_fail_nth(fail);
+			switch (op) {
+			case 0:
+				error = radix_insert(&rx[1], shared_index(7),
+				    &value_refs[0]);
+				break;
+			case 1:
+				error = radix_replace(&rx[1], shared_index(8),
+				    &value_refs[0], &old);
+				break;
+			case 2:
+				error =
+				    radix_remove_range(&rx[1], shared_index(8),
+					shared_index(8), shared_drop, NULL);
+				break;
+			default:
+				error = radix_split(&rx[1], shared_index(201),
+				    &high);
+				break;
+			}
+			phys_fail_nth(0);
+			if (error == 0)
+				break;
+			CHECK(error == ENOMEM);
+			shared_check(&rx[1], 1);
+			radix_wipe(&rx[1], shared_drop, NULL);
+		}
+		/* The one that went through; the other tree has not changed. */
+		shared_check(&rx[0], 0);
+		value_refs[0] += op < 2;
+		if (op == 1)
+			shared_drop(NULL, &old, 1);
+		radix_wipe(&high, shared_drop, NULL);
+		radix_wipe(&rx[1], shared_drop, NULL);
+		shared_check(&rx[0], 0);
+	}
+	radix_wipe(&rx[0], shared_drop, NULL);
+	for (i = 0; i < NVALUE; i++)
+		CHECK(value_refs[i] == 0);
 }

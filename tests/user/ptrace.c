@@ -19,6 +19,15 @@
 
 #define EVENT(status) ((status) >> 16)
 
+/* What a breakpoint is, in the first bytes of an instruction. */
+#ifdef __aarch64__
+#define BREAKPOINT 0xd4200000L
+#define BREAKMASK  0xffffffffL
+#else
+#define BREAKPOINT 0xccL
+#define BREAKMASK  0xffL
+#endif
+
 static char *self;
 static volatile int flag;
 static volatile long word = 0x1122334455667788;
@@ -103,9 +112,10 @@ memory(void)
 	CHECK(request(PTRACE_PEEKDATA, pid, (long)ro, 0) == 0x41424344);
 	CHECK(ro[0] == 0);
 	/* Text as well: how breakpoints are set. */
-	CHECK(request(PTRACE_POKETEXT, pid, (long)nothing, 0xcc) == 0);
-	CHECK((request(PTRACE_PEEKTEXT, pid, (long)nothing, 0) & 0xff) == 0xcc);
-	CHECK(*(volatile unsigned char *)nothing != 0xcc);
+	CHECK(request(PTRACE_POKETEXT, pid, (long)nothing, BREAKPOINT) == 0);
+	CHECK((request(PTRACE_PEEKTEXT, pid, (long)nothing, 0) & BREAKMASK) ==
+	      BREAKPOINT);
+	CHECK((*(volatile long *)nothing & BREAKMASK) != BREAKPOINT);
 	FAILS(EIO, request(PTRACE_PEEKDATA, pid, 8, 0));
 	FAILS(EIO, request(PTRACE_POKEDATA, pid, -8, 0));
 	/* The same through /proc. */
@@ -281,6 +291,165 @@ other_call(void)
 			CHECK(r.rdi == 1 && r.rsi == 2 && r.rdx == 3);
 			r.orig_rax = SYS_getppid;
 			CHECK(request(PTRACE_SETREGS, pid, 0, (long)&r) == 0);
+		}
+	}
+	CHECK(status == 3 << 8);
+}
+#endif
+
+#ifdef __aarch64__
+#ifndef NT_ARM_SYSTEM_CALL
+#define NT_ARM_SYSTEM_CALL 0x404
+#endif
+
+static void
+regs(int what, pid_t pid, struct user_regs_struct *r)
+{
+	struct iovec iov = {r, sizeof(*r)};
+
+	CHECK(ptrace(what, pid, NT_PRSTATUS, &iov) == 0);
+	CHECK(iov.iov_len == sizeof(*r));
+}
+
+/* The number of the call it is in, which can be changed. */
+static int
+callno(pid_t pid, int *new)
+{
+	int nr = -2;
+	struct iovec iov = {&nr, sizeof(nr)};
+
+	CHECK(ptrace(PTRACE_GETREGSET, pid, NT_ARM_SYSTEM_CALL, &iov) == 0);
+	if (new != NULL) {
+		iov.iov_base = new;
+		CHECK(ptrace(PTRACE_SETREGSET, pid, NT_ARM_SYSTEM_CALL, &iov) ==
+		      0);
+	}
+	return nr;
+}
+
+static void
+count_to_five(void)
+{
+	for (int i = 0; i < 5; i++)
+		__asm__ volatile("nop");
+	syscall(SYS_getppid);
+}
+
+static void
+registers(void)
+{
+	struct user_fpsimd_struct fp, fp2;
+	struct iovec iov = {&fp, sizeof(fp)};
+	struct user_regs_struct r, r2;
+	pid_t pid = traced(nothing);
+
+	regs(PTRACE_GETREGSET, pid, &r);
+	CHECK(r.sp != 0 && (r.pstate & 0x1f) == 0);
+	r2 = r;
+	r2.regs[19] = 0xabcdef;
+	regs(PTRACE_SETREGSET, pid, &r2);
+	memset(&r2, 0, sizeof(r2));
+	regs(PTRACE_GETREGSET, pid, &r2);
+	CHECK(r2.regs[19] == 0xabcdef && r2.pc == r.pc);
+	r2.pstate |= 5; /* EL1 */
+	iov.iov_base = &r2;
+	iov.iov_len = sizeof(r2);
+	CHECK(ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &iov) == -1);
+	FAILS(EINVAL, ptrace(PTRACE_GETREGSET, pid, 0x7777, &iov));
+
+	iov.iov_base = &fp;
+	iov.iov_len = sizeof(fp);
+	CHECK(ptrace(PTRACE_GETREGSET, pid, NT_PRFPREG, &iov) == 0);
+	fp.vregs[3] = 0x1234;
+	CHECK(ptrace(PTRACE_SETREGSET, pid, NT_PRFPREG, &iov) == 0);
+	iov.iov_base = &fp2;
+	CHECK(ptrace(PTRACE_GETREGSET, pid, NT_PRFPREG, &iov) == 0);
+	CHECK(fp2.vregs[3] == 0x1234 && fp2.fpcr == fp.fpcr);
+	CHECK(request(PTRACE_KILL, pid, 0, 0) == 0);
+	ends(pid, SIGKILL);
+}
+
+static void
+steps(void)
+{
+	struct user_regs_struct r;
+	pid_t pid = traced(count_to_five);
+	int status, nsteps = 0, inside = 0;
+
+	for (;;) {
+		resume(PTRACE_SINGLESTEP, pid, 0);
+		status = wait_for(pid);
+		if (!WIFSTOPPED(status))
+			break;
+		CHECK(WSTOPSIG(status) == SIGTRAP);
+		regs(PTRACE_GETREGSET, pid, &r);
+		CHECK((r.pstate & 1u << 21) == 0);
+		if (r.pc >= (unsigned long)count_to_five &&
+		    r.pc < (unsigned long)registers)
+			inside++;
+		CHECK(++nsteps < 5000);
+	}
+	CHECK(status == 7 << 8);
+	CHECK(inside >= 10);
+}
+
+static void
+two_calls(void)
+{
+	syscall(SYS_getppid);
+	if (syscall(SYS_getuid) == 4242)
+		_exit(8);
+}
+
+static void
+calls(void)
+{
+	struct user_regs_struct r;
+	pid_t pid = traced(two_calls);
+	int status, n = 0, nuid = 0;
+
+	CHECK(request(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD) == 0);
+	for (;; n++) {
+		resume(PTRACE_SYSCALL, pid, 0);
+		status = wait_for(pid);
+		if (!WIFSTOPPED(status))
+			break;
+		CHECK(WSTOPSIG(status) == (SIGTRAP | 0x80));
+		regs(PTRACE_GETREGSET, pid, &r);
+		/* On its way out, so that the lie stays. */
+		if (r.regs[8] == SYS_getuid && ++nuid == 2) {
+			r.regs[0] = 4242;
+			regs(PTRACE_SETREGSET, pid, &r);
+		}
+	}
+	CHECK(status == 8 << 8);
+	CHECK(n >= 5);
+}
+
+/* The debugger puts another call in the place of the one made. */
+static void
+one_call(void)
+{
+	_exit((int)syscall(SYS_getpid, 1, 2, 3) == getppid() ? 3 : 4);
+}
+
+static void
+other_call(void)
+{
+	struct user_regs_struct r;
+	pid_t pid = traced(one_call);
+	int status, other = SYS_getppid;
+
+	for (;;) {
+		resume(PTRACE_SYSCALL, pid, 0);
+		status = wait_for(pid);
+		if (!WIFSTOPPED(status))
+			break;
+		CHECK(WSTOPSIG(status) == SIGTRAP);
+		regs(PTRACE_GETREGSET, pid, &r);
+		if (callno(pid, NULL) == SYS_getpid && r.regs[0] == 1) {
+			CHECK(r.regs[1] == 2 && r.regs[2] == 3);
+			CHECK(callno(pid, &other) == SYS_getpid);
 		}
 	}
 	CHECK(status == 3 << 8);
@@ -724,12 +893,10 @@ main(int argc, char **argv)
 	FAILS(ESRCH, request(PTRACE_CONT, 999999, 0, 0));
 	FAILS(ESRCH, request(PTRACE_ATTACH, 999999, 0, 0));
 	memory();
-#ifdef __x86_64__
 	registers();
 	steps();
 	calls();
 	other_call();
-#endif
 	signals();
 	attach();
 	events();

@@ -46,6 +46,7 @@ struct fileops {
 	u_int fop_flags;
 };
 #define FOP_SEEK 1u /* has an offset */
+#define FOP_FLAT 2u /* pread and lseek are allowed and mean nothing */
 
 struct file {
 	refcount_t f_refs;           /* [a] */

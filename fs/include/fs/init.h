@@ -29,6 +29,7 @@ int fs_open_image(const char *path, struct exec_image *ei);
 void fs_close_image(struct exec_image *ei);
 int fs_mmap(int fd, vm_prot_t prot, u_int flags, uint64_t off,
     struct uvm_object **uop, vm_prot_t *maxprotp);
+void fs_mmap_done(struct uvm_object *uo);
 void fs_mount_root(const void *initrd, size_t len);
 int fs_pidfd(int fd, struct proc **pp);
 

@@ -40,7 +40,7 @@ int mm_each(struct vm_map *map, vaddr_t start, vaddr_t end,
     int (*fn)(struct vm_map *map, const struct mm_part *mp));
 int mm_advise(struct vm_map *map, vaddr_t start, vaddr_t end, int advice);
 
-/* Kernel parameters vm.wx and vm.stackcheck; main.c. */
+/* Kernel parameters vm.wx and vm.stackcheck; set by main.c. */
 extern bool mm_wx;         /* refuse memory that is writable and executable */
 extern bool mm_stackcheck; /* a stack pointer must lie in stack memory */
 

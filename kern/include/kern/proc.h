@@ -64,7 +64,7 @@ struct lwp {
 	void (*l_fn)(void *);        /* [I] kernel thread: what it runs */
 	void *l_arg;                 /* [I] */
 	STAILQ_ENTRY(lwp) l_dead;    /* reaper's list */
-	struct ptrace *l_ptrace;     /* [T and s] NULL: not traced */
+	_Atomic(struct ptrace *) l_ptrace; /* [T] and [s]; lwp_ptrace() */
 	_Atomic(bool) l_systrace;    /* [a] calls go through ptrace_call() */
 	int l_wstatus;               /* [s] of a thread that exits alone */
 	int l_ptsig;                 /* [s] signal the tracer lets through */
@@ -165,6 +165,13 @@ static inline struct lwp *
 curlwp(void)
 {
 	return (struct lwp *)curthread();
+}
+
+/* Who traces l.  Without T and s a hint: what it points to may go. */
+static inline struct ptrace *
+lwp_ptrace(const struct lwp *l)
+{
+	return atomic_load_explicit(&l->l_ptrace, memory_order_relaxed);
 }
 
 static inline struct proc *
@@ -284,6 +291,10 @@ extern long kern_restart_call;                 /* number of restart_syscall() */
  * fo_mmap: the object behind descriptor fd for a mapping: *uop with a
  *	reference, or NULL for a private zero mapping (/dev/zero);
  *	*maxprotp what mprotect may give.  EBADF, EACCES, ENODEV, EINVAL.
+ * fo_mmap_done: the object of a shared mapping that may be written, from
+ *	fo_mmap, has been mapped or will not be.  Until then it counts as
+ *	mapped for writing, so that it cannot be sealed in between.  NULL:
+ *	nothing need be told.
  * fo_pidfd: the process behind descriptor fd, with a reference.  EBADF.
  * fo_ended: some process has become a zombie: who polls may look.
  * fo_mount_root: the root file system, from an initramfs (NULL: empty), whose
@@ -306,6 +317,7 @@ struct fs_upcalls {
 	void (*fo_close_image)(struct exec_image *ei);
 	int (*fo_mmap)(int fd, vm_prot_t prot, u_int flags, uint64_t off,
 	    struct uvm_object **uop, vm_prot_t *maxprotp);
+	void (*fo_mmap_done)(struct uvm_object *uo);
 	void (*fo_mount_root)(const void *initrd, size_t len);
 	int (*fo_open_console)(struct proc *p); /* descriptors 0, 1, 2 */
 	int (*fo_pidfd)(int fd, struct proc **pp);

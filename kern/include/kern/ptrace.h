@@ -12,6 +12,7 @@
  *	T	proctree_lock
  *	s	ps_siglock of pt_proc; l_ptrace itself changes under T and s
  *	Ts	T while there is no thread, s as well while there is
+ *	B	both T and s to change, either to read
  */
 #ifndef KERN_PTRACE_H
 #define KERN_PTRACE_H
@@ -29,7 +30,7 @@ struct ptrace {
 	struct lwp *pt_lwp;         /* [T] NULL: has left, see ps_ptrace */
 	pid_t pt_tid;               /* [T] */
 	uid_t pt_uid;               /* [T] of a dead one */
-	u_int pt_options;           /* [T and s] PTRACE_O_* */
+	u_int pt_options;           /* [B] PTRACE_O_* */
 	u_int pt_flags;             /* [s] */
 	int pt_status;              /* [Ts] stopped, dead: as for wait4() */
 	u_long pt_msg;              /* [s] PTRACE_GETEVENTMSG */

@@ -93,17 +93,17 @@ void md_page_copy(void *dst, const void *src); /* [is] */
  * md_tlb_broadcast: true where the two _all calls exist: they act on every
  *	CPU without interrupting it.  Elsewhere they must not be called.
  */
-void md_root_load(paddr_t root, u_int asid);        /* [isb] */
-void md_root_kernel(void);                          /* [isb] */
-u_int md_asid_count(void);                          /* [isb] */
+void md_root_load(paddr_t root, u_int asid); /* [isb] */
+void md_root_kernel(void);                   /* [isb] */
+u_int md_asid_count(void);                   /* [isb] */
 void md_tlb_flush_pages(const u_int *asids, const vaddr_t *vas,
-    u_int n);                                       /* [isb] */
-void md_tlb_flush_asid(u_int asid);                 /* [isb] */
-void md_tlb_flush_kernel(void);                     /* [isb] */
-bool md_tlb_broadcast(void);                        /* [isb] */
+    u_int n);                       /* [isb] */
+void md_tlb_flush_asid(u_int asid); /* [isb] */
+void md_tlb_flush_kernel(void);     /* [isb] */
+bool md_tlb_broadcast(void);        /* [isb] */
 void md_tlb_flush_pages_all(const u_int *asids, const vaddr_t *vas,
-    u_int n);                                       /* [isb] */
-void md_tlb_flush_asid_all(u_int asid);             /* [isb] */
+    u_int n);                           /* [isb] */
+void md_tlb_flush_asid_all(u_int asid); /* [isb] */
 
 /* Make instructions stored to [va, va + len) of the direct map fetchable. */
 void md_icache_sync(void *va, size_t len); /* [is] */

@@ -88,9 +88,6 @@ u_int radix_run(const struct radix *rx, uint64_t idx, u_int max);
  *	tree keeps.  fn must not touch the tree.
  * radix_remove_range: the same for the values of [first, last].  ENOMEM: some
  *	may be left; only of a tree that shares.  Uses the page reserve.
- * radix_copy: fill the empty tree copy with the values of [first, last],
- *	calling fn(arg, idx, v) for each in index order before it is stored.
- *	ENOMEM: copy has those that fn was called for, and may be wiped.
  * radix_split: move every value at or above idx to the empty tree high.
  *	ENOMEM: nothing changed.
  * radix_join: move all of high, whose indices are all above those of low,
@@ -102,8 +99,6 @@ void radix_wipe(struct radix *rx, void (*fn)(void *, void **, u_int),
 void radix_share(const struct radix *rx, struct radix *copy);
 int radix_remove_range(struct radix *rx, uint64_t first, uint64_t last,
     void (*fn)(void *, void **, u_int), void *arg);
-int radix_copy(const struct radix *rx, uint64_t first, uint64_t last,
-    struct radix *copy, void (*fn)(void *, uint64_t, void *), void *arg);
 int radix_split(struct radix *rx, uint64_t idx, struct radix *high);
 int radix_join(struct radix *low, struct radix *high);
 

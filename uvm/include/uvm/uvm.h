@@ -31,8 +31,8 @@ struct vmspace {
 	vaddr_t vm_argaddr, vm_argend; /* [I] argv strings */
 	vaddr_t vm_envaddr, vm_envend; /* [I] environment strings */
 	vaddr_t vm_sigcode; /* [I] signal handlers return there; 0: none */
-	_Atomic(u_long) vm_maxrss;     /* [a] pages */
-	void *vm_shm; /* [m] System V attachments; detached once */
+	_Atomic(u_long) vm_maxrss; /* [a] pages */
+	void *vm_shm;              /* [m] System V attachments; detached once */
 	struct epoch_entry vm_epoch; /* [I] for uvmspace_free() */
 };
 #define vm_pmap(vm) ((vm)->vm_map.vm_pmap)
@@ -173,7 +173,7 @@ int uvm_io(struct vmspace *vm, vaddr_t va, void *kbuf, size_t len, bool write,
  */
 struct uvm_stats {
 	u_long us_total, us_free;
-	u_long us_slack;	    /* pool_slack(), part of us_free */
+	u_long us_slack;            /* pool_slack(), part of us_free */
 	u_long us_anon, us_object;  /* pages by kind */
 	u_long us_kernel, us_table; /* pages by kind */
 };
