@@ -10,7 +10,7 @@
 #include "base_impl.h"
 
 struct cpu *cpu_table[MAXCPU];
-u_int ncpu;
+_Atomic(u_int) ncpu;
 void (*cpu_init_hook)(struct cpu *c);
 void (*cpu_tlb_handler)(void);
 

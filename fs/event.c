@@ -31,7 +31,7 @@ struct timer {
 	struct spin tm_lock;       /* RANK_FS */
 	uint64_t tm_when;          /* [v] md_time_ns(); 0: not set */
 	uint64_t tm_every;         /* [v] ns, 0: once */
-	struct timeout tm_timeout; /* at tm_when */
+	struct timeout tm_timeout; /* [I] at tm_when */
 	bool tm_real;              /* [I] of CLOCK_REALTIME */
 };
 

@@ -76,8 +76,8 @@ main(int argc, char **argv)
 			usage();
 	}
 	for (; i < argc && len < sizeof(filter); i++)
-		len += (size_t)snprintf(
-		    filter + len, sizeof(filter) - len, "%s ", argv[i]);
+		len += (size_t)snprintf(filter + len, sizeof(filter) - len,
+		    "%s ", argv[i]);
 	if (cpus == 0 || host_asids == 0)
 		usage();
 	ksnprintf(replay, sizeof(replay), "%s --cpus %u --seed", argv[0], cpus);

@@ -7,7 +7,7 @@
 #include <kern/proc.h>
 #include <kern/time.h>
 
-#define TIMER_ABSTIME          1
+#define TIMER_ABSTIME 1
 
 /* The clocks there are; EINVAL. */
 static int

@@ -139,8 +139,8 @@ md_tlb_broadcast(void)
 }
 
 void
-md_tlb_flush_pages_all(const u_int *asids __unused,
-    const vaddr_t *vas __unused, u_int n __unused)
+md_tlb_flush_pages_all(const u_int *asids __unused, const vaddr_t *vas __unused,
+    u_int n __unused)
 {
 	panic("this machine has no broadcast of invalidations");
 }

@@ -21,8 +21,7 @@ struct options {
 };
 extern struct options opt;
 
-__attribute__((noreturn, format(printf, 1, 2))) void fail(
-    const char *fmt, ...);
+__attribute__((noreturn, format(printf, 1, 2))) void fail(const char *fmt, ...);
 double seconds(void);
 
 /*

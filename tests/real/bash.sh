@@ -17,9 +17,9 @@ for i in 1 2 3; do wait -n; echo "job $?"; done
 trap 'echo usr1' USR1
 kill -USR1 $$
 trap 'echo exit' EXIT
-(trap - EXIT; kill -TERM $BASHPID) 2>/dev/null
+{ (trap - EXIT; kill -TERM $BASHPID); } 2>/dev/null
 echo "status $?"
-(ulimit -c 0; kill -SEGV $BASHPID) 2>/dev/null
+{ (ulimit -c 0; kill -SEGV $BASHPID); } 2>/dev/null
 echo "status $?"
 cat <<< "here string" | tr a-z A-Z
 mapfile -t lines < <(seq 5)
@@ -31,7 +31,7 @@ yes | head -n 100000 | wc -l
 echo "${PIPESTATUS[*]}"
 timeout 0.2 sleep 10
 echo "timeout $?"
-timeout -s KILL 0.2 sleep 10
+{ timeout -s KILL 0.2 sleep 10; } 2>/dev/null
 echo "timeout $?"
 printf '%(%Y-%m-%d)T\n' 1000000000
 f() { local n=$1; ((n <= 1)) && { echo 1; return; }; echo $((n * $(f $((n - 1))))); }

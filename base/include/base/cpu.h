@@ -53,8 +53,8 @@ struct cpu {
 	_Atomic(uint64_t) cpu_count[64]; /* [a] COUNT_*; written by itself */
 } __aligned(CACHELINE);
 
-extern struct cpu *cpu_table[MAXCPU]; /* by id; NULL past ncpu */
-extern u_int ncpu;                    /* running CPUs; constant after start */
+extern struct cpu *cpu_table[MAXCPU]; /* by id; look below ncpu only */
+extern _Atomic(u_int) ncpu;           /* running CPUs; grows during start */
 extern _Atomic(cpumask_t) cpus_idle;  /* those with nothing to run: a hint */
 
 static inline struct cpu *

@@ -11,6 +11,7 @@
  *	t	fd_lock
  *	b	the big lock
  *	o	whoever created it, until it is installed
+ *	e	epoll_lock, of epoll.c
  */
 #ifndef FS_FILE_H
 #define FS_FILE_H
@@ -57,7 +58,7 @@ struct file {
 	struct mutex f_lock;         /* RANK_FILE */
 	off_t f_offset;              /* [f] */
 	bool f_writer;               /* [o] counts in v_nwriters */
-	bool f_polled;               /* [epoll_lock] member of a set, once */
+	bool f_polled;               /* [e] member of a set, once */
 };
 
 static inline u_int

@@ -18,6 +18,7 @@
  *	I	constant
  *	a	C11 atomic
  *	b	the big lock
+ *	k	lockf_lock, of lockf.c
  *	b+	as b to change; the type bits are constant and read anywhere
  */
 #ifndef FS_VFS_H
@@ -97,10 +98,10 @@ struct vnode {
 	u_int v_nwriters;         /* [b] open for writing */
 	u_int v_ntexts;           /* [b] running images: ETXTBSY */
 	struct mutex v_iolock;    /* RANK_VNODE: size, appends, seals */
-	_Atomic(u_int) v_seals;   /* F_SEAL_*; changed under v_iolock */
+	_Atomic(u_int) v_seals;   /* [a] F_SEAL_*; changed under v_iolock */
 	struct uvm_object *v_obj; /* [I] pages of a regular file, or NULL */
 	struct pipe *v_pipe;      /* [b] of a FIFO somebody has open */
-	SLIST_HEAD(, filelock) v_locks; /* [lockf_lock] */
+	SLIST_HEAD(, filelock) v_locks; /* [k] */
 	_Atomic(bool) v_waslocked;      /* [a] v_locks was ever used */
 	struct vnode *v_covered;        /* [I] root of procfs: what it hides */
 	struct vnode *v_mounted;        /* [I] directory: root mounted on it */

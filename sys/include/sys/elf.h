@@ -25,15 +25,15 @@ struct elf_header {
 };
 _Static_assert(sizeof(struct elf_header) == 64, "ELF header");
 
-#define ELF_MAGIC     "\177ELF"
-#define ELF_CLASS     4 /* index into e_ident */
-#define ELF_CLASS64   2
-#define ELF_DATA      5
-#define ELF_DATALSB   1
-#define ET_EXEC	      2
-#define ET_DYN	      3
-#define EM_X86_64     62
-#define EM_AARCH64    183
+#define ELF_MAGIC   "\177ELF"
+#define ELF_CLASS   4 /* index into e_ident */
+#define ELF_CLASS64 2
+#define ELF_DATA    5
+#define ELF_DATALSB 1
+#define ET_EXEC     2
+#define ET_DYN      3
+#define EM_X86_64   62
+#define EM_AARCH64  183
 
 struct elf_phdr {
 	uint32_t p_type;
@@ -47,12 +47,12 @@ struct elf_phdr {
 };
 _Static_assert(sizeof(struct elf_phdr) == 56, "ELF program header");
 
-#define PT_LOAD	     1
+#define PT_LOAD      1
 #define PT_INTERP    3
-#define PT_PHDR	     6
+#define PT_PHDR      6
 #define PT_GNU_STACK 0x6474e551
-#define PF_X	     1
-#define PF_W	     2
-#define PF_R	     4
+#define PF_X         1
+#define PF_W         2
+#define PF_R         4
 
 #endif

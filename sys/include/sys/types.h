@@ -26,27 +26,27 @@ typedef uintptr_t vaddr_t; /* a virtual address */
 typedef uint64_t paddr_t;  /* a physical address */
 typedef uintptr_t vsize_t; /* bytes of virtual memory */
 
-#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
+#define nitems(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The structure of type t whose member m is at p. */
-#define container_of(p, t, m)	((t *)(void *)((char *)(p) - offsetof(t, m)))
+#define container_of(p, t, m) ((t *)(void *)((char *)(p)-offsetof(t, m)))
 
-#define MIN(a, b)	((a) < (b) ? (a) : (b))
-#define MAX(a, b)	((a) > (b) ? (a) : (b))
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 /* n must be a power of two. */
-#define roundup2(x, n)	    (((x) + ((n) - 1)) & ~((__typeof__(x))(n) - 1))
-#define rounddown2(x, n)    ((x) & ~((__typeof__(x))(n) - 1))
+#define roundup2(x, n)   (((x) + ((n)-1)) & ~((__typeof__(x))(n)-1))
+#define rounddown2(x, n) ((x) & ~((__typeof__(x))(n)-1))
 
-#define __unused	    __attribute__((unused))
-#define __packed	    __attribute__((packed))
-#define __aligned(n)	    __attribute__((aligned(n)))
-#define __noinline	    __attribute__((noinline))
-#define __printflike(f, a)  __attribute__((format(printf, f, a)))
-#define __predict_true(e)   __builtin_expect((e) != 0, 1)
-#define __predict_false(e)  __builtin_expect((e) != 0, 0)
+#define __unused           __attribute__((unused))
+#define __packed           __attribute__((packed))
+#define __aligned(n)       __attribute__((aligned(n)))
+#define __noinline         __attribute__((noinline))
+#define __printflike(f, a) __attribute__((format(printf, f, a)))
+#define __predict_true(e)  __builtin_expect((e) != 0, 1)
+#define __predict_false(e) __builtin_expect((e) != 0, 0)
 
 /* One line of the coherence protocol on every machine we know. */
-#define CACHELINE	64
+#define CACHELINE 64
 
 #endif
