@@ -42,17 +42,18 @@ MAKEFLAGS += --no-builtin-rules
 # sees its own headers, <sys/...>, <machine/param.h> and the port's
 # <md/inline.h>.  This is the first net.
 #
-LAYERS := base phys pmap uvm kern fs
+LAYERS := base phys dev pmap uvm kern fs
 INC_base := port
 INC_phys := base port
+INC_dev := phys base port
 INC_pmap := phys base port
-INC_uvm := pmap phys base
-INC_kern := uvm pmap phys base port
-INC_fs := kern uvm pmap phys base port
+INC_uvm := pmap dev phys base
+INC_kern := uvm pmap dev phys base port
+INC_fs := kern uvm pmap dev phys base port
 INC_all := port $(LAYERS)
 
 SRC_pmap := $(wildcard pmap/*.c pmap/$(ARCH)/*.c)
-$(foreach l,base phys uvm kern fs,$(eval SRC_$l := $(wildcard $l/*.c)))
+$(foreach l,base phys dev uvm kern fs,$(eval SRC_$l := $(wildcard $l/*.c)))
 SRC_arch := $(wildcard arch/$(ARCH)/*.c arch/$(ARCH)/*.S)
 SRC_host := $(wildcard host/*.c)
 SRC_test := $(wildcard tests/unit/*.c)
@@ -80,7 +81,7 @@ obj = $(addprefix $(O)/,$(addsuffix .o,$(basename $1)))
 hobj = $(addprefix $(H)/,$(addsuffix .o,$(basename $1)))
 
 all: image
-image: $(O)/vmspace $(O)/initramfs.cpio $(B)/host/feed
+image: $(O)/vmspace $(O)/initramfs.cpio $(B)/host/feed $(B)/host/mkswap
 kernel: $(O)/vmspace
 ktest: $(O)/vmspace-ktest
 unit: $(H)/unit
@@ -175,7 +176,7 @@ $(O)/headers.ok: tools/checkheaders $(HEADERS) \
 # Hosted: the same layers in a Linux process.  base/libc.c is what a hosted
 # libc has; kern and fs stay out for now.
 #
-HOSTED := $(filter-out base/libc.c,$(SRC_base)) $(SRC_phys) $(SRC_pmap) \
+HOSTED := $(filter-out base/libc.c,$(SRC_base)) $(SRC_phys) $(SRC_dev) $(SRC_pmap) \
     $(SRC_uvm) $(SRC_host) \
     $(filter-out tests/unit/t_kern_% tests/unit/t_fs_%,$(SRC_test))
 
@@ -201,7 +202,7 @@ CC_USER := $(TRIPLET)-gcc
 $(B)/pkg/%/busybox-static/bin/busybox:
 	$(Q)B=$(abspath $(B)) tools/getpkg $* busybox-static \
 	    $(B)/pkg/$*/busybox-static
-$(B)/host/mkcpio $(B)/host/feed: $(B)/host/%: tools/%.c
+$(B)/host/mkcpio $(B)/host/feed $(B)/host/mkswap: $(B)/host/%: tools/%.c
 	@mkdir -p $(@D)
 	$(Q)gcc $(CF_TOOL) -o $@ $<
 $(B)/$(ARCH)/init: user/init.c

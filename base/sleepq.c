@@ -304,6 +304,12 @@ sleep_rw(const void *chan, struct rwlock *rw, u_int flags, uint64_t deadline,
 	return error;
 }
 
+uint64_t
+sleep_deadline(uint64_t ns)
+{
+	return md_time_ns() + ns;
+}
+
 int
 sleep_until(uint64_t deadline, u_int flags, const char *why)
 {

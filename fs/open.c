@@ -7,6 +7,7 @@
 #include <sys/errno.h>
 #include <port/machdep.h>
 #include <base/print.h>
+#include <dev/blk.h>
 #include <phys/kmem.h>
 #include <phys/page.h>
 #include <uvm/object.h>
@@ -501,6 +502,8 @@ make_devices(struct vnode *dev)
 {
 	const struct dev_name *dn;
 	struct vnode *vp;
+	char name[8];
+	u_int i;
 	int error;
 
 	for (dn = dev_names; dn < dev_names + ndev_names; dn++) {
@@ -511,6 +514,16 @@ make_devices(struct vnode *dev)
 			panic("cannot make /dev/%s: error %d", dn->dn_name,
 			    error);
 		vrele(vp);
+	}
+	for (i = 0; i < 8; i++) {
+		ksnprintf(name, sizeof(name), "vd%c", 'a' + (int)i);
+		if (blk_find(name) == NULL)
+			continue;
+		(void)dev->v_ops->vo_remove(dev, name);
+		/* Linux gives out 254 downwards: no number is promised. */
+		if (dev->v_ops->vo_create(dev, name, S_IFBLK | 0600,
+			MAKEDEV(254, i * 16), NULL, &vp) == 0)
+			vrele(vp);
 	}
 	vrele(make_dir(dev, "shm", 01777));
 }

@@ -93,7 +93,8 @@ show_meminfo(struct pnode *pn, struct pbuf *pb)
 {
 	struct uvm_stats st;
 	u_int running, threads;
-	u_long kstacks, avail;
+	u_long kstacks, avail, swtotal = atomic_load(&uvm_swap_total),
+			       swused = atomic_load(&uvm_swap_used);
 	pid_t last;
 
 	(void)pn;
@@ -109,11 +110,11 @@ show_meminfo(struct pnode *pn, struct pbuf *pb)
 	memline(pb, "MemAvailable", avail);
 	memline(pb, "Buffers", 0);
 	memline(pb, "Cached", st.us_object);
-	memline(pb, "SwapCached", 0);
+	memline(pb, "SwapCached", uvm_swap_cached());
 	memline(pb, "Active", st.us_anon + st.us_object);
 	memline(pb, "Inactive", 0);
-	memline(pb, "SwapTotal", 0);
-	memline(pb, "SwapFree", 0);
+	memline(pb, "SwapTotal", swtotal);
+	memline(pb, "SwapFree", swtotal > swused ? swtotal - swused : 0);
 	memline(pb, "Dirty", 0);
 	memline(pb, "Writeback", 0);
 	memline(pb, "AnonPages", st.us_anon);
@@ -464,6 +465,7 @@ const struct pent procsys_ents[] = {
     {PD_ROOT, "meminfo", REG, 0, show_meminfo, NULL, NULL},
     {PD_ROOT, "mounts", LNK, 0, show_mounts_link, NULL, NULL},
     {PD_ROOT, "stat", REG, 0, show_stat, NULL, NULL},
+    {PD_ROOT, "swaps", REG, 0, show_swaps, NULL, NULL},
     {PD_ROOT, "sys", DIR, PD_SYS, NULL, NULL, NULL},
     {PD_ROOT, "uptime", REG, 0, show_uptime, NULL, NULL},
     {PD_ROOT, "version", REG, 0, show_version, NULL, NULL},

@@ -57,10 +57,10 @@ each_page(const struct vm_entry *e, page_fn *fn, void *arg)
 		opg = uo == NULL ? NULL : radix_next(&uo->uo_pages, &j);
 		if (an != NULL && (opg == NULL || i <= j)) {
 			slot = i;
-			pg = an->an_page;
+			pg = uvm_anon_page(an);
 		} else if (opg != NULL) {
 			slot = j;
-			pg = opg;
+			pg = uvm_is_slot((uintptr_t)opg) ? NULL : opg;
 			an = NULL;
 		} else
 			break;
@@ -386,8 +386,6 @@ show_vmstat(struct pnode *pn, struct pbuf *pb)
 	    {"pgmajfault", (u_long)count_sum(COUNT_FAULT_MAJOR)},
 	    {"pgalloc_normal", (u_long)count_sum(COUNT_PAGE_ALLOC)},
 	    {"pgfree", (u_long)count_sum(COUNT_PAGE_FREE)},
-	    {"pswpin", 0},
-	    {"pswpout", 0},
 	    {"faults", (u_long)count_sum(COUNT_FAULT)},
 	    {"intrs", (u_long)count_sum(COUNT_INTR)},
 	    {"swtch", (u_long)count_sum(COUNT_SWITCH)},
@@ -412,6 +410,7 @@ show_vmstat(struct pnode *pn, struct pbuf *pb)
 		pb_printf(pb, "%s %lu\n", rows[i].name, rows[i].value);
 	pb_printf(pb, "npages %lu\nfree %lu\nanonpages %lu\nvnodepages %lu\n",
 	    st.us_total, st.us_free, st.us_anon, st.us_object);
+	vmstat_paging(pb);
 	return 0;
 }
 

@@ -31,7 +31,7 @@ ENGINE := $(wildcard host/det/*.c host/mmu/*.c)
 SIMTEST := tests/sim/simmain.c tests/sim/mmutest.c
 SIMTEST_TSAN := tests/sim/litmus.c tests/sim/toy.c tests/sim/engtest.c \
     tests/sim/refcount.c
-SIM_KERNEL := $(filter-out base/libc.c,$(foreach l,base phys uvm kern,\
+SIM_KERNEL := $(filter-out base/libc.c,$(foreach l,base phys dev uvm kern,\
     $(SRC_$l))) $(wildcard pmap/*.c)
 SIM_GLUE := host/vmsim/glue.c
 SIM_PORT := $(filter-out $(SIM_GLUE),$(wildcard host/vmsim/*.c))

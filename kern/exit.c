@@ -116,6 +116,8 @@ lwp_unlink(struct lwp *l, bool keep_last)
 	p->ps_stime += stime;
 	p->ps_minflt +=
 	    atomic_load_explicit(&l->l_minflt, memory_order_relaxed);
+	p->ps_majflt +=
+	    atomic_load_explicit(&l->l_majflt, memory_order_relaxed);
 	TAILQ_REMOVE(&p->ps_lwps, l, l_link);
 	p->ps_nlwp--;
 	sig_flush(&l->l_sigpend, &gone);

@@ -20,6 +20,12 @@
 #include <phys/page.h>
 #include <kern/ptrace.h>
 #include <kern/ptrace_abi.h>
+#include <kern/time.h>
+#include <uvm/swap.h>
+
+/* How often, and how long in between, memory for a fork is waited for. */
+#define FORK_TRIES 25u
+#define FORK_WAIT  (NSEC / 100)
 
 /* First code of a user thread, in its own context. */
 static void
@@ -327,6 +333,7 @@ proc_fork(const struct clone_args *ca, pid_t *tidp)
 {
 	u_int event = ptrace_fork_event(ca->ca_flags, ca->ca_exitsig);
 	struct ptrace *pt = NULL;
+	u_int tries;
 	int error;
 
 	KASSERT(!curproc()->ps_kernel);
@@ -336,10 +343,20 @@ proc_fork(const struct clone_args *ca, pid_t *tidp)
 		if (pt == NULL)
 			return ENOMEM;
 	}
-	if (ca->ca_flags & CLONE_THREAD)
-		error = fork_thread(ca, tidp, event, &pt);
-	else
-		error = fork_process(ca, tidp, event, &pt);
+	for (tries = 0;; tries++) {
+		if (ca->ca_flags & CLONE_THREAD)
+			error = fork_thread(ca, tidp, event, &pt);
+		else
+			error = fork_process(ca, tidp, event, &pt);
+		/*
+		 * Pages, or as many in a row as a stack takes, come back as
+		 * long as something can be paged out.
+		 */
+		if (error != ENOMEM || tries == FORK_TRIES ||
+		    !uvm_pageout_wait())
+			break;
+		(void)sleep_until(md_time_ns() + FORK_WAIT, 0, "fork");
+	}
 	if (pt != NULL)
 		kmem_free(pt, sizeof(*pt));
 	/* vfork() has said so before it waited. */

@@ -12,6 +12,7 @@
 #include <kern/futex.h>
 #include <kern/mm.h>
 #include <kern/proc.h>
+#include <kern/swap.h>
 #include <kern/shm.h>
 #include <kern/syscalls.h>
 
@@ -86,6 +87,8 @@ main_thread(void *arg __unused)
 	int error;
 
 	reaper_init();
+	if (md_devices != NULL)
+		md_devices();
 	sigcode_boot();
 	policy = kern_param("vm.exit_policy");
 	mm_wx = kern_param_num("vm.wx", 0) != 0;
@@ -99,6 +102,7 @@ main_thread(void *arg __unused)
 	if (filter != NULL && ktest_boot != NULL)
 		md_halt(ktest_boot(filter) != 0);
 	main_find_restart();
+	swap_boot(kern_param("swap"));
 	main_banner();
 	error = proc_create("init", init_start, NULL, &initproc);
 	if (error != 0)

@@ -123,9 +123,21 @@ oom_kill(void)
 	return true;
 }
 
+/* A fault of the calling thread waits for a device. */
+static void
+oom_major(void)
+{
+	struct lwp *l = curlwp();
+
+	atomic_store_explicit(&l->l_majflt,
+	    atomic_load_explicit(&l->l_majflt, memory_order_relaxed) + 1,
+	    memory_order_relaxed);
+}
+
 static const struct uvm_upcalls oom_upcalls = {
     .up_nomem = oom_kill,
     .up_killed = sig_killed,
+    .up_major = oom_major,
     .up_shmexit = shm_exit,
     .up_copyin = md_copyin,
     .up_copyout = md_copyout,

@@ -9,6 +9,7 @@
 #include <sys/errno.h>
 #include <kern/memtab.h>
 #include <kern/mm.h>
+#include <uvm/swap.h>
 
 /* Private zeroes: neither shared nor of a file. */
 static bool
@@ -108,6 +109,16 @@ advise_unlocked(struct vm_map *map __unused, const struct mm_part *mp)
 	return mp->mp_wired != 0 ? EINVAL : 0;
 }
 
+/* What cannot go, for want of swap, stays. */
+static int
+advise_pageout(struct vm_map *map, const struct mm_part *mp)
+{
+	if (mp->mp_wired != 0)
+		return EINVAL;
+	(void)uvm_pageout_range(map, mp->mp_start, mp->mp_end);
+	return 0;
+}
+
 static int
 populate(struct vm_map *map, const struct mm_part *mp, vm_prot_t access)
 {
@@ -175,8 +186,9 @@ mm_advise(struct vm_map *map, vaddr_t start, vaddr_t end, int advice)
 	case MADV_NOHUGEPAGE:
 		return mm_each(map, start, end, advise_nothing);
 	case MADV_COLD:
-	case MADV_PAGEOUT:
 		return mm_each(map, start, end, advise_unlocked);
+	case MADV_PAGEOUT:
+		return mm_each(map, start, end, advise_pageout);
 	case MADV_POPULATE_READ:
 		return mm_each(map, start, end, advise_populate_read);
 	case MADV_POPULATE_WRITE:

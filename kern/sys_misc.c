@@ -90,6 +90,9 @@ sys_sysinfo(const uintptr_t *args)
 	uvm_stats(&st);
 	si.totalram = st.us_total;
 	si.freeram = st.us_free;
+	si.totalswap = atomic_load(&uvm_swap_total);
+	si.freeswap =
+	    si.totalswap - MIN(si.totalswap, atomic_load(&uvm_swap_used));
 	si.mem_unit = PAGE_SIZE;
 	mutex_enter(&proctree_lock);
 	LIST_FOREACH(p, &proc_all, ps_all)

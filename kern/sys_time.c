@@ -328,6 +328,9 @@ sys_getrusage(const uintptr_t *args)
 		ru.ru_minflt =
 		    (int64_t)atomic_load_explicit(&curlwp()->l_minflt,
 			memory_order_relaxed);
+		ru.ru_majflt =
+		    (int64_t)atomic_load_explicit(&curlwp()->l_majflt,
+			memory_order_relaxed);
 		break;
 	case RUSAGE_CHILDREN:
 		mutex_enter(&proctree_lock);

@@ -24,15 +24,19 @@ static int
 fault_resolve(struct lwp *l, vaddr_t va, vm_prot_t access)
 {
 	struct vmspace *vm = l->l_proc->ps_vmspace;
+	u_long major;
 	int error;
 
 	if (va >= VM_MAXUSER_ADDRESS)
 		return EFAULT;
+	major = atomic_load_explicit(&l->l_majflt, memory_order_relaxed);
 	error = uvm_fault(&vm->vm_map, va, access, 0);
 	/* Not mapped: it may be where the stack, or one like it, grows to. */
 	if (error == EFAULT && uvm_grow(vm, va, stack_limit(l->l_proc)))
 		error = uvm_fault(&vm->vm_map, va, access, 0);
-	if (error == 0)
+	/* One that waited for I/O has been counted by up_major(). */
+	if (error == 0 &&
+	    atomic_load_explicit(&l->l_majflt, memory_order_relaxed) == major)
 		atomic_store_explicit(&l->l_minflt,
 		    atomic_load_explicit(&l->l_minflt, memory_order_relaxed) +
 			1,

@@ -215,7 +215,7 @@ proc_rusage(struct proc *p, struct abi_rusage *ru)
 {
 	uint64_t utime, stime;
 	struct vmspace *vm;
-	u_long minflt;
+	u_long minflt, majflt;
 	struct lwp *l;
 
 	memset(ru, 0, sizeof(*ru));
@@ -224,11 +224,16 @@ proc_rusage(struct proc *p, struct abi_rusage *ru)
 	ru->ru_stime = time_timeval(stime);
 	spin_enter(&p->ps_siglock);
 	minflt = p->ps_minflt;
-	TAILQ_FOREACH(l, &p->ps_lwps, l_link)
+	majflt = p->ps_majflt;
+	TAILQ_FOREACH(l, &p->ps_lwps, l_link) {
 		minflt +=
 		    atomic_load_explicit(&l->l_minflt, memory_order_relaxed);
+		majflt +=
+		    atomic_load_explicit(&l->l_majflt, memory_order_relaxed);
+	}
 	spin_exit(&p->ps_siglock);
 	ru->ru_minflt = (int64_t)minflt;
+	ru->ru_majflt = (int64_t)majflt;
 	mutex_enter(&p->ps_vmlock);
 	vm = p->ps_vmspace;
 	if (vm != NULL)

@@ -104,23 +104,39 @@ buddy_find(u_int order)
 
 /* Pages that may be taken. */
 static u_long
-buddy_avail(bool reserve)
+buddy_avail(u_int flags)
 {
-	if (reserve)
+	u_long keep = phys_reserve_pages;
+
+	if ((flags & PA_RESERVE) != 0)
 		return buddy_nfree;
-	if (buddy_nfree <= phys_reserve_pages)
-		return 0;
-	return buddy_nfree - phys_reserve_pages;
+	if ((flags & PA_USER) != 0)
+		keep *= 2;
+	return buddy_nfree <= keep ? 0 : buddy_nfree - keep;
+}
+
+/* Pages were taken: let who can do something about it know if few are left. */
+static void
+buddy_low(u_long nfree)
+{
+	void (*hook)(void);
+
+	if (__predict_true(nfree >= phys_low_pages))
+		return;
+	hook = atomic_load_explicit(&phys_low_hook, memory_order_relaxed);
+	if (hook != NULL)
+		hook();
 }
 
 u_int
-buddy_take(struct vm_page **pgs, u_int n, bool reserve)
+buddy_take(struct vm_page **pgs, u_int n, u_int flags)
 {
 	struct vm_page *pg;
+	u_long left;
 	u_int from, got, i, k, order;
 
 	spin_enter(&buddy_lock);
-	n = (u_int)MIN(n, buddy_avail(reserve));
+	n = (u_int)MIN(n, buddy_avail(flags));
 	for (got = 0; got < n; got += k) {
 		/*
 		 * Small runs first keeps the large ones whole; as much of a
@@ -137,24 +153,29 @@ buddy_take(struct vm_page **pgs, u_int n, bool reserve)
 		for (i = 0; i < k; i++)
 			pgs[got + i] = pg + (k - 1 - i);
 	}
+	left = buddy_nfree;
 	spin_exit(&buddy_lock);
+	buddy_low(left);
 	return got;
 }
 
 struct vm_page *
-buddy_take_run(u_int order, bool reserve)
+buddy_take_run(u_int order, u_int flags)
 {
 	struct vm_page *pg = NULL;
+	u_long left;
 	u_int from;
 
 	KASSERT(order <= PHYS_MAXORDER);
 	spin_enter(&buddy_lock);
-	if (buddy_avail(reserve) >= 1ul << order) {
+	if (buddy_avail(flags) >= 1ul << order) {
 		from = buddy_find(order);
 		if (from < NORDER)
 			pg = buddy_cut(from, order);
 	}
+	left = buddy_nfree;
 	spin_exit(&buddy_lock);
+	buddy_low(left);
 	return pg;
 }
 

@@ -16,6 +16,8 @@
 #define POISON 0xdfdfdfdfdfdfdfdfull
 
 u_long phys_reserve_pages;
+u_long phys_low_pages;
+void (*_Atomic phys_low_hook)(void);
 
 /* The fault injector: allocations left to the failing one; 0: off. */
 static _Atomic(u_long) fail_left;
@@ -143,7 +145,7 @@ phys_cpu_init(struct cpu *c)
 	u_int limit;
 
 	KASSERT(c->cpu_phys == NULL);
-	pg = buddy_take_run(0, true);
+	pg = buddy_take_run(0, PA_RESERVE);
 	if (pg == NULL)
 		panic("phys: no page for the cache of cpu %u", c->cpu_id);
 	page_prepare(pg, PK_KERNEL, PA_ZERO);
@@ -218,8 +220,7 @@ pc_alloc(struct phys_cpu *pc, u_int flags)
 	n = pc_get(&pc->pc_n);
 	if (n == 0) {
 		count_add(COUNT_PCP_MISS, 1);
-		n = buddy_take(pc->pc_page, pc->pc_limit / 2,
-		    (flags & PA_RESERVE) != 0);
+		n = buddy_take(pc->pc_page, pc->pc_limit / 2, flags);
 	} else {
 		count_add(COUNT_PCP_HIT, 1);
 	}
@@ -245,13 +246,15 @@ page_alloc(enum page_kind kind, u_int flags)
 	KASSERT(kind >= PK_KERNEL && kind < PK_NKIND && kind != PK_TABLE);
 	if (phys_fail_here())
 		return NULL;
+	if (kind > PK_TABLE)
+		flags |= PA_USER;
 	for (;;) {
 		/* The cache of a CPU just left serves as well: it is locked. */
 		pc = curcpu()->cpu_phys;
 		if (pc != NULL)
 			pg = pc_alloc(pc, flags);
 		else
-			pg = buddy_take_run(0, (flags & PA_RESERVE) != 0);
+			pg = buddy_take_run(0, flags);
 		if (pg != NULL || drained)
 			break;
 		phys_drain_all();
@@ -278,8 +281,9 @@ page_alloc_batch(enum page_kind kind, u_int flags, struct vm_page **pgs,
 	have = pc_get(&pc->pc_n);
 	if (have == 0) {
 		count_add(COUNT_PCP_MISS, 1);
-		have = buddy_take(pc->pc_page, pc->pc_limit / 2,
-		    (flags & PA_RESERVE) != 0);
+		if (kind > PK_TABLE)
+			flags |= PA_USER;
+		have = buddy_take(pc->pc_page, pc->pc_limit / 2, flags);
 	} else {
 		count_add(COUNT_PCP_HIT, 1);
 	}
@@ -297,7 +301,6 @@ page_alloc_batch(enum page_kind kind, u_int flags, struct vm_page **pgs,
 struct vm_page *
 page_alloc_run(enum page_kind kind, u_int order, u_int flags)
 {
-	bool reserve = (flags & PA_RESERVE) != 0;
 	struct vm_page *pg;
 	u_int i;
 
@@ -305,10 +308,10 @@ page_alloc_run(enum page_kind kind, u_int order, u_int flags)
 	KASSERT(order <= PHYS_MAXORDER);
 	if (phys_fail_here())
 		return NULL;
-	pg = buddy_take_run(order, reserve);
+	pg = buddy_take_run(order, flags);
 	if (pg == NULL) {
 		phys_drain_all();
-		pg = buddy_take_run(order, reserve);
+		pg = buddy_take_run(order, flags);
 	}
 	if (pg == NULL)
 		return NULL;

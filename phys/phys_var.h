@@ -41,14 +41,14 @@ _Static_assert(sizeof(struct phys_cpu) <= PAGE_SIZE, "phys_cpu: one page");
  * buddy_take: up to n single pages into pgs[], neighbours last to first, so
  *	that a stack filled with them hands them out in order; how many.
  * buddy_take_run: 2^order pages; NULL: none.
- * Both leave phys_reserve_pages alone unless reserve is set.
+ * Both leave as many pages alone as flags (PA_*) say.
  * buddy_give: n pages back; the lock is held for at most 64 at a time.
  * buddy_give_run: 2^order pages back.
  * buddy_free: how many there are.
  * buddy_verify: panics on damage.
  */
-u_int buddy_take(struct vm_page **pgs, u_int n, bool reserve);
-struct vm_page *buddy_take_run(u_int order, bool reserve);
+u_int buddy_take(struct vm_page **pgs, u_int n, u_int flags);
+struct vm_page *buddy_take_run(u_int order, u_int flags);
 void buddy_give(struct vm_page **pgs, u_int n);
 void buddy_give_run(struct vm_page *pg, u_int order);
 u_long buddy_free(void);

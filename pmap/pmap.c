@@ -427,7 +427,8 @@ leaf_attr(pte_t pte)
 {
 	return (pte_referenced(pte) ? PTE_ATTR_REF : 0) |
 	       (pte_modified(pte) ? PTE_ATTR_MOD : 0) |
-	       (pte_managed(pte) ? 0 : PTE_ATTR_UNMANAGED);
+	       (pte_managed(pte) ? 0 : PTE_ATTR_UNMANAGED) |
+	       (pte_wired(pte) ? PTE_ATTR_WIRED : 0);
 }
 
 /* Give entry *slot, which maps the same page already, other rights. */
@@ -511,6 +512,8 @@ pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
 		attr |= PTE_ATTR_MOD;
 	if ((flags & PMAP_UNMANAGED) != 0)
 		attr |= PTE_ATTR_UNMANAGED;
+	if ((flags & PMAP_WIRED) != 0)
+		attr |= PTE_ATTR_WIRED;
 	new = pte_make_leaf(pa, prot, attr);
 	if ((prot & PROT_EXEC) != 0 && (flags & PMAP_UNMANAGED) == 0)
 		md_icache_sync(md_direct(pa), PAGE_SIZE);

@@ -366,6 +366,34 @@ pmap_clear(struct vm_page *pg, _Atomic(uint8_t) *carried, bool (*bit)(pte_t),
 	return was;
 }
 
+enum pmap_age
+pmap_age(struct vm_page *pg)
+{
+	enum pmap_age age = PMAP_IDLE;
+	struct pv_walk w;
+	pte_slot_t *slot;
+	pte_t pte;
+
+	if (atomic_exchange_explicit(&pg->pg_ref, 0, memory_order_relaxed) != 0)
+		age = PMAP_USED;
+	pv_walk_begin(&w, pg);
+	while ((slot = pv_walk_next(&w)) != NULL) {
+		pte = pte_load(slot);
+		if (pte_wired(pte)) {
+			pv_walk_end(&w);
+			return PMAP_HELD;
+		}
+		if (!pte_referenced(pte))
+			continue;
+		while (!atomic_compare_exchange_weak_explicit(slot, &pte,
+		    pte_clear_referenced(pte), memory_order_relaxed,
+		    memory_order_relaxed))
+			continue;
+		age = PMAP_USED;
+	}
+	return age;
+}
+
 bool
 pmap_is_modified(struct vm_page *pg)
 {

@@ -46,16 +46,19 @@ struct vm_anon *
 uvm_anon_alloc(u_int flags)
 {
 	struct vm_anon *an;
+	struct vm_page *pg;
 
 	an = pool_get(&anon_pool, 0);
 	if (an == NULL)
 		return NULL;
-	an->an_page = page_alloc(PK_ANON, flags);
-	if (an->an_page == NULL) {
+	pg = page_alloc(PK_ANON, flags);
+	if (pg == NULL) {
 		pool_put(&anon_pool, an);
 		return NULL;
 	}
-	an->an_page->pg_anon = an;
+	pg->pg_anon = an;
+	atomic_init(&an->an_where, (uintptr_t)pg);
+	atomic_init(&an->an_hold, 0);
 	refcount_init(&an->an_refs, 1);
 	return an;
 }
@@ -74,7 +77,8 @@ uvm_anon_alloc_batch(u_int flags, struct vm_anon **an, u_int n)
 		pool_put_batch(&anon_pool, v + got, n - got);
 	for (i = 0; i < got; i++) {
 		an[i] = v[i];
-		an[i]->an_page = pg[i];
+		atomic_init(&an[i]->an_where, (uintptr_t)pg[i]);
+		atomic_init(&an[i]->an_hold, 0);
 		pg[i]->pg_anon = an[i];
 		refcount_init(&an[i]->an_refs, 1);
 	}
@@ -111,10 +115,9 @@ anons_drop(void *arg, void **v, u_int n)
 		/* Alone with it, nobody can raise the count: a plain load. */
 		if (!anon_alone(an) && !refcount_release(&an->an_refs))
 			continue;
-		pg = an->an_page;
-		KASSERT(pg->pg_anon == an);
-		pg->pg_anon = NULL;
-		b->ub_page[b->ub_npages++] = pg;
+		pg = anon_dissolve(an);
+		if (pg != NULL)
+			b->ub_page[b->ub_npages++] = pg;
 		b->ub_anon[b->ub_nanons++] = an;
 	}
 }
@@ -169,6 +172,7 @@ amap_create(struct uvm_object *uo)
 		TAILQ_INSERT_TAIL(&uo->uo_amaps, am, am_link);
 		rw_exit(&uo->uo_lock);
 	}
+	scan_insert(&am->am_scan, SCAN_AMAP);
 	return am;
 }
 
@@ -188,6 +192,7 @@ amap_free_batch(struct vm_amap *am, struct uvm_batch *b)
 		TAILQ_REMOVE(&am->am_obj->uo_amaps, am, am_link);
 		rw_exit(&am->am_obj->uo_lock);
 	}
+	scan_remove(&am->am_scan, &am->am_lock);
 	radix_wipe(&am->am_anons, anons_drop, b);
 	pool_put(&amap_pool, am);
 }
@@ -386,6 +391,18 @@ amap_split(struct vm_amap *am, uint64_t slot, struct vm_amap **highp)
 	return 0;
 }
 
+/* Narrow the mappings of an's page, if it has one; am_lock held. */
+static void
+anon_protect(struct vm_anon *an, vm_prot_t prot)
+{
+	struct vm_page *pg = uvm_anon_hold(an);
+
+	if (pg == NULL)
+		return;
+	pmap_page_protect(pg, prot);
+	uvm_anon_unhold(an);
+}
+
 /*
  * Drop what lies at or above first, and unmap it wherever it is mapped.  A
  * file that grows again must not show what was cut off, so this has to
@@ -399,7 +416,7 @@ amap_cut(struct vm_amap *am, uint64_t first)
 
 	rw_write_enter(&am->am_lock);
 	for (i = first; (an = radix_next(&am->am_anons, &i)) != NULL; i++)
-		pmap_page_protect(an->an_page, PROT_NONE);
+		anon_protect(an, PROT_NONE);
 	while (remove_slots(am, first, UINT64_MAX) != 0)
 		thread_yield();
 	rw_exit(&am->am_lock);
@@ -434,7 +451,7 @@ amap_protect_pages(struct vm_amap *am, uint64_t slot, uint64_t n)
 	rw_write_enter(&am->am_lock);
 	for (i = slot;
 	     (an = radix_next(&am->am_anons, &i)) != NULL && i - slot < n; i++)
-		pmap_page_protect(an->an_page, PROT_READ | PROT_EXEC);
+		anon_protect(an, PROT_READ | PROT_EXEC);
 	rw_exit(&am->am_lock);
 }
 
@@ -470,15 +487,19 @@ void
 amap_verify(struct vm_amap *am)
 {
 	struct vm_anon *an;
+	struct vm_page *pg;
 	uint64_t i;
 
 	KASSERT(refcount_load(&am->am_refs) > 0);
 	radix_verify(&am->am_anons);
 	for (i = 0; (an = radix_next(&am->am_anons, &i)) != NULL; i++) {
 		KASSERT(refcount_load(&an->an_refs) > 0);
-		KASSERT(an->an_page != NULL);
-		KASSERT(an->an_page->pg_anon == an);
-		KASSERT(page_kind(an->an_page) == PK_ANON);
+		pg = uvm_anon_hold(an);
+		if (pg != NULL) {
+			KASSERT(pg->pg_anon == an);
+			KASSERT(page_kind(pg) == PK_ANON);
+			uvm_anon_unhold(an);
+		}
 		if (i == UINT64_MAX)
 			break;
 	}

@@ -16,6 +16,7 @@
 
 #include <base/kassert.h>
 #include <base/print.h>
+#include <base/thread.h>
 
 #include <phys/kmem.h>
 #include <phys/pool.h>
@@ -55,6 +56,8 @@ uao_get(struct uvm_object *uo, uint64_t idx, vm_prot_t access __unused,
 	if (idx >= uvm_object_npages(uo))
 		return ENXIO;
 	pg = uvm_object_lookup(uo, idx);
+	if (pg == NULL && uvm_object_slot(uo, idx) != 0)
+		return EAGAIN;
 	if (pg == NULL) {
 		if (uo->uo_file && uvm_file_pages() >= uvm_file_pages_max)
 			return ENOSPC;
@@ -71,11 +74,154 @@ uao_get(struct uvm_object *uo, uint64_t idx, vm_prot_t access __unused,
 	return 0;
 }
 
+/*
+ * Swap.  In the place of a page that is out the tree has the tag of its slot:
+ * paging out needs no memory.  A page that is being written or read is busy,
+ * and uo_npaging counts it.
+ */
+
+/* Put v in the place of what is at idx.  uo_lock write-held. */
+static void
+place(struct uvm_object *uo, uint64_t idx, void *v, void **old)
+{
+	int error;
+
+	error = radix_replace(&uo->uo_pages, idx, v, old);
+	KASSERT(error == 0); /* the tree shares nothing */
+}
+
+/* A page is not being paged any more.  uo_lock write-held. */
+static void
+paging_done(struct uvm_object *uo, struct vm_page *pg)
+{
+	uvm_page_unbusy(pg);
+	KASSERT(uo->uo_npaging > 0);
+	if (--uo->uo_npaging == 0)
+		wakeup(&uo->uo_npaging);
+}
+
+bool
+uao_paged_out(struct uvm_object *uo, struct vm_page *pg, swslot_t slot,
+    int error)
+{
+	void *old = NULL;
+
+	rw_write_enter(&uo->uo_lock);
+	KASSERT(pg->pg_obj == uo && !pmap_page_mapped(pg));
+	if (error == 0) {
+		place(uo, pg->pg_index, (void *)uvm_slot_tag(slot), &old);
+		KASSERT(old == pg);
+		uo->uo_npages--;
+		uo->uo_nswap++;
+		pg->pg_obj = NULL;
+	} else
+		page_set_modified(pg);
+	paging_done(uo, pg);
+	rw_exit(&uo->uo_lock);
+	if (error != 0 && slot != 0)
+		swap_free(slot, 1);
+	return error == 0;
+}
+
+/*
+ * Put new busy pages in the place of the slots from page idx on, as far as
+ * they are neighbours on swap too; into b.  uo_lock write-held.
+ */
+static void
+fetch_begin(struct uvm_object *uo, uint64_t idx, swslot_t slot, struct bio *b)
+{
+	struct vm_page *pg;
+	void *old;
+	u_int n;
+
+	for (n = 0; n < SWAP_READHEAD; n++) {
+		if (uvm_object_slot(uo, idx + n) != uvm_slot_tag(slot + n))
+			break;
+		pg = page_alloc(PK_OBJECT, 0);
+		if (pg == NULL)
+			break;
+		pg->pg_obj = uo;
+		pg->pg_index = idx + n;
+		uvm_page_busy(pg);
+		place(uo, idx + n, pg, &old);
+		b->b_page[n] = pg;
+	}
+	b->b_npages = n;
+	uo->uo_npages += n;
+	uo->uo_nswap -= n;
+	uo->uo_npaging += n;
+}
+
+/* The pages have been read, or not. */
+static void
+fetch_end(struct uvm_object *uo, swslot_t slot, const struct bio *b, int error)
+{
+	struct vm_page *pg;
+	void *old;
+	u_int i;
+
+	rw_write_enter(&uo->uo_lock);
+	for (i = 0; i < b->b_npages; i++) {
+		pg = b->b_page[i];
+		if (error != 0) {
+			place(uo, pg->pg_index, (void *)uvm_slot_tag(slot + i),
+			    &old);
+			uo->uo_npages--;
+			uo->uo_nswap++;
+			pg->pg_obj = NULL;
+		} else
+			page_set_modified(pg);
+		paging_done(uo, pg);
+	}
+	rw_exit(&uo->uo_lock);
+	if (error == 0) {
+		swap_free(slot, b->b_npages);
+		pageout_count_read(b->b_npages);
+		return;
+	}
+	for (i = 0; i < b->b_npages; i++)
+		page_free(b->b_page[i]);
+}
+
+static int
+uao_fetch(struct uvm_object *uo, uint64_t idx)
+{
+	struct vm_page *pg;
+	struct bio b;
+	uintptr_t tag;
+	swslot_t slot;
+	int error;
+
+	rw_write_enter(&uo->uo_lock);
+	pg = uvm_object_lookup(uo, idx);
+	tag = uvm_object_slot(uo, idx);
+	if (pg != NULL && (page_flags(pg) & PG_BUSY) != 0)
+		uvm_page_wait(uo, pg);
+	if (tag == 0) {
+		rw_exit(&uo->uo_lock);
+		return 0;
+	}
+	slot = uvm_slot_of(tag);
+	fetch_begin(uo, idx, slot, &b);
+	rw_exit(&uo->uo_lock);
+	if (b.b_npages == 0)
+		return ENOMEM;
+	b.b_write = false;
+	error = blk_io(swap_bio(slot, &b), &b);
+	fetch_end(uo, slot, &b, error);
+	return error;
+}
+
 static void
 uao_detach(struct uvm_object *uo)
 {
 	struct uvm_aobj *uao = uao_of(uo);
 
+	scan_remove(&uo->uo_scan, &uo->uo_lock);
+	rw_write_enter(&uo->uo_lock);
+	while (uo->uo_npaging > 0)
+		(void)sleep_rw(&uo->uo_npaging, &uo->uo_lock, 0, 0, "uaodead");
+	rw_exit(&uo->uo_lock);
 	uvm_object_fini(uo);
 	if (uao->uao_commit != 0)
 		uvm_commit(uao->uao_commit, false);
@@ -115,7 +261,7 @@ uao_ident(struct uvm_object *uo, dev_t *devp, ino_t *inop)
 
 static const struct uvm_pagerops uao_ops = {
     .uo_get = uao_get,
-    .uo_fetch = NULL,
+    .uo_fetch = uao_fetch,
     .uo_detach = uao_detach,
     .uo_name = uao_getname,
     .uo_ident = uao_ident,
@@ -136,6 +282,7 @@ uao_create(uint64_t size, struct uvm_object **uop)
 	if (uao == NULL)
 		return ENOMEM;
 	uvm_object_init(&uao->uao_obj, &uao_ops, size);
+	scan_insert(&uao->uao_obj.uo_scan, SCAN_OBJECT);
 	*uop = &uao->uao_obj;
 	return 0;
 }
@@ -165,6 +312,34 @@ zero_tail(struct uvm_object *uo, uint64_t size)
 		memset((char *)page_direct(pg) + used, 0, PAGE_SIZE - used);
 }
 
+/*
+ * Write-lock the object so that the page with the smaller of the old and the
+ * new end in it, if there is one, is in memory and not busy: zero_tail() will
+ * write there.  Returns the old size.
+ */
+static uint64_t
+tail_enter(struct uvm_object *uo, uint64_t size)
+{
+	struct vm_page *pg;
+	uint64_t old, end;
+	int error = 0;
+
+	for (;;) {
+		rw_write_enter(&uo->uo_lock);
+		old = atomic_load_explicit(&uo->uo_size, memory_order_relaxed);
+		end = MIN(old, size);
+		pg = uvm_object_lookup(uo, atop(end));
+		if ((end & PAGE_MASK) == 0 || error == EIO ||
+		    (uvm_object_slot(uo, atop(end)) == 0 &&
+			(pg == NULL || (page_flags(pg) & PG_BUSY) == 0)))
+			return old;
+		rw_exit(&uo->uo_lock);
+		error = uao_fetch(uo, atop(end));
+		if (error == ENOMEM && !uvm_nomem())
+			error = EIO;
+	}
+}
+
 void
 uao_resize(struct uvm_object *uo, uint64_t size)
 {
@@ -172,8 +347,7 @@ uao_resize(struct uvm_object *uo, uint64_t size)
 
 	KASSERT(uo->uo_ops == &uao_ops);
 	KASSERT(lock_none_above(RANK_AMAP));
-	rw_write_enter(&uo->uo_lock);
-	old = atomic_load_explicit(&uo->uo_size, memory_order_relaxed);
+	old = tail_enter(uo, size);
 	atomic_store_explicit(&uo->uo_size, size, memory_order_relaxed);
 	keep = uvm_object_npages(uo);
 	/* Stores through a mapping may have gone past the old end too. */

@@ -65,6 +65,7 @@ enum verdict {
 	FAULT_GO,     /* go on; after the last step: ufi_page is it */
 	FAULT_OWN,    /* start over, and own the slots first */
 	FAULT_FETCH,  /* start over when the object has fetched the page */
+	FAULT_SWAP,   /* start over when the anon has been read from swap */
 	FAULT_NOMEM,  /* start over when there is memory */
 	FAULT_EFAULT, /* the rest: give up */
 	FAULT_EACCES,
@@ -78,7 +79,8 @@ uvm_nomem(void)
 	KASSERT(lock_none_above(RANK_MAP));
 	if (uvm_upcalls == NULL || uvm_upcalls->up_killed())
 		return false;
-	return uvm_upcalls->up_nomem();
+	/* Nobody is killed as long as something can be paged out. */
+	return uvm_pageout_wait() || uvm_upcalls->up_nomem();
 }
 
 /* Release everything and forget what was found. */
@@ -87,6 +89,13 @@ fault_unlock(struct uvm_faultinfo *ufi)
 {
 	if (ufi->ufi_obj != NULL)
 		rw_exit(&ufi->ufi_obj->uo_lock);
+	if (ufi->ufi_held != NULL)
+		uvm_anon_unhold(ufi->ufi_held);
+	ufi->ufi_held = NULL;
+	if (ufi->ufi_near != NULL)
+		while (ufi->ufi_near->un_nheld > 0)
+			uvm_anon_unhold(
+			    ufi->ufi_near->un_held[--ufi->ufi_near->un_nheld]);
 	if (ufi->ufi_amap != NULL)
 		rw_exit(&ufi->ufi_amap->am_lock);
 	rw_exit(&ufi->ufi_map->vm_lock);
@@ -170,7 +179,7 @@ fault_promote(struct uvm_faultinfo *ufi, struct vm_anon *old,
 	if (an == NULL)
 		return FAULT_NOMEM;
 	if (src != NULL)
-		pmap_copy_page(src, an->an_page);
+		pmap_copy_page(src, uvm_anon_page(an));
 	if ((old != NULL ? amap_replace(am, ufi->ufi_slot, an, &ufi->ufi_old)
 			 : amap_add(am, ufi->ufi_slot, an)) != 0) {
 		uvm_anon_rele(an);
@@ -186,7 +195,7 @@ fault_promote(struct uvm_faultinfo *ufi, struct vm_anon *old,
 		if (amap_shared(am))
 			pmap_page_protect(src, PROT_NONE);
 	}
-	ufi->ufi_page = an->an_page;
+	ufi->ufi_page = uvm_anon_page(an);
 	return FAULT_GO;
 }
 
@@ -201,7 +210,9 @@ near_window(const struct uvm_faultinfo *ufi, vaddr_t *va, uint64_t *slot,
 	const struct vm_entry *e = ufi->ufi_entry;
 	vsize_t below, above;
 
-	if (ufi->ufi_near == NULL || e->ve_advice == MADV_RANDOM)
+	/* A mapping that is not marked wired would let its page go. */
+	if (ufi->ufi_near == NULL || e->ve_advice == MADV_RANDOM ||
+	    e->ve_wired != 0)
 		return false;
 	below = ptoa(ufi->ufi_slot % FAULT_NEAR);
 	above = ptoa(FAULT_NEAR) - below;
@@ -211,6 +222,20 @@ near_window(const struct uvm_faultinfo *ufi, vaddr_t *va, uint64_t *slot,
 	*slot = ufi->ufi_slot - atop(below);
 	*n = (u_int)atop(below + above);
 	return *n > 1;
+}
+
+/* The page of an, which stays; or NULL.  Only what others have needs a hold. */
+static struct vm_page *
+near_page(struct uvm_near *near, struct vm_anon *an, bool alone)
+{
+	struct vm_page *pg;
+
+	if (alone)
+		return uvm_anon_page(an);
+	pg = uvm_anon_hold(an);
+	if (pg != NULL)
+		near->un_held[near->un_nheld++] = an;
+	return pg;
 }
 
 /* Case 1A: neighbours whose anons are as ours: alone in this amap, or not. */
@@ -227,7 +252,8 @@ near_anons(struct uvm_faultinfo *ufi, bool alone)
 	if (amap_gather_alike(ufi->ufi_amap, slot, n, alone, an) < 2)
 		return;
 	for (i = 0; i < n; i++)
-		near->un_page[i] = an[i] != NULL ? an[i]->an_page : NULL;
+		near->un_page[i] =
+		    an[i] != NULL ? near_page(near, an[i], alone) : NULL;
 	near->un_n = n;
 }
 
@@ -298,12 +324,12 @@ fault_zero(struct uvm_faultinfo *ufi)
 			uvm_anon_rele(an[i]);
 		return FAULT_NOMEM;
 	}
-	ufi->ufi_page = an[0]->an_page;
+	ufi->ufi_page = uvm_anon_page(an[0]);
 	near->un_va = ufi->ufi_va + PAGE_SIZE;
 	near->un_n = n - 1;
 	near->un_new = true;
 	for (i = 1; i < n; i++)
-		near->un_page[i - 1] = an[i]->an_page;
+		near->un_page[i - 1] = uvm_anon_page(an[i]);
 	return FAULT_GO;
 }
 
@@ -312,15 +338,25 @@ static enum verdict
 fault_anon(struct uvm_faultinfo *ufi, struct vm_anon *an, bool alone)
 {
 	bool write = (ufi->ufi_access & PROT_WRITE) != 0;
+	struct vm_page *pg;
 
+	if (alone)
+		pg = uvm_anon_page(an);
+	else if ((pg = uvm_anon_hold(an)) != NULL)
+		ufi->ufi_held = an;
+	if (pg == NULL) {
+		anon_gather(ufi->ufi_amap, ufi->ufi_slot, SWAP_READHEAD,
+		    &ufi->ufi_swap);
+		return FAULT_SWAP;
+	}
 	if (write && !alone) {
 		count_add(COUNT_FLT_ACOW, 1);
-		return fault_promote(ufi, an, an->an_page);
+		return fault_promote(ufi, an, pg);
 	}
 	count_add(COUNT_FLT_ANON, 1);
 	if ((ufi->ufi_entry->ve_flags & VE_NEEDSCOPY) != 0 || !alone)
 		ufi->ufi_prot &= ~PROT_WRITE;
-	ufi->ufi_page = an->an_page;
+	ufi->ufi_page = pg;
 	if (ufi->ufi_near != NULL)
 		near_anons(ufi, alone);
 	return FAULT_GO;
@@ -390,6 +426,18 @@ fault_page(struct uvm_faultinfo *ufi)
 	return FAULT_GO;
 }
 
+/* This fault waits for I/O. */
+static void
+fault_major(struct uvm_faultinfo *ufi)
+{
+	if (ufi->ufi_major)
+		return;
+	ufi->ufi_major = true;
+	count_add(COUNT_FAULT_MAJOR, 1);
+	if (uvm_upcalls != NULL && uvm_upcalls->up_major != NULL)
+		uvm_upcalls->up_major();
+}
+
 /*
  * Have the object bring the page in, with no lock held but a reference so
  * that it stays.  Releases everything; FAULT_GO: start over.
@@ -405,10 +453,19 @@ fault_fetch(struct uvm_faultinfo *ufi)
 	fault_unlock(ufi);
 	error = uvm_object_fetch(uo, idx);
 	uvm_object_free(uo);
-	if (!ufi->ufi_major) {
-		ufi->ufi_major = true;
-		count_add(COUNT_FAULT_MAJOR, 1);
-	}
+	fault_major(ufi);
+	return object_verdict(error);
+}
+
+/* The same for an anon on swap; ufi_swap has references to what is read. */
+static enum verdict
+fault_swapin(struct uvm_faultinfo *ufi)
+{
+	int error;
+
+	fault_unlock(ufi);
+	error = anon_fetch(&ufi->ufi_swap);
+	fault_major(ufi);
 	return object_verdict(error);
 }
 
@@ -425,6 +482,7 @@ uvm_fault_hold(struct uvm_faultinfo *ufi)
 	ufi->ufi_obj = NULL;
 	ufi->ufi_page = NULL;
 	ufi->ufi_old = NULL;
+	ufi->ufi_held = NULL;
 	ufi->ufi_stale = false;
 	ufi->ufi_major = false;
 	own = false;
@@ -438,6 +496,8 @@ uvm_fault_hold(struct uvm_faultinfo *ufi)
 		KASSERT(ufi->ufi_old == NULL && !ufi->ufi_stale);
 		if (v == FAULT_FETCH)
 			v = fault_fetch(ufi);
+		else if (v == FAULT_SWAP)
+			v = fault_swapin(ufi);
 		else
 			fault_unlock(ufi);
 		switch (v) {
@@ -493,6 +553,7 @@ uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
 
 	KASSERT(access != PROT_NONE && (access & ~PROT_ALL) == 0);
 	count_add(COUNT_FAULT, 1);
+	near.un_nheld = 0;
 	for (;;) {
 		near.un_n = 0;
 		near.un_new = false;

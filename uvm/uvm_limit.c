@@ -27,7 +27,6 @@
 _Atomic(u_int) uvm_overcommit = OVERCOMMIT_GUESS;
 _Atomic(u_int) uvm_overcommit_ratio = 50;
 _Atomic(u_long) uvm_overcommit_kbytes;
-_Atomic(u_long) uvm_swap_total;
 
 static _Atomic(u_long) committed; /* [a] pages */
 

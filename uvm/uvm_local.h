@@ -11,6 +11,8 @@
 
 #include <uvm/uvm.h>
 
+#include "uvm_pageout.h"
+
 /*
  * Pages and anons on their way back to their allocators, many per lock hold.
  */
@@ -217,6 +219,8 @@ struct uvm_near {
 	u_int un_n;                          /* 0: none */
 	bool un_new;                         /* zeroes made for the purpose */
 	struct vm_page *un_page[FAULT_NEAR]; /* NULL: not this one */
+	u_int un_nheld;                      /* anons held for their pages */
+	struct vm_anon *un_held[FAULT_NEAR];
 };
 
 struct uvm_faultinfo {
@@ -226,15 +230,17 @@ struct uvm_faultinfo {
 	u_int ufi_flags;           /* UVM_FAULT_* */
 	struct uvm_near *ufi_near; /* to be filled in; NULL: not wanted */
 
-	struct vm_entry *ufi_entry; /* map read-locked */
-	struct vm_amap *ufi_amap;   /* write-locked, or NULL */
-	struct uvm_object *ufi_obj; /* locked, or NULL */
-	uint64_t ufi_slot;          /* of ufi_va, in both */
-	struct vm_page *ufi_page;   /* the answer */
-	vm_prot_t ufi_prot;         /* as which it may be mapped */
-	struct vm_anon *ufi_old;    /* replaced by a copy; ours to drop */
-	bool ufi_stale;             /* ufi_va may map another page */
-	bool ufi_major;             /* had to wait for I/O */
+	struct vm_entry *ufi_entry;   /* map read-locked */
+	struct vm_amap *ufi_amap;     /* write-locked, or NULL */
+	struct uvm_object *ufi_obj;   /* locked, or NULL */
+	uint64_t ufi_slot;            /* of ufi_va, in both */
+	struct vm_page *ufi_page;     /* the answer */
+	vm_prot_t ufi_prot;           /* as which it may be mapped */
+	struct vm_anon *ufi_old;      /* replaced by a copy; ours to drop */
+	struct vm_anon *ufi_held;     /* whose page ufi_page is, if shared */
+	struct anon_cluster ufi_swap; /* to be read from swap */
+	bool ufi_stale;               /* ufi_va may map another page */
+	bool ufi_major;               /* had to wait for I/O */
 };
 int uvm_fault_hold(struct uvm_faultinfo *ufi);
 void uvm_fault_drop(struct uvm_faultinfo *ufi);

@@ -300,6 +300,14 @@ uvm_wire(struct vm_map *map, vaddr_t start, vaddr_t end, bool wire)
 	int error;
 
 	error = range_apply(map, start, end, &op);
+	if (error == 0 && !wire) {
+		/* Mappings that say "wired" would keep their pages. */
+		error = uvm_map_lock(map);
+		if (error != 0)
+			return error;
+		pmap_remove(map->vm_pmap, start, end);
+		uvm_map_unlock(map);
+	}
 	if (error != 0 || !wire)
 		return error;
 	error = uvm_populate(map, start, end);
@@ -384,6 +392,7 @@ mincore_one(struct vm_entry *e, vaddr_t start, vaddr_t end, uint8_t *vec)
 	struct vm_amap *am = e->ve_amap;
 	struct uvm_object *uo = e->ve_obj;
 	uint64_t slot;
+	struct vm_anon *an;
 	vaddr_t va;
 
 	if (am != NULL)
@@ -392,8 +401,12 @@ mincore_one(struct vm_entry *e, vaddr_t start, vaddr_t end, uint8_t *vec)
 		rw_read_enter(&uo->uo_lock);
 	for (va = start; va < end; va += PAGE_SIZE) {
 		slot = entry_slot(e, va);
-		*vec++ = (am != NULL && amap_lookup(am, slot, NULL) != NULL) ||
-			 (uo != NULL && uvm_object_lookup(uo, slot) != NULL);
+		an = am != NULL ? amap_lookup(am, slot, NULL) : NULL;
+		if (an != NULL)
+			*vec++ = uvm_anon_page(an) != NULL;
+		else
+			*vec++ =
+			    uo != NULL && uvm_object_lookup(uo, slot) != NULL;
 	}
 	if (uo != NULL)
 		rw_exit(&uo->uo_lock);

@@ -22,7 +22,7 @@ uvm_object_init(struct uvm_object *uo, const struct uvm_pagerops *ops,
 	rw_init(&uo->uo_lock, RANK_OBJECT);
 	uo->uo_ops = ops;
 	radix_init(&uo->uo_pages, NULL);
-	uo->uo_npages = 0;
+	uo->uo_npages = uo->uo_nswap = uo->uo_npaging = 0;
 	refcount_init(&uo->uo_refs, 1);
 	atomic_init(&uo->uo_size, size);
 	atomic_init(&uo->uo_writers, 0);
@@ -31,7 +31,7 @@ uvm_object_init(struct uvm_object *uo, const struct uvm_pagerops *ops,
 }
 
 /*
- * Pages of files, counted per CPU so that two CPUs that fill two files write
+ * Pages of files, on swap or not, counted per CPU so that two CPUs that fill two files write
  * no common line.  A CPU's figure may be negative.
  */
 static struct {
@@ -84,6 +84,10 @@ wipe_pages(void *arg, void **v, u_int n)
 	u_int i;
 
 	for (i = 0; i < n; i++) {
+		if (uvm_is_slot((uintptr_t)v[i])) {
+			swap_free(uvm_slot_of((uintptr_t)v[i]), 1);
+			continue;
+		}
 		pg = v[i];
 		KASSERT((page_flags(pg) & PG_BUSY) == 0);
 		KASSERT(!pmap_page_mapped(pg));
@@ -101,15 +105,28 @@ uvm_object_fini(struct uvm_object *uo)
 	uvm_batch_init(&b);
 	radix_wipe(&uo->uo_pages, wipe_pages, &b);
 	uvm_batch_flush(&b);
-	object_count(uo, -(long)uo->uo_npages);
-	uo->uo_npages = 0;
+	object_count(uo, -(long)(uo->uo_npages + uo->uo_nswap));
+	uo->uo_npages = uo->uo_nswap = 0;
 }
 
 struct vm_page *
 uvm_object_lookup(struct uvm_object *uo, uint64_t idx)
 {
+	void *v;
+
 	KASSERT(rw_held(&uo->uo_lock));
-	return radix_lookup(&uo->uo_pages, idx);
+	v = radix_lookup(&uo->uo_pages, idx);
+	return uvm_is_slot((uintptr_t)v) ? NULL : v;
+}
+
+uintptr_t
+uvm_object_slot(struct uvm_object *uo, uint64_t idx)
+{
+	uintptr_t v;
+
+	KASSERT(rw_held(&uo->uo_lock));
+	v = (uintptr_t)radix_lookup(&uo->uo_pages, idx);
+	return uvm_is_slot(v) ? v : 0;
 }
 
 int
@@ -158,6 +175,13 @@ uvm_object_free_pages(struct uvm_object *uo, uint64_t first, uint64_t last)
 	uvm_batch_init(&b);
 	i = first;
 	while ((pg = radix_next(&uo->uo_pages, &i)) != NULL && i < last) {
+		if (uvm_is_slot((uintptr_t)pg)) {
+			(void)radix_remove(&uo->uo_pages, i);
+			swap_free(uvm_slot_of((uintptr_t)pg), 1);
+			uo->uo_nswap--;
+			object_count(uo, -1);
+			continue;
+		}
 		if ((page_flags(pg) & PG_BUSY) != 0) {
 			uvm_page_wait(uo, pg);
 			i = first;
@@ -202,7 +226,7 @@ uvm_object_wait(struct uvm_object *uo, uint64_t idx)
 	struct vm_page *pg;
 
 	rw_write_enter(&uo->uo_lock);
-	pg = radix_lookup(&uo->uo_pages, idx);
+	pg = uvm_object_lookup(uo, idx);
 	if (pg != NULL && (page_flags(pg) & PG_BUSY) != 0)
 		uvm_page_wait(uo, pg);
 	rw_exit(&uo->uo_lock);
@@ -247,7 +271,8 @@ uvm_object_gather(struct uvm_object *uo, uint64_t idx, u_int n,
 	found = radix_gather(&uo->uo_pages, idx, n, (void **)pgs, NULL);
 	for (i = 0; i < n; i++) {
 		if (pgs[i] == NULL ||
-		    (idx + i < end && (page_flags(pgs[i]) & PG_BUSY) == 0))
+		    (idx + i < end && !uvm_is_slot((uintptr_t)pgs[i]) &&
+			(page_flags(pgs[i]) & PG_BUSY) == 0))
 			continue;
 		pgs[i] = NULL;
 		found--;
@@ -374,8 +399,10 @@ uvm_object_verify(struct uvm_object *uo)
 
 	KASSERT(refcount_load(&uo->uo_refs) > 0);
 	n = radix_verify(&uo->uo_pages);
-	KASSERT(n == uo->uo_npages);
+	KASSERT(n == uo->uo_npages + uo->uo_nswap);
 	for (i = 0; (pg = radix_next(&uo->uo_pages, &i)) != NULL; i++) {
+		if (uvm_is_slot((uintptr_t)pg))
+			continue;
 		KASSERT(page_kind(pg) == PK_OBJECT);
 		KASSERT(pg->pg_obj == uo);
 		KASSERT(pg->pg_index == i);

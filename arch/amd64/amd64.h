@@ -82,6 +82,8 @@
 #define IRQ_BASE     32
 #define IRQ_COM1     4
 #define VEC_COM1     (IRQ_BASE + IRQ_COM1)
+#define VEC_MSI      0x50 /* + number; NMSI of them */
+#define NMSI         16
 #define VEC_TIMER    0xe0
 #define VEC_IPI      0xf0 /* + enum md_ipi_kind */
 #define VEC_SPURIOUS 0xff
@@ -533,6 +535,9 @@ void md_clock_init(void);
 uint64_t md_tsc_khz(void);
 /* Spin for at least ns. */
 void md_delay(uint64_t ns);
+
+/* pci.c: message n (below NMSI) has arrived.  Interrupt context. */
+void md_msi_intr(u_int n);
 
 /*
  * console.c: probe it; wait until all is sent; take input from now on; its

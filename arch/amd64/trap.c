@@ -169,6 +169,8 @@ interrupt(uint64_t num)
 		break;
 	default:
 		md_lapic_eoi();
+		if (num >= VEC_MSI && num < VEC_MSI + NMSI)
+			md_msi_intr((u_int)num - VEC_MSI);
 		break;
 	}
 	cpu_intr_exit();

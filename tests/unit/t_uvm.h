@@ -115,8 +115,11 @@ poke(struct vmspace *vm, vaddr_t va, u_char byte)
 	int error;
 
 	error = reach(vm, va, PROT_WRITE, &p);
-	if (error == 0)
+	if (error == 0) {
 		*p = byte;
+		/* The MMU would have said so in the entry. */
+		page_set_modified(direct_to_page((const void *)(uintptr_t)p));
+	}
 	return error;
 }
 

@@ -33,6 +33,7 @@ enum lock_rank {
 	RANK_PROC = 6,      /* one process */
 	RANK_VMPTR = 8,     /* the vmspace pointer of a process */
 	RANK_SHM = 10,      /* System V segments */
+	RANK_PAGEOUT = 11,  /* a round of the page-out daemon */
 	RANK_MAP = 12,      /* a vm_map; fork: parent, then child nested */
 	RANK_AMAP = 14,     /* the anonymous pages of a mapping */
 	RANK_OBJECT = 16,   /* the pages of a file or of shared memory */
@@ -43,12 +44,15 @@ enum lock_rank {
 	RANK_PMAP = 24,     /* list of pmaps, ASID allocation */
 	RANK_TABLE = 26,    /* one table page; parent before child: nested */
 	RANK_PV = 30,       /* one page's reverse map */
-	RANK_PAGEQ = 32,    /* page-out queues */
+	RANK_PAGEQ = 32,    /* what the page-out daemon scans, its state */
+	RANK_SWAP = 33,     /* slots of a swap device */
 	RANK_POOL = 34,     /* a pool of kernel objects */
 	RANK_PHYS = 36,     /* the global page allocator */
 	RANK_EPOCH = 38,    /* what waits to be reclaimed */
 	RANK_INTR = 40,     /* from here on: interrupts off */
+	RANK_VIRTIO = 41,   /* the queue of a virtio device */
 	RANK_SIG = 42,      /* signal state of a process */
+	RANK_BLK = 43,      /* block devices, requests that are done */
 	RANK_TTY = 44,      /* console input */
 	RANK_SLEEPQ = 46,   /* a bucket of the sleep queues */
 	RANK_TIMEOUT = 48,  /* the list of timeouts */

@@ -269,6 +269,8 @@ int sleep_mutex(const void *chan, struct mutex *m, u_int flags,
 /* The lock is write-held and will be again. */
 int sleep_rw(const void *chan, struct rwlock *rw, u_int flags,
     uint64_t deadline, const char *why);
+/* The deadline that is ns from now. */
+uint64_t sleep_deadline(uint64_t ns);
 /* Only the deadline or a signal ends it. */
 int sleep_until(uint64_t deadline, u_int flags, const char *why);
 

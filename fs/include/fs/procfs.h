@@ -87,6 +87,10 @@ extern const u_int nprocsys_ents;
 extern const struct pent procvm_ents[];
 extern const u_int nprocvm_ents;
 
+/* procswap.c: /proc/swaps, and the lines of /proc/vmstat about paging. */
+int show_swaps(struct pnode *pn, struct pbuf *pb);
+void vmstat_paging(struct pbuf *pb);
+
 /*
  * pid_thread: whether process pid has the thread tid; 0 asks for the lowest
  *	above *tidp, which is stored.

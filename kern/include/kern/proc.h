@@ -60,6 +60,7 @@ struct lwp {
 	int l_restart;               /* [o] ERESTART* it ended with, or 0 */
 	struct sleep_rest l_rest;    /* [o] for restart_syscall() */
 	_Atomic(u_long) l_minflt;    /* [a] written by itself */
+	_Atomic(u_long) l_majflt;    /* [a] written by itself */
 	void (*l_fn)(void *);        /* [I] kernel thread: what it runs */
 	void *l_arg;                 /* [I] */
 	STAILQ_ENTRY(lwp) l_dead;    /* reaper's list */
@@ -136,7 +137,7 @@ struct proc {
 	u_int ps_nsigq;            /* [s] queued real-time signals */
 	struct abi_sigaction ps_sigact[NSIG]; /* [s] of signal n at n - 1 */
 	uint64_t ps_utime, ps_stime; /* [s] ns, of threads that have gone */
-	u_long ps_minflt;            /* [s] of threads that have gone */
+	u_long ps_minflt, ps_majflt; /* [s] of threads that have gone */
 	struct timeout ps_alarm;     /* [s] ITIMER_REAL */
 	uint64_t ps_alarm_when, ps_alarm_every; /* [s] ns; 0: off */
 

@@ -201,6 +201,7 @@ page_direct(const struct vm_page *pg)
 #define PHYS_MAXORDER 9  /* runs of up to 2 MiB */
 #define PA_ZERO       1u /* contents zero */
 #define PA_RESERVE    2u /* may use the reserve */
+#define PA_USER       4u /* must leave twice the reserve; set by page_alloc() */
 struct vm_page *page_alloc(enum page_kind kind, u_int flags);
 u_int page_alloc_batch(enum page_kind kind, u_int flags, struct vm_page **pgs,
     u_int n);
@@ -278,8 +279,16 @@ u_long phys_total(void);
 u_long phys_free_count(void);
 u_long phys_kind_count(enum page_kind kind);
 
-/* Pages that page_alloc() refuses without PA_RESERVE. */
+/*
+ * phys_reserve_pages: pages that page_alloc() refuses without PA_RESERVE; for
+ *	pages of programs (PK_ANON and the kinds behind it) twice as many.
+ * phys_low_pages: with fewer than these in the global allocator, each refill
+ *	of a cache from it calls phys_low_hook (unless NULL), with the locks
+ *	of who allocates held: it may call wakeup() and no more.
+ */
 extern u_long phys_reserve_pages;
+extern u_long phys_low_pages;
+extern void (*_Atomic phys_low_hook)(void);
 
 /*
  * phys_drain: empty this CPU's caches into the allocator.

@@ -34,6 +34,7 @@ typedef uint64_t pte_t;
 #define PTE_ATTR_REF       1u /* accessed */
 #define PTE_ATTR_MOD       2u /* written to */
 #define PTE_ATTR_UNMANAGED 4u /* not in the reverse map */
+#define PTE_ATTR_WIRED     8u /* not to be paged out */
 
 /* APM vol. 2, section 5.4.1; bits 9 to 11 are left to software. */
 #define AMD64_PTE_P         0x001ull
@@ -43,6 +44,7 @@ typedef uint64_t pte_t;
 #define AMD64_PTE_D         0x040ull
 #define AMD64_PTE_PS        0x080ull
 #define AMD64_PTE_UNMANAGED 0x200ull
+#define AMD64_PTE_WIRED     0x400ull
 #define AMD64_PTE_PA        0x000ffffffffff000ull
 #define AMD64_PTE_NX        0x8000000000000000ull
 
@@ -93,6 +95,8 @@ pte_make_leaf(paddr_t pa, u_int prot, u_int attr)
 		pte |= AMD64_PTE_D;
 	if ((attr & PTE_ATTR_UNMANAGED) != 0)
 		pte |= AMD64_PTE_UNMANAGED;
+	if ((attr & PTE_ATTR_WIRED) != 0)
+		pte |= AMD64_PTE_WIRED;
 	return pte;
 }
 
@@ -137,6 +141,12 @@ static inline bool
 pte_managed(pte_t pte)
 {
 	return (pte & AMD64_PTE_UNMANAGED) == 0;
+}
+
+static inline bool
+pte_wired(pte_t pte)
+{
+	return (pte & AMD64_PTE_WIRED) != 0;
 }
 
 static inline bool

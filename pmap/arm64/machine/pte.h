@@ -47,6 +47,7 @@ typedef uint64_t pte_t;
 #define PTE_ATTR_REF       1u /* accessed */
 #define PTE_ATTR_MOD       2u /* written to */
 #define PTE_ATTR_UNMANAGED 4u /* not in the reverse map */
+#define PTE_ATTR_WIRED     8u /* not to be paged out */
 
 /* D8.3; bits 55 to 58 are left to software. */
 #define ARM64_PTE_VALID     0x1ull
@@ -61,6 +62,7 @@ typedef uint64_t pte_t;
 #define ARM64_PTE_UXN       (1ull << 54)
 #define ARM64_PTE_DIRTY     (1ull << 55) /* ours: modified, now read-only */
 #define ARM64_PTE_UNMANAGED (1ull << 56) /* ours */
+#define ARM64_PTE_WIRED     (1ull << 57) /* ours */
 #define ARM64_PTE_PA        (((1ull << 48) - 1) & ~(pte_t)PAGE_MASK)
 
 /*
@@ -147,6 +149,12 @@ pte_managed(pte_t pte)
 }
 
 static inline bool
+pte_wired(pte_t pte)
+{
+	return (pte & ARM64_PTE_WIRED) != 0;
+}
+
+static inline bool
 pte_referenced(pte_t pte)
 {
 	return (pte & ARM64_PTE_AF) != 0;
@@ -175,6 +183,8 @@ pte_make_leaf(paddr_t pa, u_int prot, u_int attr)
 	}
 	if ((attr & PTE_ATTR_UNMANAGED) != 0)
 		pte |= ARM64_PTE_UNMANAGED;
+	if ((attr & PTE_ATTR_WIRED) != 0)
+		pte |= ARM64_PTE_WIRED;
 	return pte;
 }
 

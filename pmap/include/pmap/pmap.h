@@ -116,7 +116,7 @@ u_long pmap_remove_all(struct pmap *pm);
 
 /*
  * pmap_enter: map the page at pa at va with prot, replacing what was there.
- *	flags: PMAP_WIRED is a statistic; access bits PROT_* that just
+ *	flags: PMAP_WIRED: pmap_age() tells; access bits PROT_* that just
  *	happened are recorded as referenced and modified.  PMAP_UNMANAGED:
  *	pa has no vm_page or needs no reverse map.
  *	The caller holds the lock of the page's owner, so that the page stays.
@@ -157,7 +157,12 @@ bool pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pap, vm_prot_t *protp);
  * pmap_is_modified, pmap_is_referenced: carried bits or any mapping's.
  * pmap_clear_modify, pmap_clear_reference: clear both; the value before.  S
  * pmap_page_mapped: has some mapping.
+ * pmap_age: PMAP_USED: it was referenced since the last such call; the bits are
+ *	cleared, but no TLB is flushed: what goes on through a cached
+ *	translation may not be seen.  PMAP_HELD: some mapping is wired.
  */
+enum pmap_age { PMAP_IDLE, PMAP_USED, PMAP_HELD };
+enum pmap_age pmap_age(struct vm_page *pg);
 void pmap_page_protect(struct vm_page *pg, vm_prot_t prot);
 bool pmap_is_modified(struct vm_page *pg);
 bool pmap_clear_modify(struct vm_page *pg);

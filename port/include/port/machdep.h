@@ -177,6 +177,12 @@ int md_copyinstr(vaddr_t from, char *to, size_t max, size_t *lenp);    /* [f] */
 int md_fetch32(vaddr_t va, uint32_t *valp);                            /* [f] */
 int md_cas32(vaddr_t va, uint32_t want, uint32_t new, uint32_t *oldp); /* [f] */
 
+/*
+ * Find devices and attach their drivers; a port without any need not have it.
+ * Once, before the root is mounted.
+ */
+__attribute__((weak)) void md_devices(void); /* [f] */
+
 /* len bytes of entropy for address layouts and /dev/random. */
 void md_entropy(void *buf, size_t len); /* [is] */
 

@@ -34,6 +34,9 @@
  *	a	C11 atomic
  *	l	am_lock
  *	o	the lock of am_obj
+ *	h	who holds an anon (uvm_anon_hold()), or has it alone and the amap
+ *		locked, may rely on it; changed by who has set AN_OUT
+ *		or AN_IN, for which he needs a reference of his own
  */
 #ifndef UVM_AMAP_H
 #define UVM_AMAP_H
@@ -44,6 +47,7 @@
 #include <base/refcount.h>
 #include <phys/page.h>
 #include <uvm/radix.h>
+#include <uvm/swap.h>
 
 struct uvm_object;
 
@@ -58,9 +62,12 @@ struct uvm_object;
  * an anon can share it.
  */
 struct vm_anon {
-	struct vm_page *an_page; /* [I] */
-	refcount_t an_refs;      /* [a] slots that hold it */
+	_Atomic(uintptr_t) an_where; /* [h] vm_page or uvm_slot_tag() */
+	refcount_t an_refs;          /* [a] slots that hold it, and pagers */
+	_Atomic(uint32_t) an_hold;   /* [a] holds, AN_OUT or AN_IN */
 };
+#define AN_OUT 0x80000000u /* its page is being taken away: brief */
+#define AN_IN  0x80000001u /* its page is being read: takes I/O */
 
 struct vm_amap {
 	struct rwlock am_lock;        /* [I] RANK_AMAP */
@@ -69,6 +76,7 @@ struct vm_amap {
 	struct radix am_anons;        /* [l] vm_anon by slot */
 	struct uvm_object *am_obj;    /* [I] what it hides; NULL: zeroes */
 	TAILQ_ENTRY(vm_amap) am_link; /* [o] all that hide am_obj */
+	struct scan_item am_scan;     /* [I] for the page-out daemon */
 };
 TAILQ_HEAD(amapq, vm_amap);
 #define AMAP_SHARED 1u /* entries of several maps write through it */
@@ -157,10 +165,24 @@ void amap_truncate(struct uvm_object *uo, uint64_t first);
  *	while there is memory.
  * uvm_anon_rele: one reference less; the last frees the page, which is not
  *	mapped then.
+ * uvm_anon_page: its page, NULL: it is on swap.  May be stale, see [h].
+ * uvm_anon_hold: its page, which stays until uvm_anon_unhold(); NULL: it is on
+ *	swap and nothing is held.  Spins briefly; the caller has a reference.
  */
 struct vm_anon *uvm_anon_alloc(u_int flags);
 u_int uvm_anon_alloc_batch(u_int flags, struct vm_anon **an, u_int n);
 void uvm_anon_rele(struct vm_anon *an);
+
+static inline struct vm_page *
+uvm_anon_page(const struct vm_anon *an)
+{
+	uintptr_t w = atomic_load_explicit(&an->an_where, memory_order_acquire);
+
+	return uvm_is_slot(w) ? NULL : (struct vm_page *)w;
+}
+
+struct vm_page *uvm_anon_hold(struct vm_anon *an);
+void uvm_anon_unhold(struct vm_anon *an);
 
 /* Other maps may write through it.  Any context. */
 static inline bool

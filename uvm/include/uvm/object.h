@@ -55,8 +55,11 @@ struct uvm_pagerops {
 struct uvm_object {
 	struct rwlock uo_lock;             /* [I] RANK_OBJECT */
 	const struct uvm_pagerops *uo_ops; /* [I] */
-	struct radix uo_pages;             /* [o+] vm_page by index */
+	struct radix uo_pages;             /* [o+] page or slot, by index */
 	u_long uo_npages;                  /* [o+] resident */
+	u_long uo_nswap;                   /* [o+] on swap */
+	u_long uo_npaging;                 /* [o] being written or read */
+	struct scan_item uo_scan;          /* [I] if it is paged out */
 	refcount_t uo_refs;                /* [a] */
 	_Atomic(uint64_t) uo_size;         /* [o:a] bytes */
 	_Atomic(u_int) uo_writers; /* [a] shared entries that may write */
@@ -91,6 +94,8 @@ uvm_object_npages(const struct uvm_object *uo)
 /*
  * uvm_object_lookup: the resident page idx, which may be busy, or NULL.
  *	uo_lock held.
+ * uvm_object_slot: the tag of the slot that page idx is on, or 0: it is not on
+ *	swap.  uo_lock held.
  * uvm_object_insert: give it a PK_LOOSE or PK_OBJECT page that is not
  *	mapped.  uo_lock write-held.  ENOMEM: the page is still the caller's.
  * uvm_object_remove: take the page idx out again; it is the caller's then,
@@ -100,6 +105,7 @@ uvm_object_npages(const struct uvm_object *uo)
  *	wait for busy pages.  Cost follows resident pages.  Shoots down.
  */
 struct vm_page *uvm_object_lookup(struct uvm_object *uo, uint64_t idx);
+uintptr_t uvm_object_slot(struct uvm_object *uo, uint64_t idx);
 int uvm_object_insert(struct uvm_object *uo, uint64_t idx, struct vm_page *pg);
 void uvm_object_remove(struct uvm_object *uo, struct vm_page *pg);
 void uvm_object_free_pages(struct uvm_object *uo, uint64_t first,

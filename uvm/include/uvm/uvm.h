@@ -47,6 +47,8 @@ struct uvm_upcalls {
 	bool (*up_nomem)(void);
 	/* The caller has been killed and should not wait or retry. */
 	bool (*up_killed)(void);
+	/* The caller's fault waits for I/O; or NULL. */
+	void (*up_major)(void);
 	/* Detach System V segments (vm_shm not NULL), once, before the map. */
 	void (*up_shmexit)(struct vmspace *vm);
 	/*
@@ -68,7 +70,7 @@ extern const struct uvm_upcalls *uvm_upcalls;
  *	its parent's.  No lock at RANK_MAP or above held.
  */
 extern _Atomic(u_int) uvm_overcommit, uvm_overcommit_ratio;
-extern _Atomic(u_long) uvm_overcommit_kbytes, uvm_swap_total;
+extern _Atomic(u_long) uvm_overcommit_kbytes;
 u_long uvm_commit_limit(void);
 u_long uvm_committed(void);
 void uvmspace_limits(struct vmspace *vm, vsize_t as, vsize_t data);

@@ -1,0 +1,274 @@
+/*
+ * uvm_anon.c: anons whose page is on swap, or on its way.
+ *
+ *	            pager has a reference             reader
+ *
+ *	in memory   --- AN_OUT, brief --->  on swap   holds the anon, which
+ *	(page)      <--- AN_IN, I/O -----   (slot)    keeps AN_OUT away
+ *
+ * An anon does not know the amaps that hold it, and may be held by several, so
+ * the lock of one is not enough to take the page away from under the others.
+ * Whoever pages has a reference of his own.  Therefore:
+ *
+ *	- an anon that an amap has alone (amap_lookup()), the amap locked, is
+ *	  not being paged: the common case of a fault needs nothing new;
+ *	- while it is being written no mapping is writable, because only anons
+ *	  that an amap has alone are mapped so: what is written is what stays;
+ *	- readers of an anon that is not theirs alone hold it (a count) for as
+ *	  long as they need the page, and its page is taken away only when
+ *	  nobody does, and nobody maps it;
+ *	- an owner that exits drops its reference and does not wait; the pager's
+ *	  is then the last, and frees page and slot when the I/O is over.
+ *
+ * A page that was read keeps its slot (pg_index is the slot's number and one),
+ * so that it can be taken away again without writing, until it is modified.
+ *
+ * Locks: am_lock to gather, none to fetch; anon_lock is what those sleep under
+ * who wait for the end of AN_IN.
+ */
+#include <uvm/uvm.h>
+
+#include <sys/errno.h>
+
+#include <base/cpu.h>
+#include <base/kassert.h>
+#include <base/lock.h>
+#include <base/print.h>
+#include <base/thread.h>
+
+#include "uvm_local.h"
+
+static struct spin anon_lock = SPIN_INITIALIZER(RANK_PAGEQ);
+
+struct vm_page *
+uvm_anon_hold(struct vm_anon *an)
+{
+	struct vm_page *pg;
+	uint32_t h;
+
+	KASSERT(refcount_load(&an->an_refs) > 0);
+	h = atomic_load_explicit(&an->an_hold, memory_order_relaxed);
+	do {
+		if (h == AN_IN)
+			return NULL;
+		while (h == AN_OUT) {
+			md_cpu_relax();
+			h = atomic_load_explicit(&an->an_hold,
+			    memory_order_relaxed);
+		}
+		if (h == AN_IN)
+			return NULL;
+	} while (!atomic_compare_exchange_weak_explicit(&an->an_hold, &h, h + 1,
+	    memory_order_acquire, memory_order_relaxed));
+	pg = uvm_anon_page(an);
+	if (pg == NULL)
+		uvm_anon_unhold(an);
+	return pg;
+}
+
+void
+uvm_anon_unhold(struct vm_anon *an)
+{
+	uint32_t old;
+
+	old = atomic_fetch_sub_explicit(&an->an_hold, 1, memory_order_release);
+	KASSERT(old > 0 && old < AN_OUT);
+}
+
+struct vm_page *
+anon_dissolve(struct vm_anon *an)
+{
+	uintptr_t w = atomic_load_explicit(&an->an_where, memory_order_relaxed);
+	struct vm_page *pg;
+
+	KASSERT(atomic_load_explicit(&an->an_hold, memory_order_relaxed) == 0);
+	if (uvm_is_slot(w)) {
+		swap_free(uvm_slot_of(w), 1);
+		return NULL;
+	}
+	pg = (struct vm_page *)w;
+	KASSERT(pg->pg_anon == an);
+	pg->pg_anon = NULL;
+	if (pg->pg_index != 0)
+		swap_free(pg->pg_index - 1, 1);
+	return pg;
+}
+
+/* From nobody's hold to AN_OUT or AN_IN. */
+static bool
+anon_try(struct vm_anon *an, uint32_t how)
+{
+	uint32_t none = 0;
+
+	return atomic_compare_exchange_strong_explicit(&an->an_hold, &none, how,
+	    memory_order_acquire, memory_order_relaxed);
+}
+
+bool
+anon_evict(struct vm_anon *an, struct vm_page *pg, swslot_t slot)
+{
+	bool gone = false;
+
+	/* Others spin meanwhile. */
+	preempt_disable();
+	if (anon_try(an, AN_OUT)) {
+		KASSERT(uvm_anon_page(an) == pg);
+		gone = !pmap_page_mapped(pg);
+		if (gone) {
+			atomic_store_explicit(&an->an_where, uvm_slot_tag(slot),
+			    memory_order_relaxed);
+			pg->pg_anon = NULL;
+			pg->pg_index = 0;
+		}
+		atomic_store_explicit(&an->an_hold, 0, memory_order_release);
+	}
+	preempt_enable();
+	return gone;
+}
+
+/* The end of AN_IN. */
+static void
+anon_arrived(struct vm_anon *an)
+{
+	spin_enter(&anon_lock);
+	KASSERT(
+	    atomic_load_explicit(&an->an_hold, memory_order_relaxed) == AN_IN);
+	atomic_store_explicit(&an->an_hold, 0, memory_order_release);
+	wakeup(an);
+	spin_exit(&anon_lock);
+}
+
+/* Claim an, if it is on this slot (0: on any), to be read. */
+static bool
+anon_claim(struct vm_anon *an, swslot_t slot)
+{
+	uintptr_t w = atomic_load_explicit(&an->an_where, memory_order_relaxed);
+
+	if (!uvm_is_slot(w) || (slot != 0 && uvm_slot_of(w) != slot))
+		return false;
+	if (!anon_try(an, AN_IN))
+		return false;
+	/* Somebody may have brought it in, and even out again, before. */
+	if (atomic_load_explicit(&an->an_where, memory_order_relaxed) != w) {
+		anon_arrived(an);
+		return false;
+	}
+	refcount_acquire(&an->an_refs);
+	return true;
+}
+
+void
+anon_gather(struct vm_amap *am, uint64_t slot, u_int max,
+    struct anon_cluster *ac)
+{
+	struct vm_anon *an;
+	swslot_t first;
+	u_int n;
+
+	KASSERT(rw_write_held(&am->am_lock));
+	KASSERT(max > 0 && max <= SWAP_READHEAD);
+	an = amap_lookup(am, slot, NULL);
+	KASSERT(an != NULL);
+	ac->ac_anon[0] = an;
+	ac->ac_n = 0;
+	if (!anon_claim(an, 0)) {
+		refcount_acquire(&an->an_refs);
+		return;
+	}
+	first = uvm_slot_of(
+	    atomic_load_explicit(&an->an_where, memory_order_relaxed));
+	for (n = 1; n < max; n++) {
+		an = amap_lookup(am, slot + n, NULL);
+		if (an == NULL || !anon_claim(an, first + n))
+			break;
+		ac->ac_anon[n] = an;
+	}
+	ac->ac_n = n;
+}
+
+/* Wait until an, which the caller has a reference to, is not being read. */
+static void
+anon_wait(struct vm_anon *an)
+{
+	spin_enter(&anon_lock);
+	while (
+	    atomic_load_explicit(&an->an_hold, memory_order_acquire) == AN_IN)
+		(void)sleep_spin(an, &anon_lock, 0, 0, "swapin");
+	spin_exit(&anon_lock);
+}
+
+/* Give an the page pg, read from slot. */
+static void
+anon_settle(struct vm_anon *an, struct vm_page *pg, swslot_t slot)
+{
+	pg->pg_anon = an;
+	if (swap_crowded() || swap_on_leaving(slot))
+		swap_free(slot, 1);
+	else
+		pg->pg_index = slot + 1;
+	atomic_store_explicit(&an->an_where, (uintptr_t)pg,
+	    memory_order_release);
+}
+
+/* Read n pages from slot on into as many new ones; how many. */
+static int
+read_slots(swslot_t slot, u_int *np, struct bio *b)
+{
+	u_int i, n = *np;
+	int error;
+
+	*np = 0;
+	for (i = 0; i < n; i++) {
+		b->b_page[i] = page_alloc(PK_ANON, 0);
+		if (b->b_page[i] == NULL)
+			break;
+	}
+	if (i == 0)
+		return ENOMEM;
+	b->b_npages = i;
+	b->b_write = false;
+	error = blk_io(swap_bio(slot, b), b);
+	if (error != 0) {
+		while (i > 0)
+			page_free(b->b_page[--i]);
+		return error;
+	}
+	*np = i;
+	return 0;
+}
+
+int
+anon_fetch(struct anon_cluster *ac)
+{
+	struct vm_anon *an = ac->ac_anon[0];
+	struct bio b;
+	swslot_t slot;
+	u_int i, n;
+	int error;
+
+	KASSERT(lock_none_above(RANK_MAP));
+	if (ac->ac_n == 0) {
+		anon_wait(an);
+		uvm_anon_rele(an);
+		return 0;
+	}
+	slot = uvm_slot_of(
+	    atomic_load_explicit(&an->an_where, memory_order_relaxed));
+	n = ac->ac_n;
+	error = read_slots(slot, &n, &b);
+	if (error == EIO && ac->ac_n > 1) {
+		/* A bad neighbour must not harm this one. */
+		n = 1;
+		error = read_slots(slot, &n, &b);
+	}
+	for (i = 0; i < ac->ac_n; i++) {
+		an = ac->ac_anon[i];
+		if (i < n)
+			anon_settle(an, b.b_page[i], slot + i);
+		anon_arrived(an);
+		uvm_anon_rele(an);
+	}
+	if (error == 0)
+		pageout_count_read(n);
+	return error;
+}
