@@ -12,6 +12,8 @@ SIM_ARCH_amd64 := amd64
 SIM_ARCH_arm64 := arm64
 SIM_ARCH_sv39 := riscv64
 SIM_ARCH_sv48 := riscv64
+SIM_DEF_sv39 := -DRISCV_SV=39
+SIM_DEF_sv48 := -DRISCV_SV=48
 # Whose system call numbers scripts use.
 SIM_CALLS := amd64
 
@@ -59,7 +61,7 @@ $(B)/gen/sim-sysent.c: kern/syscalls.tbl tools/gensyscalls.sh
 # $1: format, $2: architecture.
 define simformat
 SIMINC_$1 := $(INC_all:%=-I %/include) -I sys/include -I sys/$2 -I pmap/$2 \
-    -I host/vmsim/include -I $(B)/gen
+    -I host/vmsim/include -I $(B)/gen $$(SIM_DEF_$1)
 $(H)/sim-$1/%.o: %.c host/det/wrap.syms | $(SYSCALLS_H)
 	@mkdir -p $$(@D)
 	$(Q)$$(CC) $(CF_SIM) $(CF_TSAN) -I host $$(SIMINC_$1) -c $$< -o $$@

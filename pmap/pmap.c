@@ -720,6 +720,37 @@ leaf_narrow(struct vm_page *table, vaddr_t sva, vaddr_t eva, vm_prot_t prot,
 	}
 }
 
+void
+pmap_unwire(struct pmap *pm, vaddr_t sva, vaddr_t eva)
+{
+	struct vm_page *table;
+	pte_slot_t *slot;
+	vaddr_t va = sva;
+	pte_t old;
+
+	KASSERT(pm != &pmap_kernel);
+	KASSERT(((sva | eva) & PAGE_MASK) == 0);
+	while ((table = leaf_next(pm, &va, eva)) != NULL) {
+		page_lock(table, RANK_TABLE);
+		if (!table_is(table, pm, va, 0)) {
+			page_unlock(table, RANK_TABLE);
+			continue;
+		}
+		/* The bit is ours: no MMU has cached it, none is told. */
+		for (; va < MIN(eva, table->pg_va + pte_span(1));
+		     va += PAGE_SIZE) {
+			slot = &table_slots(table)[pte_index(va, 0)];
+			old = pte_load(slot);
+			while (pte_valid(old) && pte_wired(old) &&
+			       !atomic_compare_exchange_weak_explicit(slot,
+				   &old, pte_unwire(old), memory_order_relaxed,
+				   memory_order_relaxed))
+				continue;
+		}
+		page_unlock(table, RANK_TABLE);
+	}
+}
+
 /* What pmap_remove() and pmap_protect() share. */
 static void
 pmap_narrow(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)

@@ -305,7 +305,7 @@ uvm_wire(struct vm_map *map, vaddr_t start, vaddr_t end, bool wire)
 		error = uvm_map_lock(map);
 		if (error != 0)
 			return error;
-		pmap_remove(map->vm_pmap, start, end);
+		pmap_unwire(map->vm_pmap, start, end);
 		uvm_map_unlock(map);
 	}
 	if (error != 0 || !wire)

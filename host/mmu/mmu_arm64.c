@@ -49,8 +49,8 @@ step(const struct mmu_format *fm, uint64_t e, unsigned level, uint64_t *next,
 		return MMU_ABSENT;
 	if (level > 0 && bit(e, 1)) { /* table */
 		/* APTable (62:61), UXNTable (60): hierarchical control */
-		if (bit(e, 61)) /* no EL0 access below */
-			tr->tr_rights = 0;
+		if (bit(e, 61)) /* no EL0 loads and stores below */
+			tr->tr_rights &= MMU_EXEC;
 		if (bit(e, 62)) /* no writes below */
 			tr->tr_rights &= ~MMU_WRITE;
 		if (bit(e, 60))
@@ -67,8 +67,8 @@ step(const struct mmu_format *fm, uint64_t e, unsigned level, uint64_t *next,
 	tr->tr_global = !bit(e, 11); /* nG */
 	/* AP[2:1] is 7:6: bit 6 lets EL0 in, bit 7 makes it read-only; with
 	 * DBM (51) a read-only page is one that is clean (D8.4.6). */
-	if (!bit(e, 6))
-		tr->tr_rights = 0;
+	if (!bit(e, 6)) /* loads and stores; execution is UXN's business */
+		tr->tr_rights &= MMU_EXEC;
 	tr->tr_dirty = !bit(e, 7);
 	if (bit(e, 7) && !bit(e, 51))
 		tr->tr_rights &= ~MMU_WRITE;

@@ -91,6 +91,7 @@ md_root_load(paddr_t root, u_int asid)
 
 	KASSERT(root != 0 && asid < md_asid_count());
 	det_note("root := %#lx, asid %u", (u_long)root, asid);
+	simcpus[cpu].sc_asid = asid;
 	mmu_root(cpu, root, asid);
 	if (md_asid_count() == 1)
 		mmu_flush_all(cpu);
@@ -103,6 +104,7 @@ md_root_kernel(void)
 	u_int cpu = curcpu()->cpu_id;
 
 	det_note("root := the kernel's");
+	simcpus[cpu].sc_asid = 0;
 	mmu_root(cpu, 0, 0);
 	if (md_asid_count() == 1)
 		mmu_flush_all(cpu);
@@ -274,6 +276,16 @@ access_once(vaddr_t va, unsigned size, unsigned access, uint64_t *val)
 	return fault;
 }
 
+/* Where an invalid entry may be cached (riscv64): SFENCE.VMA of it. */
+void
+sim_fault_done(vaddr_t va)
+{
+	u_int cpu = curcpu()->cpu_id;
+
+	if (mmu_format_named(format_name)->fm_caches_absent)
+		mmu_flush_page(cpu, simcpus[cpu].sc_asid, trunc_page(va));
+}
+
 static vm_prot_t
 prot_of(unsigned access)
 {
@@ -292,6 +304,7 @@ sim_access(vaddr_t va, unsigned size, unsigned access, uint64_t *val)
 		if (access_once(va, size, access, val) == MMU_OK)
 			return 0;
 		error = kern_copy_fault(va, prot_of(access));
+		sim_fault_done(va);
 		if (error != 0)
 			return error;
 	}

@@ -289,6 +289,7 @@ user_access(struct thread *td, vaddr_t va, unsigned access, uint64_t *val)
 	    access == MMU_WRITE  ? PROT_WRITE
 	    : access == MMU_EXEC ? PROT_EXEC
 				 : PROT_READ);
+	sim_fault_done(va);
 	sim_user_return(td);
 	return false;
 }

@@ -125,7 +125,8 @@ struct simcpu {
 	struct thread *sc_thread;
 	uint64_t sc_timer; /* UINT64_MAX: none */
 	bool sc_user;      /* between two user instructions */
-	uint64_t sc_pad[4];
+	u_int sc_asid;     /* loaded; 0: the kernel's root */
+	uint64_t sc_pad[3];
 };
 extern struct simcpu simcpus[];
 extern uint64_t sim_time;
@@ -152,6 +153,8 @@ void sim_mmu_init(void);
  */
 uint64_t sim_load(paddr_t pa, unsigned size);
 void sim_store(paddr_t pa, unsigned size, uint64_t val);
+/* After a page fault at va: what a port does before it goes back. */
+void sim_fault_done(vaddr_t va);
 void sim_speculate(void);
 int sim_access(vaddr_t va, unsigned size, unsigned access, uint64_t *val);
 

@@ -149,6 +149,12 @@ pte_wired(pte_t pte)
 	return (pte & AMD64_PTE_WIRED) != 0;
 }
 
+static inline pte_t
+pte_unwire(pte_t pte)
+{
+	return pte & ~AMD64_PTE_WIRED;
+}
+
 static inline bool
 pte_referenced(pte_t pte)
 {

@@ -154,6 +154,12 @@ pte_wired(pte_t pte)
 	return (pte & ARM64_PTE_WIRED) != 0;
 }
 
+static inline pte_t
+pte_unwire(pte_t pte)
+{
+	return pte & ~ARM64_PTE_WIRED;
+}
+
 static inline bool
 pte_referenced(pte_t pte)
 {

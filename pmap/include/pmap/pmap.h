@@ -142,11 +142,13 @@ void pmap_enter_more(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
  * All on page-aligned ranges [sva, eva) of user space.
  * pmap_remove: unmap; carries bits; frees tables that became empty.  S
  * pmap_protect: take away what prot lacks; PROT_NONE removes.  S
+ * pmap_unwire: entries stay and are no longer PMAP_WIRED.
  * pmap_extract: what va is mapped to, through pap and protp unless NULL; false
  *	when unmapped.
  */
 void pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva);
 void pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot);
+void pmap_unwire(struct pmap *pm, vaddr_t sva, vaddr_t eva);
 bool pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pap, vm_prot_t *protp);
 
 /*
