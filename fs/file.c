@@ -225,13 +225,13 @@ regular_write(struct file *f, struct uio *uio)
 {
 	struct vnode *vp = f->f_vnode;
 	struct uvm_object *uo = vp->v_obj;
-	uint64_t size, end, limit = curproc()->ps_rlimit[RLIMIT_FSIZE].rlim_cur;
+	uint64_t rlimit = curproc()->ps_rlimit[RLIMIT_FSIZE].rlim_cur;
+	uint64_t size, end, limit = MIN(rlimit, FILE_SIZE_MAX);
 	u_int seals;
 	int error;
 
 	if (uio->ui_resid == 0)
 		return 0;
-	limit = MIN(limit, FILE_SIZE_MAX);
 	drop_setid(vp);
 	mutex_enter(&vp->v_iolock);
 	size = atomic_load(&uo->uo_size);
@@ -239,7 +239,9 @@ regular_write(struct file *f, struct uio *uio)
 		uio->ui_off = (off_t)size;
 	if ((uint64_t)uio->ui_off >= limit) {
 		mutex_exit(&vp->v_iolock);
-		sig_post_simple(curproc(), SIGXFSZ, SI_KERNEL);
+		/* Only the process's own limit is worth a signal. */
+		if ((uint64_t)uio->ui_off >= rlimit)
+			sig_post_simple(curproc(), SIGXFSZ, SI_KERNEL);
 		return EFBIG;
 	}
 	end = (uint64_t)uio->ui_off + MIN(uio->ui_resid, IO_MAX);
