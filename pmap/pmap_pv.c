@@ -310,7 +310,10 @@ pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
 		pv_walk_flush(&w, slot, &tg);
 	}
 	tlb_gather_flush(&tg);
-	KASSERT(prot != PROT_NONE || !pmap_page_mapped(pg));
+	/*
+	 * The page daemon does not keep others from mapping a shared anon's
+	 * page again meanwhile; it looks once more before it takes the page.
+	 */
 }
 
 /* Whether a page or some mapping has the bit that this one asks for. */
