@@ -156,6 +156,8 @@ bool pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pap, vm_prot_t *protp);
  * does whoever enters a mapping of it: none appears meanwhile, so one pass over
  * the mappings meets them all.  Others may remove some at the same time.
  * pmap_page_protect: narrow every mapping to prot; PROT_NONE removes all.  S
+ *	A shared anon's page may be mapped again meanwhile by another amap:
+ *	who takes the page away asks pmap_page_mapped() once no one can.
  * pmap_is_modified, pmap_is_referenced: carried bits or any mapping's.
  * pmap_clear_modify, pmap_clear_reference: clear both; the value before.  S
  * pmap_page_mapped: has some mapping.
