@@ -322,6 +322,7 @@ struct fs_upcalls {
 	int (*fo_open_console)(struct proc *p); /* descriptors 0, 1, 2 */
 	int (*fo_pidfd)(int fd, struct proc **pp);
 	void (*fo_ended)(void);
+	void (*fo_shutdown)(void); /* the machine is about to stop; sleeps */
 };
 extern const struct fs_upcalls *kern_fs;
 
