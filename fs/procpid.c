@@ -192,10 +192,11 @@ maps_line(struct pbuf *pb, const struct vm_entry *ve, vaddr_t end)
 	dev_t dev = 0;
 	ino_t ino = 0;
 
-	if (uo != NULL) {
-		uvm_object_ident(uo, &dev, &ino);
-		(void)uvm_object_name(uo, name, sizeof(name));
-	} else if ((ve->ve_flags & VE_STACK) != 0)
+	if (uo != NULL && uo->uo_ops->uo_ident != NULL)
+		uo->uo_ops->uo_ident(uo, &dev, &ino);
+	if (uo != NULL && uo->uo_ops->uo_name != NULL)
+		uo->uo_ops->uo_name(uo, name, sizeof(name));
+	else if ((ve->ve_flags & VE_STACK) != 0)
 		strlcpy(name, "[stack]", sizeof(name));
 	else if ((ve->ve_flags & VE_HEAP) != 0)
 		strlcpy(name, "[heap]", sizeof(name));

@@ -261,6 +261,8 @@ static const struct uvm_pagerops uao_ops = {
     .uo_get = uao_get,
     .uo_fetch = uao_fetch,
     .uo_detach = uao_detach,
+    .uo_name = uvm_object_name,
+    .uo_ident = uvm_object_ident,
     .uo_resize = uao_resize_op,
 };
 

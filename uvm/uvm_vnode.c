@@ -375,6 +375,8 @@ static const struct uvm_pagerops uvn_pagerops = {
     .uo_get = uvn_get,
     .uo_fetch = uvn_fetch,
     .uo_detach = uvn_detach,
+    .uo_name = uvm_object_name,
+    .uo_ident = uvm_object_ident,
     .uo_resize = uvn_resize,
     .uo_flush = uvn_flush_op,
 };

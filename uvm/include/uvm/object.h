@@ -39,6 +39,10 @@ struct uvm_object;
  * uo_detach: the last reference is gone; no lock held, may sleep (write-back,
  *	inactivation); frees the pages and the object.  May take the big lock
  *	itself; holds no VM lock while it does.
+ * uo_name: a name for /proc maps into buf, always terminated; its length; 0
+ *	for none.  Takes uo_lock if it must; map locks may be held.  Most have
+ *	uvm_object_name().
+ * uo_ident: device and inode number for /proc maps, by the same rules.
  * uo_resize: new size, see uvm_object_resize(); NULL: never asked.
  * uo_flush: write the pages [first, last] that were modified to where they
  *	survive a power cut, and what it takes to find them there.  No lock at
@@ -50,6 +54,8 @@ struct uvm_pagerops {
 	    struct vm_page **pgp);
 	int (*uo_fetch)(struct uvm_object *uo, uint64_t idx);
 	void (*uo_detach)(struct uvm_object *uo);
+	size_t (*uo_name)(struct uvm_object *uo, char *buf, size_t len);
+	void (*uo_ident)(struct uvm_object *uo, dev_t *devp, ino_t *inop);
 	int (*uo_resize)(struct uvm_object *uo, uint64_t size);
 	int (*uo_flush)(struct uvm_object *uo, uint64_t first, uint64_t last);
 };
