@@ -96,11 +96,40 @@ blk_fails(struct blkdev *bd)
 }
 
 void
+bio_pages(struct bio *b, uint64_t sector, u_int npages, bool write)
+{
+	KASSERT(npages > 0 && npages <= BIO_MAXPAGES);
+	b->b_sector = sector;
+	b->b_npages = npages;
+	b->b_off = b->b_len = 0;
+	b->b_write = write;
+	b->b_flush = false;
+}
+
+/* Whether b makes sense for bd. */
+static bool
+blk_fits(const struct blkdev *bd, const struct bio *b)
+{
+	uint64_t n = b->b_len != 0 ? b->b_len / BLK_SECTOR
+				   : b->b_npages * BLK_PAGESECTORS;
+	uint64_t size = bd->bd_npages * BLK_PAGESECTORS;
+
+	if (b->b_flush)
+		return b->b_npages == 0;
+	if (b->b_npages == 0 || b->b_npages > BIO_MAXPAGES)
+		return false;
+	if (b->b_len != 0 &&
+	    (b->b_npages != 1 || (b->b_off | b->b_len) % BLK_SECTOR != 0 ||
+		b->b_off + b->b_len > PAGE_SIZE))
+		return false;
+	return b->b_sector < size && n <= size - b->b_sector;
+}
+
+void
 blk_submit(struct blkdev *bd, struct bio *b)
 {
-	KASSERT(b->b_npages > 0 && b->b_npages <= BIO_MAXPAGES);
-	KASSERT(b->b_block < bd->bd_npages &&
-		b->b_npages <= bd->bd_npages - b->b_block);
+	KASSERT(blk_fits(bd, b));
+	KASSERT(!b->b_write || !bd->bd_rdonly);
 	atomic_fetch_add_explicit(&bd->bd_npending, 1, memory_order_relaxed);
 	b->b_error = 0;
 	if (blk_fails(bd))
@@ -109,16 +138,50 @@ blk_submit(struct blkdev *bd, struct bio *b)
 		bd->bd_start(bd, b);
 }
 
-int
-blk_io(struct blkdev *bd, struct bio *b)
+void
+blk_begin(struct blkdev *bd, struct bio *b)
 {
-	KASSERT(lock_none_above(RANK_SPIN));
 	b->b_done = NULL;
 	b->b_finished = false;
 	blk_submit(bd, b);
+}
+
+int
+blk_wait(struct bio *b)
+{
+	KASSERT(lock_none_above(RANK_SPIN));
 	spin_enter(&blk_lock);
 	while (!b->b_finished)
 		(void)sleep_spin(b, &blk_lock, 0, 0, "blkio");
 	spin_exit(&blk_lock);
 	return b->b_error;
+}
+
+int
+blk_io(struct blkdev *bd, struct bio *b)
+{
+	blk_begin(bd, b);
+	return blk_wait(b);
+}
+
+int
+blk_flush(struct blkdev *bd)
+{
+	struct bio b = {.b_flush = true};
+
+	return bd->bd_cached ? blk_io(bd, &b) : 0;
+}
+
+int
+blk_claim(struct blkdev *bd)
+{
+	return atomic_exchange(&bd->bd_claimed, true) ? EBUSY : 0;
+}
+
+void
+blk_unclaim(struct blkdev *bd)
+{
+	bool was = atomic_exchange(&bd->bd_claimed, false);
+
+	KASSERT(was);
 }

@@ -21,13 +21,17 @@
 #include <phys/page.h>
 #include <dev/blk.h>
 
-#define NREQ   8u
-#define CHAIN  (BIO_MAXPAGES + 2)
-#define SECTOR 512u
+#define NREQ  8u
+#define CHAIN (BIO_MAXPAGES + 2)
 
-#define VBLK_T_IN  0u
-#define VBLK_T_OUT 1u
-#define VBLK_S_OK  0u
+#define VBLK_T_IN    0u
+#define VBLK_T_OUT   1u
+#define VBLK_T_FLUSH 4u
+#define VBLK_S_OK    0u
+
+/* Features (5.2.3). */
+#define VBLK_F_RO    (1ull << 5)
+#define VBLK_F_FLUSH (1ull << 9)
 
 /* What the device reads first and writes last (5.2.6). */
 struct vblk_io {
@@ -68,9 +72,11 @@ build(struct vblk *vs, u_int i, struct bio *b)
 	u_int dir = b->b_write ? 0 : VIRTQ_WRITE;
 	u_int p;
 
-	io->io_type = b->b_write ? VBLK_T_OUT : VBLK_T_IN;
+	io->io_type = b->b_flush   ? VBLK_T_FLUSH
+		      : b->b_write ? VBLK_T_OUT
+				   : VBLK_T_IN;
 	io->io_reserved = 0;
-	io->io_sector = b->b_block * (PAGE_SIZE / SECTOR);
+	io->io_sector = b->b_flush ? 0 : b->b_sector;
 	io->io_status = 0xff;
 	fill(d, md_direct_pa(io), offsetof(struct vblk_io, io_status),
 	    VIRTQ_NEXT);
@@ -81,8 +87,8 @@ build(struct vblk *vs, u_int i, struct bio *b)
 			d->vd_len += PAGE_SIZE;
 			continue;
 		}
-		d = fill(d + 1, page_to_phys(b->b_page[p]), PAGE_SIZE,
-		    VIRTQ_NEXT | dir);
+		d = fill(d + 1, page_to_phys(b->b_page[p]) + b->b_off,
+		    b->b_len != 0 ? b->b_len : PAGE_SIZE, VIRTQ_NEXT | dir);
 		d->vd_next = (uint16_t)(d - vs->vs_queue.vq_desc + 1);
 	}
 	fill(d + 1, md_direct_pa(&io->io_status), 1, VIRTQ_WRITE);
@@ -153,23 +159,26 @@ vblk_intr(void *arg)
 	}
 }
 
-/* 3.1.1: reset, acknowledge, features.  No feature is wanted. */
+/* 3.1.1: reset, acknowledge, features; what both sides know to *featuresp. */
 static int
-negotiate(struct virtio *v)
+negotiate(struct virtio *v, uint64_t *featuresp)
 {
 	const struct virtio_ops *vo = v->v_ops;
 	u_int status = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER;
+	uint64_t offered;
 
 	vo->vo_set_status(v, 0);
 	vo->vo_set_status(v, VIRTIO_S_ACKNOWLEDGE);
 	vo->vo_set_status(v, status);
+	offered = vo->vo_features(v);
+	*featuresp = offered & (VBLK_F_RO | VBLK_F_FLUSH);
 	if (v->v_legacy) {
-		vo->vo_set_features(v, 0);
+		vo->vo_set_features(v, *featuresp);
 		return 0;
 	}
-	if ((vo->vo_features(v) & VIRTIO_F_VERSION_1) == 0)
+	if ((offered & VIRTIO_F_VERSION_1) == 0)
 		return ENOTSUP;
-	vo->vo_set_features(v, VIRTIO_F_VERSION_1);
+	vo->vo_set_features(v, VIRTIO_F_VERSION_1 | *featuresp);
 	vo->vo_set_status(v, status | VIRTIO_S_FEATURES_OK);
 	return (vo->vo_status(v) & VIRTIO_S_FEATURES_OK) != 0 ? 0 : ENOTSUP;
 }
@@ -179,7 +188,7 @@ virtio_blk_attach(struct virtio *v)
 {
 	const struct virtio_ops *vo = v->v_ops;
 	struct vblk *vs;
-	uint64_t sectors;
+	uint64_t sectors, features;
 	int error;
 
 	vs = kmem_alloc(sizeof(*vs), PA_ZERO);
@@ -188,11 +197,11 @@ virtio_blk_attach(struct virtio *v)
 	spin_init(&vs->vs_lock, RANK_VIRTIO);
 	TAILQ_INIT(&vs->vs_wait);
 	vs->vs_virtio = v;
-	error = negotiate(v);
+	error = negotiate(v, &features);
 	if (error == 0)
 		error = virtq_init(v, 0, NREQ * 2 * CHAIN, &vs->vs_queue);
 	sectors = vo->vo_config32(v, 0) | (uint64_t)vo->vo_config32(v, 4) << 32;
-	vs->vs_dev.bd_npages = sectors / (PAGE_SIZE / SECTOR);
+	vs->vs_dev.bd_npages = sectors / BLK_PAGESECTORS;
 	if (error == 0) {
 		vs->vs_nreq = MIN(vs->vs_queue.vq_size / CHAIN, NREQ);
 		if (vs->vs_nreq == 0 || vs->vs_dev.bd_npages == 0)
@@ -210,6 +219,8 @@ virtio_blk_attach(struct virtio *v)
 	ksnprintf(vs->vs_dev.bd_name, sizeof(vs->vs_dev.bd_name), "vd%c",
 	    'a' + (int)nvblk++);
 	vs->vs_dev.bd_start = vblk_start;
+	vs->vs_dev.bd_rdonly = (features & VBLK_F_RO) != 0;
+	vs->vs_dev.bd_cached = (features & VBLK_F_FLUSH) != 0;
 	blk_attach(&vs->vs_dev);
 	return 0;
 }

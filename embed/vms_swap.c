@@ -35,7 +35,7 @@ begin(struct vms_io *io, struct bio *b)
 	u_int i;
 
 	io->io_self = b;
-	io->io_block = b->b_block;
+	io->io_block = b->b_sector / BLK_PAGESECTORS;
 	io->io_npages = b->b_npages;
 	io->io_write = b->b_write;
 	for (i = 0; i < b->b_npages; i++)

@@ -197,7 +197,7 @@ cpio_fill(struct vnode *vp, const struct cpio_entry *ce)
 	vp->v_uid = ce->ce_uid;
 	vp->v_gid = ce->ce_gid;
 	if (S_ISREG(ce->ce_mode) && ce->ce_size > 0) {
-		uao_resize(vp->v_obj, ce->ce_size);
+		(void)uvm_object_resize(vp->v_obj, ce->ce_size);
 		/* The object only reads through a pointer it is told to read. */
 		error =
 		    uvm_object_io(vp->v_obj, 0, (void *)(uintptr_t)ce->ce_data,

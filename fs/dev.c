@@ -188,6 +188,7 @@ dev_mmap(dev_t rdev, u_int mapflags, struct uvm_object **uop)
 	/* Each shared mapping is memory of its own; its size is the map's. */
 	error = uao_create(FILE_SIZE_MAX, uop);
 	if (error == 0)
-		uao_set_name(*uop, "/dev/zero (deleted)", MAKEDEV(0, 1), 0);
+		uvm_object_set_name(*uop, "/dev/zero (deleted)", MAKEDEV(0, 1),
+		    0);
 	return error;
 }

@@ -227,7 +227,7 @@ regular_write(struct file *f, struct uio *uio)
 	uint64_t rlimit = curproc()->ps_rlimit[RLIMIT_FSIZE].rlim_cur;
 	uint64_t size, end, limit = MIN(rlimit, FILE_SIZE_MAX);
 	u_int seals;
-	int error;
+	int error = 0;
 
 	if (uio->ui_resid == 0)
 		return 0;
@@ -254,12 +254,15 @@ regular_write(struct file *f, struct uio *uio)
 	if ((seals & F_SEAL_GROW) != 0)
 		end = MIN(end, size);
 	if (end > size)
-		uao_resize(uo, end);
-	error = object_move(uo, uio, end - (uint64_t)uio->ui_off);
+		error = uvm_object_resize(uo, end);
+	if (error == 0)
+		error = object_move(uo, uio, end - (uint64_t)uio->ui_off);
 	if (error != 0 && end > size)
-		uao_resize(uo, MAX(size, (uint64_t)uio->ui_off));
+		(void)uvm_object_resize(uo, MAX(size, (uint64_t)uio->ui_off));
 	mutex_exit(&vp->v_iolock);
 	vfs_touch(vp);
+	if (error == 0 && (file_flags(f) & O_DSYNC) != 0)
+		error = vfs_fsync(vp);
 	return error == ENOMEM ? ENOSPC : error;
 }
 
@@ -499,9 +502,10 @@ sys_lseek(const uintptr_t *a)
 		file_rele(f);
 		return -error;
 	}
-	size = f->f_vnode->v_obj == NULL
-		   ? 0
-		   : (off_t)atomic_load(&f->f_vnode->v_obj->uo_size);
+	if (f->f_vnode->v_obj != NULL)
+		size = (off_t)atomic_load(&f->f_vnode->v_obj->uo_size);
+	else
+		size = f->f_ops == &blkdev_ops ? blkdev_size(f) : 0;
 	mutex_enter(&f->f_lock);
 	switch ((int)a[2]) {
 	case SEEK_CUR:
@@ -650,16 +654,25 @@ sys_copy_file_range(const uintptr_t *a)
 
 /*
  * preadv2(fd, iov, n, low, high, flags): the offset is in low; -1 stands for
- * the file's own.  RWF_HIPRI, RWF_DSYNC and RWF_SYNC: memory is always that.
+ * the file's own.  RWF_HIPRI is a hint; RWF_DSYNC and RWF_SYNC as O_SYNC.
  */
 static long
 rw_flags(const uintptr_t *a, bool write)
 {
 	off_t off = (off_t)a[3];
+	struct file *f;
+	long ret;
+	int error;
 
 	if (((u_int)a[5] & ~7u) != 0)
 		return -EOPNOTSUPP;
-	return rw_many((int)a[0], a[1], a[2], off == -1 ? NULL : &off, write);
+	ret = rw_many((int)a[0], a[1], a[2], off == -1 ? NULL : &off, write);
+	if (ret <= 0 || !write || ((u_int)a[5] & 6u) == 0 ||
+	    fd_get((int)a[0], &f) != 0)
+		return ret;
+	error = vfs_fsync(f->f_vnode);
+	file_rele(f);
+	return error != 0 ? -error : ret;
 }
 
 long

@@ -243,7 +243,7 @@ do_link(int fromfd, vaddr_t ufrom, int tofd, vaddr_t uto, u_int flags)
 		error = may_make(&at.at_lk);
 		if (error == 0 && S_ISDIR(vp->v_mode))
 			error = EPERM;
-		if (error == 0 && vp->v_ops != at.at_lk.lk_dvp->v_ops)
+		if (error == 0 && vp->v_dev != at.at_lk.lk_dvp->v_dev)
 			error = EXDEV;
 		if (error == 0)
 			error = vp->v_ops->vo_link(at.at_lk.lk_dvp,
@@ -347,10 +347,11 @@ static bool
 is_above(struct vnode *vp, struct vnode *dvp)
 {
 	struct vnode *up;
+	u_int n = 65536; /* a damaged disk may know of cycles */
 	bool found;
 
 	vref(dvp);
-	while (dvp != vp && dvp != rootvnode) {
+	while (dvp != vp && dvp != rootvnode && n-- > 0) {
 		if (dvp->v_ops->vo_parent(dvp, &up) != 0)
 			break;
 		vrele(dvp);
@@ -375,7 +376,7 @@ may_rename(const struct lookup *from, const struct lookup *to, u_int flags)
 	dir = S_ISDIR(fvp->v_mode);
 	if (is_dots(from->lk_name) || is_dots(to->lk_name))
 		return EBUSY;
-	if (fvp->v_ops != to->lk_dvp->v_ops)
+	if (fvp->v_dev != to->lk_dvp->v_dev)
 		return EXDEV;
 	if (!dir && (from->lk_slash || to->lk_slash))
 		return ENOTDIR;
@@ -586,6 +587,8 @@ may_change(struct vnode *vp, bool owner)
 {
 	if (vp->v_ops->vo_create == NULL)
 		return EPERM;
+	if (vfs_rdonly(vp))
+		return EROFS;
 	if (owner && my_uid() != 0 && my_uid() != vp->v_uid)
 		return EPERM;
 	atomic_store_explicit(&vp->v_ctime, vfs_now(), memory_order_relaxed);

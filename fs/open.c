@@ -16,6 +16,7 @@
 #include <fs/cpio.h>
 #include <fs/fs.h>
 #include <fs/init.h>
+#include <fs/mount.h>
 #include <fs/sysent.h>
 
 /* An O_PATH file only marks a place. */
@@ -110,6 +111,9 @@ vfs_open_vnode(struct vnode *vp, u_int flags, struct file **fp)
 		case S_IFCHR:
 			error = dev_open(vp, f);
 			break;
+		case S_IFBLK:
+			error = blkdev_open(vp, f);
+			break;
 		case S_IFIFO:
 			error = fifo_open(vp, f);
 			break;
@@ -199,9 +203,15 @@ vfs_open(struct vnode *at, const char *path, u_int flags, mode_t mode,
 	    (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
 		lk.lk_flags |= LK_FOLLOW;
 	vfs_enter();
+again:
 	error = vfs_walk(at, path, &lk);
 	if (error == 0 && lk.lk_vp == NULL) {
 		error = open_create(&lk, mode);
+		if (error == EEXIST && (flags & O_EXCL) == 0) {
+			/* Somebody was faster while we waited for a disk. */
+			vfs_walk_done(&lk);
+			goto again;
+		}
 		flags &= ~(O_TRUNC | O_EXCL);
 	} else if (error == 0) {
 		error = open_check(lk.lk_vp, flags);
@@ -308,7 +318,7 @@ name_object(struct vnode *vp, char *buf, size_t size)
 	if (vfs_path(vp, buf, size, &len) != 0)
 		buf[0] = '\0';
 	vfs_exit();
-	uao_set_name(vp->v_obj, buf, vp->v_dev, vp->v_ino);
+	uvm_object_set_name(vp->v_obj, buf, vp->v_dev, vp->v_ino);
 }
 
 int
@@ -472,6 +482,7 @@ static const struct fs_upcalls upcalls = {
     .fo_new_pidfd = fs_new_pidfd,
     .fo_close = fs_close,
     .fo_changed = poll_notify,
+    .fo_shutdown = mount_shutdown,
 };
 
 void
@@ -535,7 +546,7 @@ make_devices(struct vnode *dev)
 		if (blk_find(name) == NULL)
 			continue;
 		(void)dev->v_ops->vo_remove(dev, name);
-		/* Linux gives out 254 downwards: no number is promised. */
+		/* No number is promised; mount_bdev() knows these. */
 		if (dev->v_ops->vo_create(dev, name, S_IFBLK | 0600,
 			MAKEDEV(254, i * 16), NULL, &vp) == 0)
 			vrele(vp);

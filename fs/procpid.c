@@ -7,6 +7,8 @@
  * to be read.  A space that was purged meanwhile has an empty map: its files
  * are empty, and so are those of a process that has none.
  */
+#include <dev/blk.h>
+#include <fs/mount.h>
 #include <fs/procfs.h>
 
 #include <sys/errno.h>
@@ -852,12 +854,31 @@ fd_target(struct pnode *pn, struct vnode **vpp)
 	return error;
 }
 
+static void
+mounts_line(void *arg, const struct mount *mp)
+{
+	pb_printf(arg, "/dev/%s %s %s %s 0 0\n", mp->mnt_bdev->bd_name,
+	    mp->mnt_on, mp->mnt_ops->mo_name, mp->mnt_rdonly ? "ro" : "rw");
+}
+
 static int
 show_self_mounts(struct pnode *pn, struct pbuf *pb)
 {
 	(void)pn;
 	pb_puts(pb, "tmpfs / tmpfs rw 0 0\nproc /proc proc rw 0 0\n");
+	mount_foreach(mounts_line, pb);
 	return 0;
+}
+
+static void
+mountinfo_line(void *arg, const struct mount *mp)
+{
+	const char *mode = mp->mnt_rdonly ? "ro" : "rw";
+
+	pb_printf(arg, "%u 1 %u:%u / %s %s - %s /dev/%s %s\n",
+	    MINOR(mp->mnt_dev), MAJOR(mp->mnt_dev), MINOR(mp->mnt_dev),
+	    mp->mnt_on, mode, mp->mnt_ops->mo_name, mp->mnt_bdev->bd_name,
+	    mode);
 }
 
 static int
@@ -866,6 +887,7 @@ show_mountinfo(struct pnode *pn, struct pbuf *pb)
 	(void)pn;
 	pb_puts(pb, "1 1 0:1 / / rw - tmpfs tmpfs rw\n"
 		    "2 1 0:2 / /proc rw - proc proc rw\n");
+	mount_foreach(mountinfo_line, pb);
 	return 0;
 }
 

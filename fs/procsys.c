@@ -93,7 +93,8 @@ show_meminfo(struct pnode *pn, struct pbuf *pb)
 {
 	struct uvm_stats st;
 	u_int running, threads;
-	u_long kstacks, avail, swtotal = atomic_load(&uvm_swap_total),
+	u_long kstacks, avail, disk = uvm_disk_pages(),
+			       swtotal = atomic_load(&uvm_swap_total),
 			       swused = atomic_load(&uvm_swap_used);
 	pid_t last;
 
@@ -106,8 +107,8 @@ show_meminfo(struct pnode *pn, struct pbuf *pb)
 		    : 0;
 	memline(pb, "MemTotal", st.us_total);
 	memline(pb, "MemFree", st.us_free);
-	/* File pages have no other home here: none can be taken back. */
-	memline(pb, "MemAvailable", avail);
+	/* Of file pages, only those of files on disk can be taken back. */
+	memline(pb, "MemAvailable", avail + disk);
 	memline(pb, "Buffers", 0);
 	memline(pb, "Cached", st.us_object);
 	memline(pb, "SwapCached", uvm_swap_cached());
@@ -119,7 +120,7 @@ show_meminfo(struct pnode *pn, struct pbuf *pb)
 	memline(pb, "Writeback", 0);
 	memline(pb, "AnonPages", st.us_anon);
 	memline(pb, "Mapped", 0);
-	memline(pb, "Shmem", st.us_object);
+	memline(pb, "Shmem", st.us_object > disk ? st.us_object - disk : 0);
 	memline(pb, "Slab",
 	    st.us_kernel > kstacks ? st.us_kernel - kstacks : 0);
 	memline(pb, "KernelStack", kstacks);
@@ -247,7 +248,7 @@ static int
 show_filesystems(struct pnode *pn, struct pbuf *pb)
 {
 	(void)pn;
-	pb_puts(pb, "nodev\ttmpfs\nnodev\tproc\n");
+	pb_puts(pb, "nodev\ttmpfs\nnodev\tproc\n\text2\n");
 	return 0;
 }
 

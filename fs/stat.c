@@ -1,9 +1,10 @@
 /*
  * stat.c: the calls that look at files without reading them: attributes,
- * access, symbolic links, directories, file systems; and those that write
- * back what is nowhere else, which is nothing.
+ * access, symbolic links, directories, file systems; and fsync().
  */
 #include <fs/file.h>
+#include <fs/init.h>
+#include <fs/mount.h>
 
 #include <sys/errno.h>
 #include <base/print.h>
@@ -55,6 +56,7 @@ size_of(struct vnode *vp)
 	if (vp->v_obj != NULL)
 		return (int64_t)atomic_load(&vp->v_obj->uo_size);
 	if (S_ISLNK(vp->v_mode) && vp->v_ops->vo_follow == NULL &&
+	    vp->v_ops->vo_getattr == NULL &&
 	    vp->v_ops->vo_readlink(vp, buf, sizeof(buf), &len) == 0)
 		return (int64_t)len;
 	return 0;
@@ -102,7 +104,10 @@ fill_stat(struct vnode *vp, struct abi_stat *st)
 	st->st_size = size_of(vp);
 	vfs_exit();
 	st->st_blksize = PAGE_SIZE;
-	st->st_blocks = blocks_of(vp);
+	if (vp->v_ops->vo_getattr != NULL)
+		vp->v_ops->vo_getattr(vp, st);
+	else
+		st->st_blocks = blocks_of(vp);
 	st->st_atim = to_timespec(atomic_load(&vp->v_atime));
 	st->st_mtim = to_timespec(atomic_load(&vp->v_mtime));
 	st->st_ctim = to_timespec(atomic_load(&vp->v_ctime));
@@ -387,6 +392,12 @@ put_statfs(struct vnode *vp, vaddr_t ust)
 	u_long used;
 
 	memset(&st, 0, sizeof(st));
+	if (vp->v_mount != NULL) {
+		vp->v_mount->mnt_ops->mo_statfs(vp->v_mount, &st);
+		st.f_fsid[0] = (int32_t)vp->v_dev;
+		st.f_flags = vp->v_mount->mnt_rdonly;
+		return copyout(&st, ust, sizeof(st));
+	}
 	st.f_type = vp->v_ops->vo_magic;
 	st.f_bsize = st.f_frsize = PAGE_SIZE;
 	st.f_namelen = NAME_MAX;
@@ -431,14 +442,6 @@ sys_fstatfs(const uintptr_t *a)
 	return -error;
 }
 
-/* There is no device below memory: all is written when it is written. */
-long
-sys_sync(const uintptr_t *a)
-{
-	(void)a;
-	return 0;
-}
-
 long
 sys_fsync(const uintptr_t *a)
 {
@@ -448,9 +451,12 @@ sys_fsync(const uintptr_t *a)
 	error = fd_get((int)a[0], &f);
 	if (error != 0)
 		return -error;
-	error = f->f_vnode->v_obj == NULL && !S_ISDIR(f->f_vnode->v_mode)
-		    ? EINVAL
-		    : 0;
+	if (f->f_ops == &blkdev_ops)
+		error = blkdev_flush(f);
+	else if (f->f_vnode->v_obj != NULL || S_ISDIR(f->f_vnode->v_mode))
+		error = vfs_fsync(f->f_vnode);
+	else
+		error = EINVAL;
 	file_rele(f);
 	return -error;
 }
@@ -459,18 +465,6 @@ long
 sys_fdatasync(const uintptr_t *a)
 {
 	return sys_fsync(a);
-}
-
-long
-sys_syncfs(const uintptr_t *a)
-{
-	struct file *f;
-	int error;
-
-	error = fd_get((int)a[0], &f);
-	if (error == 0)
-		file_rele(f);
-	return -error;
 }
 
 long
@@ -488,19 +482,4 @@ sys_fadvise64(const uintptr_t *a)
 		error = EINVAL;
 	file_rele(f);
 	return -error;
-}
-
-/* The file systems are where they are. */
-long
-sys_mount(const uintptr_t *a)
-{
-	(void)a;
-	return cred_is_root() ? -ENODEV : -EPERM;
-}
-
-long
-sys_umount2(const uintptr_t *a)
-{
-	(void)a;
-	return cred_is_root() ? -EINVAL : -EPERM;
 }

@@ -13,6 +13,7 @@
 #include <uvm/object.h>
 #include <kern/time.h>
 #include <fs/file.h>
+#include <fs/mount.h>
 
 #define SYMLINK_MAX 40 /* links one walk follows */
 
@@ -123,6 +124,7 @@ vfs_resize(struct vnode *vp, uint64_t size)
 {
 	uint64_t old;
 	u_int seals;
+	int error;
 
 	KASSERT(vp->v_obj != NULL);
 	if (size > FILE_SIZE_MAX)
@@ -139,10 +141,20 @@ vfs_resize(struct vnode *vp, uint64_t size)
 		mutex_exit(&vp->v_iolock);
 		return EPERM;
 	}
-	uao_resize(vp->v_obj, size);
+	error = uvm_object_resize(vp->v_obj, size);
 	mutex_exit(&vp->v_iolock);
 	vfs_touch(vp);
-	return 0;
+	return error;
+}
+
+int
+vfs_fsync(struct vnode *vp)
+{
+	struct uvm_object *uo = vp->v_obj;
+
+	if (uo != NULL && uo->uo_ops->uo_flush != NULL)
+		return uo->uo_ops->uo_flush(uo, 0, UINT64_MAX);
+	return vp->v_ops->vo_fsync != NULL ? vp->v_ops->vo_fsync(vp) : 0;
 }
 
 int
@@ -186,6 +198,12 @@ in_group(const struct ucred *cr, gid_t gid, bool real)
 	return false;
 }
 
+bool
+vfs_rdonly(const struct vnode *vp)
+{
+	return vp->v_mount != NULL && vp->v_mount->mnt_rdonly;
+}
+
 int
 vfs_access(struct vnode *vp, u_int mode, bool real)
 {
@@ -194,6 +212,9 @@ vfs_access(struct vnode *vp, u_int mode, bool real)
 	mode_t have;
 
 	KASSERT((mode & ~(R_OK | W_OK | X_OK)) == 0);
+	if ((mode & W_OK) != 0 && vfs_rdonly(vp) &&
+	    (S_ISREG(vp->v_mode) || S_ISDIR(vp->v_mode) || S_ISLNK(vp->v_mode)))
+		return EROFS;
 	if (uid == 0) {
 		/* Root may do all, but runs nothing that nobody may run. */
 		if ((mode & X_OK) != 0 && !S_ISDIR(vp->v_mode) &&

@@ -174,6 +174,8 @@ proc_purge(struct proc *p)
 static void
 exit_machine(int wstatus)
 {
+	if (kern_fs != NULL && kern_fs->fo_shutdown != NULL)
+		kern_fs->fo_shutdown();
 	if ((wstatus & 0x7f) != 0)
 		md_halt(128 + (wstatus & 0x7f));
 	md_halt((wstatus >> 8) & 0xff);

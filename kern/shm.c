@@ -181,7 +181,7 @@ seg_create(int32_t key, uint64_t size, u_int flags, struct shmseg **sgp)
 	sg->sg_mode = flags & 0777;
 	sg->sg_cpid = p->ps_pid;
 	sg->sg_ctime = (int64_t)(time_real() / NSEC);
-	uao_set_name(sg->sg_obj, name, 1, 0);
+	uvm_object_set_name(sg->sg_obj, name, 1, 0);
 	*sgp = sg;
 	return 0;
 }

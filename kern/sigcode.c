@@ -28,7 +28,7 @@ sigcode_boot(void)
 	KASSERT(len > 0 && len <= PAGE_SIZE);
 	error = uao_create(PAGE_SIZE, &sigcode_obj);
 	if (error == 0) {
-		uao_set_name(sigcode_obj, "[sigpage]", 0, 0);
+		uvm_object_set_name(sigcode_obj, "[sigpage]", 0, 0);
 		error = uvm_object_io(sigcode_obj, 0, (void *)(uintptr_t)code,
 		    0, len, true, &done);
 	}

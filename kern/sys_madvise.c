@@ -90,6 +90,9 @@ advise_remove(struct vm_map *map __unused, const struct mm_part *mp)
 		return EINVAL;
 	if ((mp->mp_flags & VE_COW) != 0 || (mp->mp_maxprot & PROT_WRITE) == 0)
 		return EACCES;
+	if (mp->mp_obj
+		->uo_disk) /* ext2 has no holes to punch on Linux either */
+		return EOPNOTSUPP;
 	uao_punch(mp->mp_obj, first, first + atop(mp->mp_end - mp->mp_start));
 	return 0;
 }

@@ -360,6 +360,8 @@ sys_reboot(const uintptr_t *args)
 	case REBOOT_RESTART:
 	case REBOOT_HALT:
 	case REBOOT_OFF:
+		if (kern_fs != NULL && kern_fs->fo_shutdown != NULL)
+			kern_fs->fo_shutdown();
 		md_halt(0);
 	default:
 		return -EINVAL;

@@ -88,7 +88,7 @@ shared_zero(vsize_t len, u_int flags, struct uvm_object **uop)
 		*uop = NULL;
 		return error;
 	}
-	uao_set_name(*uop, "/dev/zero (deleted)", 1, 0);
+	uvm_object_set_name(*uop, "/dev/zero (deleted)", 1, 0);
 	return 0;
 }
 
@@ -410,14 +410,15 @@ range_locked(vaddr_t start, vaddr_t end)
 }
 
 /*
- * msync(addr, len, flags).  A mapping and its file are the same pages, and
- * there is no disk yet: nothing has to be written anywhere.
+ * msync(addr, len, flags).  A mapping and its file are the same pages; they
+ * have to go to disk only if the caller wants to know that they are there.
  */
 long
 sys_msync(const uintptr_t *args)
 {
 	u_int flags = (u_int)args[2];
 	vaddr_t end;
+	int error;
 
 	if ((flags & ~mem_flags(MC_msync)) != 0 || args[0] % PAGE_SIZE != 0 ||
 	    (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
@@ -428,7 +429,10 @@ sys_msync(const uintptr_t *args)
 		return 0;
 	if ((flags & MS_INVALIDATE) && range_locked(args[0], end))
 		return -EBUSY;
-	return -uvm_msync_check(curmap(), args[0], end);
+	error = uvm_msync_check(curmap(), args[0], end);
+	if (error == 0 && (flags & MS_SYNC) != 0)
+		error = uvm_msync(curmap(), args[0], end);
+	return -error;
 }
 
 /* brk(addr): the break afterwards; never an errno. */

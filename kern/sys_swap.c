@@ -4,7 +4,7 @@
  * Swap space is a block device, by its name in /dev.
  *
  * Locks: swap_start guards the start of the page-out daemon, which is made
- * when the first device comes and stays.
+ * when the first device comes, or file system on disk, and stays.
  */
 #include <kern/swap.h>
 #include <kern/syscalls.h>
@@ -36,15 +36,11 @@ swap_device(const char *path)
 	return blk_find(path + 5);
 }
 
-/* Begin to swap to the device called path. */
-static int
-swap_use(const char *path, int prio)
+int
+pageout_start(void)
 {
-	struct blkdev *bd = swap_device(path);
 	int error = 0;
 
-	if (bd == NULL)
-		return ENOENT;
 	mutex_enter(&swap_start);
 	if (!swap_started) {
 		error = kthread_create("pagedaemon", uvm_pageout_thread, NULL,
@@ -52,7 +48,29 @@ swap_use(const char *path, int prio)
 		swap_started = error == 0;
 	}
 	mutex_exit(&swap_start);
-	return error != 0 ? error : uvm_swapon(bd, prio, path);
+	return error;
+}
+
+/* Begin to swap to the device called path. */
+static int
+swap_use(const char *path, int prio)
+{
+	struct blkdev *bd = swap_device(path);
+	int error;
+
+	if (bd == NULL)
+		return ENOENT;
+	if (bd->bd_rdonly)
+		return EROFS;
+	error = blk_claim(bd);
+	if (error != 0)
+		return error;
+	error = pageout_start();
+	if (error == 0)
+		error = uvm_swapon(bd, prio, path);
+	if (error != 0)
+		blk_unclaim(bd);
+	return error;
 }
 
 /* swapon(path, flags) */
@@ -90,7 +108,10 @@ sys_swapoff(const uintptr_t *args)
 	if (error != 0)
 		return -error;
 	bd = swap_device(path);
-	return bd == NULL ? -ENOENT : -uvm_swapoff(bd);
+	error = bd == NULL ? ENOENT : uvm_swapoff(bd);
+	if (error == 0)
+		blk_unclaim(bd);
+	return -error;
 }
 
 void

@@ -26,14 +26,9 @@
 /*
  * Protection:
  *	I	constant
- *	o	lock of uao_obj in any mode to read, write mode to write
  */
 struct uvm_aobj {
 	struct uvm_object uao_obj; /* [I] its own lock */
-	char *uao_name;            /* [o] NULL: none */
-	size_t uao_namelen;        /* [o] bytes with the NUL */
-	dev_t uao_dev;             /* [o] */
-	ino_t uao_ino;             /* [o] */
 	u_long uao_commit;         /* [I] pages committed for it */
 };
 
@@ -252,46 +247,23 @@ uao_detach(struct uvm_object *uo)
 	uvm_object_fini(uo);
 	if (uao->uao_commit != 0)
 		uvm_commit(uao->uao_commit, false);
-	if (uao->uao_name != NULL)
-		kmem_free(uao->uao_name, uao->uao_namelen);
 	pool_put(&aobj_pool, uao);
 }
 
-static size_t
-uao_getname(struct uvm_object *uo, char *buf, size_t len)
+static int
+uao_resize_op(struct uvm_object *uo, uint64_t size)
 {
-	struct uvm_aobj *uao = uao_of(uo);
-	size_t n;
-
-	KASSERT(len > 0);
-	n = 0;
-	rw_read_enter(&uo->uo_lock);
-	if (uao->uao_name != NULL) {
-		n = MIN(uao->uao_namelen - 1, len - 1);
-		memcpy(buf, uao->uao_name, n);
-	}
-	rw_exit(&uo->uo_lock);
-	buf[n] = '\0';
-	return n;
-}
-
-static void
-uao_ident(struct uvm_object *uo, dev_t *devp, ino_t *inop)
-{
-	struct uvm_aobj *uao = uao_of(uo);
-
-	rw_read_enter(&uo->uo_lock);
-	*devp = uao->uao_dev;
-	*inop = uao->uao_ino;
-	rw_exit(&uo->uo_lock);
+	uao_resize(uo, size);
+	return 0;
 }
 
 static const struct uvm_pagerops uao_ops = {
     .uo_get = uao_get,
     .uo_fetch = uao_fetch,
     .uo_detach = uao_detach,
-    .uo_name = uao_getname,
-    .uo_ident = uao_ident,
+    .uo_name = uvm_object_name,
+    .uo_ident = uvm_object_ident,
+    .uo_resize = uao_resize_op,
 };
 
 void
@@ -410,28 +382,4 @@ uao_punch(struct uvm_object *uo, uint64_t first, uint64_t last)
 	rw_write_enter(&uo->uo_lock);
 	uvm_object_free_pages(uo, first, last);
 	rw_exit(&uo->uo_lock);
-}
-
-void
-uao_set_name(struct uvm_object *uo, const char *name, dev_t dev, ino_t ino)
-{
-	struct uvm_aobj *uao = uao_of(uo);
-	char *new, *old;
-	size_t len, oldlen;
-
-	KASSERT(uo->uo_ops == &uao_ops);
-	len = strlen(name) + 1;
-	new = kmem_alloc(len, 0);
-	if (new != NULL)
-		memcpy(new, name, len);
-	rw_write_enter(&uo->uo_lock);
-	old = uao->uao_name;
-	oldlen = uao->uao_namelen;
-	uao->uao_name = new;
-	uao->uao_namelen = new == NULL ? 0 : len;
-	uao->uao_dev = dev;
-	uao->uao_ino = ino;
-	rw_exit(&uo->uo_lock);
-	if (old != NULL)
-		kmem_free(old, oldlen);
 }

@@ -412,7 +412,7 @@ fault_page(struct uvm_faultinfo *ufi)
 	if (e->ve_obj == NULL)
 		return fault_zero(ufi);
 	v = object_verdict(uvm_object_hold(e->ve_obj, ufi->ufi_slot,
-	    ufi->ufi_access, &ufi->ufi_page));
+	    private ? PROT_READ : ufi->ufi_access, &ufi->ufi_page));
 	if (v != FAULT_GO)
 		return v;
 	ufi->ufi_obj = e->ve_obj;
@@ -421,7 +421,7 @@ fault_page(struct uvm_faultinfo *ufi)
 		return fault_promote(ufi, NULL, ufi->ufi_page);
 	}
 	count_add(COUNT_FLT_OBJ, 1);
-	if (private)
+	if (private || (page_flags(ufi->ufi_page) & PG_HOLE) != 0)
 		ufi->ufi_prot &= ~PROT_WRITE;
 	if (ufi->ufi_near != NULL)
 		near_pages(ufi);

@@ -386,6 +386,42 @@ uvm_msync_check(struct vm_map *map, vaddr_t start, vaddr_t end)
 	return error;
 }
 
+int
+uvm_msync(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+	struct uvm_object *uo;
+	struct vm_entry *e;
+	uint64_t first, last;
+	vaddr_t va;
+	int error = 0;
+
+	KASSERT(lock_none_above(RANK_MOUNT));
+	for (va = start; va < end && error == 0;) {
+		rw_read_enter(&map->vm_lock);
+		e = map->vm_state == VM_LIVE ? uvm_map_next(map, va) : NULL;
+		if (e == NULL || e->ve_start >= end) {
+			rw_exit(&map->vm_lock);
+			break;
+		}
+		va = MAX(va, e->ve_start);
+		first = entry_slot(e, va);
+		last = entry_slot(e, MIN(e->ve_end, end) - 1);
+		va = e->ve_end;
+		uo = e->ve_obj;
+		/* Private changes never go to the file. */
+		if (uo == NULL || uo->uo_ops->uo_flush == NULL ||
+		    (e->ve_flags & VE_COW) != 0) {
+			rw_exit(&map->vm_lock);
+			continue;
+		}
+		uvm_object_ref(uo);
+		rw_exit(&map->vm_lock);
+		error = uo->uo_ops->uo_flush(uo, first, last);
+		uvm_object_free(uo);
+	}
+	return error;
+}
+
 /* What is resident of [start, end), which lies in e. */
 static void
 mincore_one(struct vm_entry *e, vaddr_t start, vaddr_t end, uint8_t *vec)

@@ -13,6 +13,8 @@
 #include <base/print.h>
 #include <base/thread.h>
 
+#include <phys/kmem.h>
+
 #include "uvm_local.h"
 
 void
@@ -27,7 +29,60 @@ uvm_object_init(struct uvm_object *uo, const struct uvm_pagerops *ops,
 	atomic_init(&uo->uo_size, size);
 	atomic_init(&uo->uo_writers, 0);
 	TAILQ_INIT(&uo->uo_amaps);
-	uo->uo_file = false;
+	uo->uo_file = uo->uo_disk = false;
+	uo->uo_path = NULL;
+	uo->uo_pathlen = 0;
+	uo->uo_dev = 0;
+	uo->uo_ino = 0;
+}
+
+void
+uvm_object_set_name(struct uvm_object *uo, const char *name, dev_t dev,
+    ino_t ino)
+{
+	char *new, *old;
+	size_t len, oldlen;
+
+	len = strlen(name) + 1;
+	new = kmem_alloc(len, 0);
+	if (new != NULL)
+		memcpy(new, name, len);
+	rw_write_enter(&uo->uo_lock);
+	old = uo->uo_path;
+	oldlen = uo->uo_pathlen;
+	uo->uo_path = new;
+	uo->uo_pathlen = new == NULL ? 0 : len;
+	uo->uo_dev = dev;
+	uo->uo_ino = ino;
+	rw_exit(&uo->uo_lock);
+	if (old != NULL)
+		kmem_free(old, oldlen);
+}
+
+size_t
+uvm_object_name(struct uvm_object *uo, char *buf, size_t len)
+{
+	size_t n;
+
+	KASSERT(len > 0);
+	n = 0;
+	rw_read_enter(&uo->uo_lock);
+	if (uo->uo_path != NULL) {
+		n = MIN(uo->uo_pathlen - 1, len - 1);
+		memcpy(buf, uo->uo_path, n);
+	}
+	rw_exit(&uo->uo_lock);
+	buf[n] = '\0';
+	return n;
+}
+
+void
+uvm_object_ident(struct uvm_object *uo, dev_t *devp, ino_t *inop)
+{
+	rw_read_enter(&uo->uo_lock);
+	*devp = uo->uo_dev;
+	*inop = uo->uo_ino;
+	rw_exit(&uo->uo_lock);
 }
 
 /*
@@ -35,28 +90,41 @@ uvm_object_init(struct uvm_object *uo, const struct uvm_pagerops *ops,
  * no common line.  A CPU's figure may be negative.
  */
 static struct {
-	_Atomic(long) n;
+	_Atomic(long) n[2]; /* of files in memory, of files on disk */
 } __aligned(CACHELINE) file_pages[MAXCPU];
 u_long uvm_file_pages_max = ~0UL;
 
 static void
 object_count(struct uvm_object *uo, long n)
 {
-	if (uo->uo_file)
-		atomic_fetch_add_explicit(&file_pages[curcpu()->cpu_id].n, n,
-		    memory_order_relaxed);
+	if (uo->uo_file || uo->uo_disk)
+		atomic_fetch_add_explicit(&file_pages[curcpu()->cpu_id]
+					       .n[uo->uo_disk],
+		    n, memory_order_relaxed);
 }
 
-u_long
-uvm_file_pages(void)
+static u_long
+count_pages(bool disk)
 {
 	long n = 0;
 	u_int i;
 
 	for (i = 0; i < ncpu; i++)
-		n += atomic_load_explicit(&file_pages[i].n,
+		n += atomic_load_explicit(&file_pages[i].n[disk],
 		    memory_order_relaxed);
 	return n > 0 ? (u_long)n : 0;
+}
+
+u_long
+uvm_file_pages(void)
+{
+	return count_pages(false);
+}
+
+u_long
+uvm_disk_pages(void)
+{
+	return count_pages(true);
 }
 
 void
@@ -107,6 +175,9 @@ uvm_object_fini(struct uvm_object *uo)
 	uvm_batch_flush(&b);
 	object_count(uo, -(long)(uo->uo_npages + uo->uo_nswap));
 	uo->uo_npages = uo->uo_nswap = 0;
+	if (uo->uo_path != NULL)
+		kmem_free(uo->uo_path, uo->uo_pathlen);
+	uo->uo_path = NULL;
 }
 
 struct vm_page *
@@ -232,6 +303,13 @@ uvm_object_wait(struct uvm_object *uo, uint64_t idx)
 	rw_exit(&uo->uo_lock);
 }
 
+/* The flags of a page that cannot be used for access as it is. */
+static u_int
+unfit(vm_prot_t access)
+{
+	return (access & PROT_WRITE) != 0 ? PG_BUSY | PG_HOLE : PG_BUSY;
+}
+
 int
 uvm_object_hold(struct uvm_object *uo, uint64_t idx, vm_prot_t access,
     struct vm_page **pgp)
@@ -250,7 +328,7 @@ uvm_object_hold(struct uvm_object *uo, uint64_t idx, vm_prot_t access,
 	}
 	if (error == 0 && idx >= uvm_object_npages(uo))
 		error = ENXIO;
-	if (error == 0 && (page_flags(pg) & PG_BUSY) != 0)
+	if (error == 0 && (page_flags(pg) & unfit(access)) != 0)
 		error = EAGAIN;
 	if (error != 0) {
 		rw_exit(&uo->uo_lock);
@@ -272,7 +350,7 @@ uvm_object_gather(struct uvm_object *uo, uint64_t idx, u_int n,
 	for (i = 0; i < n; i++) {
 		if (pgs[i] == NULL ||
 		    (idx + i < end && !uvm_is_slot((uintptr_t)pgs[i]) &&
-			(page_flags(pgs[i]) & PG_BUSY) == 0))
+			(page_flags(pgs[i]) & unfit(PROT_WRITE)) == 0))
 			continue;
 		pgs[i] = NULL;
 		found--;

@@ -77,6 +77,13 @@ bool uao_paged_out(struct uvm_object *uo, struct vm_page *pg, swslot_t slot,
     int error);
 
 /*
+ * uvm_vnode.c.
+ * uvn_reclaim: take pg, not busy, away from a file and free it, unless it is
+ *	modified: false; it is unmapped then.  uo_lock write-held.
+ */
+bool uvn_reclaim(struct uvm_object *uo, struct vm_page *pg);
+
+/*
  * uvm_pdaemon.c: one pass of swapoff: bring in what is on devices that leave.
  * 0: go on; ENOMEM, EINTR, EIO.
  */

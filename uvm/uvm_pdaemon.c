@@ -30,6 +30,8 @@
  */
 #include <uvm/uvm.h>
 
+#include <uvm/vnode.h>
+
 #include <sys/errno.h>
 
 #include <base/cpu.h>
@@ -92,6 +94,7 @@ static struct {
 	u_long po_nout;   /* pages in them */
 	u_long po_nskip;  /* items that were locked */
 	bool po_full;     /* swap was full */
+	u_long po_ndirty; /* modified pages of files, this time round */
 
 	bool po_running;         /* [w] there is a daemon */
 	bool po_stop;            /* [w] it is to end */
@@ -144,7 +147,7 @@ item_lock(struct scan_item *si)
 {
 	if (si->si_kind == SCAN_AMAP)
 		return &container_of(si, struct vm_amap, am_scan)->am_lock;
-	KASSERT(si->si_kind == SCAN_OBJECT);
+	KASSERT(si->si_kind != SCAN_MARK);
 	return &container_of(si, struct uvm_object, uo_scan)->uo_lock;
 }
 
@@ -483,6 +486,29 @@ scan_object(struct uvm_object *uo, uint64_t *idxp, uint64_t last,
 	return end;
 }
 
+/* A file on disk: what is not modified can go at once. */
+static bool
+scan_vnode(struct uvm_object *uo, uint64_t *idxp, uint64_t last)
+{
+	struct vm_page *pg;
+	u_int n;
+
+	for (n = 0; n < SCAN_MAX; n++) {
+		pg = radix_next(&uo->uo_pages, idxp);
+		if (pg == NULL || *idxp > last)
+			return true;
+		if ((page_flags(pg) & PG_BUSY) == 0 && page_idle(pg)) {
+			if (uvn_reclaim(uo, pg))
+				uvm_pageout_stats.ps_freed++;
+			else
+				po.po_ndirty++;
+		}
+		if (++*idxp == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * A step of the hand.  False: it has gone round.
  */
@@ -506,12 +532,30 @@ scan_step(void)
 	if (si->si_kind == SCAN_AMAP)
 		end = scan_amap(container_of(si, struct vm_amap, am_scan),
 		    &sp->sp_index, UINT64_MAX, cl);
-	else
+	else if (si->si_kind == SCAN_OBJECT)
 		end = scan_object(container_of(si, struct uvm_object, uo_scan),
 		    &sp->sp_index, UINT64_MAX, cl);
+	else
+		end = scan_vnode(container_of(si, struct uvm_object, uo_scan),
+		    &sp->sp_index, UINT64_MAX);
 	pos_done(sp, end);
 	cluster_write(cl);
 	return true;
+}
+
+/* Modified pages of files were in the way: true: now they are written. */
+static bool
+write_files(void)
+{
+	void (*fn)(void) =
+	    atomic_load_explicit(&uvm_writeback, memory_order_acquire);
+	u_long before = uvm_pageout_stats.ps_filed;
+
+	if (po.po_ndirty == 0 || fn == NULL)
+		return false;
+	po.po_ndirty = 0;
+	fn();
+	return uvm_pageout_stats.ps_filed != before;
 }
 
 /* A program that asks for a page gets one. */
@@ -542,6 +586,7 @@ round_run(void)
 	po.po_force = false;
 	po.po_full = false;
 	po.po_nskip = 0;
+	po.po_ndirty = 0;
 	start = before = uvm_pageout_stats.ps_freed;
 	while (idle < 3) {
 		reap(false);
@@ -558,7 +603,7 @@ round_run(void)
 			continue;
 		while (po.po_nactive > 0)
 			reap(true);
-		if (uvm_pageout_stats.ps_freed != before)
+		if (uvm_pageout_stats.ps_freed != before || write_files())
 			idle = 0;
 		else if (po.po_nskip == 0 || waits == SKIP_MAX)
 			idle++;
@@ -598,7 +643,8 @@ entry_out(struct vm_entry *e, vaddr_t va, vaddr_t end)
 	for (done = uo == NULL; !done;) {
 		cl = cluster_get();
 		rw_write_enter(&uo->uo_lock);
-		done = scan_object(uo, &idx, last, cl);
+		done = uo->uo_disk ? scan_vnode(uo, &idx, last)
+				   : scan_object(uo, &idx, last, cl);
 		rw_exit(&uo->uo_lock);
 		cluster_write(cl);
 	}

@@ -207,7 +207,9 @@ swap_free(swslot_t slot, u_int n)
 struct blkdev *
 swap_bio(swslot_t slot, struct bio *b)
 {
-	b->b_block = slot_block(slot);
+	b->b_sector = slot_block(slot) * BLK_PAGESECTORS;
+	b->b_off = b->b_len = 0;
+	b->b_flush = false;
 	return slot_dev(slot)->sd_blk;
 }
 

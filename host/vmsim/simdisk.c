@@ -81,11 +81,12 @@ complete(struct disk *di, struct bio *b)
 
 	for (i = 0; i < b->b_npages && b->b_error == 0; i++) {
 		if (b->b_write)
-			memcpy(di->di_page[b->b_block + i],
+			memcpy(di->di_page[b->b_sector / BLK_PAGESECTORS + i],
 			    page_direct(b->b_page[i]), PAGE_SIZE);
 		else
 			memcpy(page_direct(b->b_page[i]),
-			    di->di_page[b->b_block + i], PAGE_SIZE);
+			    di->di_page[b->b_sector / BLK_PAGESECTORS + i],
+			    PAGE_SIZE);
 	}
 	blk_done(&di->di_dev, b, b->b_error);
 }
@@ -205,7 +206,7 @@ file_io(struct file *fi, uint64_t idx, struct vm_page *pg, bool write)
 	struct bio b = {.b_npages = 1, .b_write = write};
 
 	b.b_page[0] = pg;
-	b.b_block = fi->fi_block + idx;
+	b.b_sector = (fi->fi_block + idx) * BLK_PAGESECTORS;
 	return blk_io(&disks[0].di_dev, &b);
 }
 

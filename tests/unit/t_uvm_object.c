@@ -10,7 +10,6 @@
 
 TEST(uvm_aobj_name)
 {
-	const struct uvm_pagerops *ops;
 	struct uvm_object *uo;
 	char buf[8];
 	dev_t dev = 1;
@@ -18,15 +17,14 @@ TEST(uvm_aobj_name)
 
 	if (!CHECK(uao_create(0, &uo) == 0))
 		return;
-	ops = uo->uo_ops;
-	CHECK(ops->uo_name(uo, buf, sizeof(buf)) == 0 && buf[0] == '\0');
-	uao_set_name(uo, "/a/rather/long/name", 3, 4);
-	CHECK(ops->uo_name(uo, buf, sizeof(buf)) == 7);
+	CHECK(uvm_object_name(uo, buf, sizeof(buf)) == 0 && buf[0] == '\0');
+	uvm_object_set_name(uo, "/a/rather/long/name", 3, 4);
+	CHECK(uvm_object_name(uo, buf, sizeof(buf)) == 7);
 	CHECK(strcmp(buf, "/a/rath") == 0);
-	uao_set_name(uo, "/b", 5, 6);
-	CHECK(ops->uo_name(uo, buf, sizeof(buf)) == 2);
+	uvm_object_set_name(uo, "/b", 5, 6);
+	CHECK(uvm_object_name(uo, buf, sizeof(buf)) == 2);
 	CHECK(strcmp(buf, "/b") == 0);
-	ops->uo_ident(uo, &dev, &ino);
+	uvm_object_ident(uo, &dev, &ino);
 	CHECK(dev == 5 && ino == 6);
 	uvm_object_free(uo);
 }

@@ -33,7 +33,8 @@ rd_move(struct bio *b)
 	u_int i;
 
 	for (i = 0; i < b->b_npages; i++) {
-		disk = page_direct(rd.rd_page[b->b_block + i]);
+		disk =
+		    page_direct(rd.rd_page[b->b_sector / BLK_PAGESECTORS + i]);
 		if (b->b_write)
 			memcpy(disk, page_direct(b->b_page[i]), PAGE_SIZE);
 		else

@@ -32,6 +32,7 @@ enum lock_rank {
 	RANK_PROCTREE = 4,  /* parents, children, groups, pids */
 	RANK_PROC = 6,      /* one process */
 	RANK_VMPTR = 8,     /* the vmspace pointer of a process */
+	RANK_MOUNT = 9,     /* what a file system on disk knows */
 	RANK_SHM = 10,      /* System V segments */
 	RANK_PAGEOUT = 11,  /* a round of the page-out daemon */
 	RANK_MAP = 12,      /* a vm_map; fork: parent, then child nested */

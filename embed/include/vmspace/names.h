@@ -39,13 +39,19 @@
 #define big_held vms__big_held
 #define big_reacquire vms__big_reacquire
 #define big_release_all vms__big_release_all
+#define bio_pages vms__bio_pages
 #define blk_attach vms__blk_attach
+#define blk_begin vms__blk_begin
+#define blk_claim vms__blk_claim
 #define blk_detach vms__blk_detach
 #define blk_done vms__blk_done
 #define blk_fail vms__blk_fail
 #define blk_find vms__blk_find
+#define blk_flush vms__blk_flush
 #define blk_io vms__blk_io
 #define blk_submit vms__blk_submit
+#define blk_unclaim vms__blk_unclaim
+#define blk_wait vms__blk_wait
 #define buddy_free vms__buddy_free
 #define buddy_give vms__buddy_give
 #define buddy_give_run vms__buddy_give_run
@@ -279,7 +285,6 @@
 #define uao_paged_out vms__uao_paged_out
 #define uao_punch vms__uao_punch
 #define uao_resize vms__uao_resize
-#define uao_set_name vms__uao_set_name
 #define uvm_advise vms__uvm_advise
 #define uvm_anon_alloc vms__uvm_anon_alloc
 #define uvm_anon_alloc_batch vms__uvm_anon_alloc_batch
@@ -295,6 +300,7 @@
 #define uvm_committed vms__uvm_committed
 #define uvm_discard vms__uvm_discard
 #define uvm_discard_locked vms__uvm_discard_locked
+#define uvm_disk_pages vms__uvm_disk_pages
 #define uvm_entries_alike vms__uvm_entries_alike
 #define uvm_entries_drop vms__uvm_entries_drop
 #define uvm_entry_alloc vms__uvm_entry_alloc
@@ -336,6 +342,7 @@
 #define uvm_map_unmap vms__uvm_map_unmap
 #define uvm_map_verify vms__uvm_map_verify
 #define uvm_mincore vms__uvm_mincore
+#define uvm_msync vms__uvm_msync
 #define uvm_msync_check vms__uvm_msync_check
 #define uvm_nomem vms__uvm_nomem
 #define uvm_object_fetch vms__uvm_object_fetch
@@ -344,12 +351,15 @@
 #define uvm_object_free_pages vms__uvm_object_free_pages
 #define uvm_object_gather vms__uvm_object_gather
 #define uvm_object_hold vms__uvm_object_hold
+#define uvm_object_ident vms__uvm_object_ident
 #define uvm_object_init vms__uvm_object_init
 #define uvm_object_insert vms__uvm_object_insert
 #define uvm_object_io vms__uvm_object_io
 #define uvm_object_lookup vms__uvm_object_lookup
+#define uvm_object_name vms__uvm_object_name
 #define uvm_object_ref vms__uvm_object_ref
 #define uvm_object_remove vms__uvm_object_remove
+#define uvm_object_set_name vms__uvm_object_set_name
 #define uvm_object_slot vms__uvm_object_slot
 #define uvm_object_verify vms__uvm_object_verify
 #define uvm_object_wait vms__uvm_object_wait
@@ -390,6 +400,7 @@
 #define uvm_upcalls vms__uvm_upcalls
 #define uvm_wire vms__uvm_wire
 #define uvm_wire_onfault vms__uvm_wire_onfault
+#define uvm_writeback vms__uvm_writeback
 #define uvmspace_addref vms__uvmspace_addref
 #define uvmspace_boot vms__uvmspace_boot
 #define uvmspace_create vms__uvmspace_create
@@ -401,6 +412,11 @@
 #define uvmspace_purge vms__uvmspace_purge
 #define uvmspace_share vms__uvmspace_share
 #define uvmspace_tryref vms__uvmspace_tryref
+#define uvn_dirty vms__uvn_dirty
+#define uvn_fini vms__uvn_fini
+#define uvn_flush vms__uvn_flush
+#define uvn_init vms__uvn_init
+#define uvn_reclaim vms__uvn_reclaim
 #define wakeup vms__wakeup
 #define wakeup_one vms__wakeup_one
 

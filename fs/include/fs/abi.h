@@ -31,6 +31,7 @@
 #define S_ISLNK(m)  (((m)&S_IFMT) == S_IFLNK)
 #define S_ISCHR(m)  (((m)&S_IFMT) == S_IFCHR)
 #define S_ISFIFO(m) (((m)&S_IFMT) == S_IFIFO)
+#define S_ISBLK(m)  (((m)&S_IFMT) == S_IFBLK)
 
 #define O_ACCMODE  3u
 #define O_RDONLY   0u
@@ -42,6 +43,7 @@
 #define O_TRUNC    0x00000200u
 #define O_APPEND   0x00000400u
 #define O_NONBLOCK 0x00000800u
+#define O_DSYNC    0x00001000u /* O_SYNC has this and 0x100000 */
 #define O_NOATIME  0x00040000u
 #define O_CLOEXEC  0x00080000u
 #define O_PATH     0x00200000u
@@ -171,7 +173,17 @@ struct abi_statfs {
 	int64_t f_spare[4];
 };
 #define TMPFS_MAGIC 0x01021994
-#define PROC_MAGIC  0x9fa0
+
+#define MS_RDONLY     1u
+#define MS_NOATIME    1024u
+#define MS_NODIRATIME 2048u
+#define MS_SILENT     32768u
+#define MS_RELATIME   (1u << 21)
+#define BLKGETSIZE    0x1260
+#define BLKFLSBUF     0x1261
+#define BLKSSZGET     0x1268
+#define BLKGETSIZE64  0x80081272u
+#define PROC_MAGIC    0x9fa0
 
 struct abi_statx_time {
 	int64_t tv_sec;

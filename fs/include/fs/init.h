@@ -16,9 +16,15 @@ extern const struct fileops regular_ops;
 extern const struct fileops directory_ops;
 extern const struct fileops path_ops; /* O_PATH */
 extern const struct fileops tty_ops;
+extern const struct fileops blkdev_ops;
 
 /* fop_poll of what never waits. */
 u_int file_always_ready(struct file *f);
+
+/* blkdev.c: as dev_open(); what fsync() and lseek() want of an open one. */
+int blkdev_open(struct vnode *vp, struct file *f);
+int blkdev_flush(struct file *f);
+off_t blkdev_size(struct file *f);
 
 /* The upcalls of kern, by the file that has them. */
 int fs_fork(struct proc *parent, struct proc *child, u_int flags);

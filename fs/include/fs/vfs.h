@@ -32,6 +32,7 @@
 
 struct file;
 struct filelock;
+struct mount;
 struct pipe;
 struct uvm_object;
 struct vnode;
@@ -40,7 +41,8 @@ struct vnode;
  * What a file system does.  The big lock is held for all but vo_destroy and
  * vo_open; vnodes that are returned carry a reference; names are components,
  * neither empty nor "." or "..".  A NULL entry: the operation is refused
- * (EPERM; EROFS is for whole file systems and there is none).
+ * (EPERM; EROFS is for whole file systems: vfs_access()).  A file system that
+ * waits for a disk lets the big lock go meanwhile.
  *
  * vo_lookup: ENOENT, ESRCH (a process that has gone), ENOMEM.
  * vo_parent: the directory a vnode was last found in; ENOENT when it has no
@@ -57,6 +59,9 @@ struct vnode;
  * vo_readdir: call emit for entries from *offp on, "." and ".." included,
  *	until it answers false; *offp is where to go on.
  * vo_open: make f an open file of vp, f_ops set last.  No lock.
+ * vo_getattr: size (unless v_obj has it), blocks and block size for stat(2).
+ * vo_fsync: what is known of vp but its pages is on disk when this returns.  No
+ *	lock.  EIO, ENOMEM.  NULL: there is no disk.
  * vo_destroy: the last reference has gone.  No lock, may sleep.
  */
 typedef bool dirent_fn(void *arg, const char *name, ino_t ino, off_t next,
@@ -78,6 +83,8 @@ struct vops {
 	int (*vo_readdir)(struct vnode *dvp, off_t *offp, dirent_fn *emit,
 	    void *arg);
 	int (*vo_open)(struct vnode *vp, struct file *f);
+	void (*vo_getattr)(struct vnode *vp, struct abi_stat *st);
+	int (*vo_fsync)(struct vnode *vp);
 	void (*vo_destroy)(struct vnode *vp);
 	u_int vo_magic; /* statfs: f_type */
 };
@@ -103,8 +110,9 @@ struct vnode {
 	struct pipe *v_pipe;      /* [b] of a FIFO somebody has open */
 	SLIST_HEAD(, filelock) v_locks; /* [k] */
 	_Atomic(bool) v_waslocked;      /* [a] v_locks was ever used */
-	struct vnode *v_covered;        /* [I] root of procfs: what it hides */
-	struct vnode *v_mounted;        /* [I] directory: root mounted on it */
+	struct mount *v_mount;          /* [I] NULL: in memory */
+	struct vnode *v_covered;        /* [b] root of a mount: what it hides */
+	struct vnode *v_mounted;        /* [b] directory: root mounted on it */
 	SLIST_ENTRY(vnode) v_dead;      /* [b] waits for vo_destroy */
 };
 
@@ -165,19 +173,25 @@ void vfs_walk_done(struct lookup *lk); /* drops lk_dvp and lk_vp */
 
 /*
  * vfs_access: EACCES unless the caller may do all of mode (R_OK, W_OK,
- *	X_OK) to vp, by its effective ids, or its real ones.  Big lock.
+ *	X_OK) to vp, by its effective ids, or its real ones; EROFS: nobody may
+ *	write there.  Big lock.
+ * vfs_rdonly: the file system of vp may not be changed.
+ * vfs_fsync: vp with all that leads to it is on disk when this returns.  No
+ *	lock held.  EIO, ENOMEM.
  * vfs_sticky: EPERM when dvp is sticky and neither it nor vp is ours.
  * vfs_path: the absolute path of vp as the caller's root sees it, with
  *	" (deleted)" when it has lost its name.  Big lock.  ENOENT: it
  *	cannot be reached; ENAMETOOLONG, ENOMEM.
  * vfs_now: the time of day in ns.
  * vfs_resize: truncate(2) of a regular file; no lock held but f_lock.
- *	EFBIG, EINVAL; EPERM: sealed.
+ *	EFBIG, EINVAL; EPERM: sealed; or of uvm_object_resize().
  * vfs_seal: add seals to a regular file.  EPERM: no more may be; EBUSY: it is
  *	mapped for writing.
  * vfs_touch: mtime and ctime are now.
  */
 int vfs_access(struct vnode *vp, u_int mode, bool real);
+bool vfs_rdonly(const struct vnode *vp);
+int vfs_fsync(struct vnode *vp);
 int vfs_sticky(struct vnode *dvp, struct vnode *vp);
 int vfs_path(struct vnode *vp, char *buf, size_t size, size_t *lenp);
 int64_t vfs_now(void);

@@ -333,6 +333,7 @@ struct fs_upcalls {
 	int (*fo_new_pidfd)(struct proc *p, int *fdp);
 	void (*fo_close)(int fd);
 	void (*fo_changed)(void);
+	void (*fo_shutdown)(void); /* the machine is about to stop; sleeps */
 };
 extern const struct fs_upcalls *kern_fs;
 

@@ -11,4 +11,8 @@
  */
 void swap_boot(const char *list);
 
+/* Have a page-out daemon from now on.  No lock at RANK_VNODE or above held;
+ * EAGAIN, ENOMEM. */
+int pageout_start(void);
+
 #endif

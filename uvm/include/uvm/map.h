@@ -156,6 +156,9 @@ struct uvm_mapargs {
  *	ENOMEM: hole.
  * uvm_touch: the same for access, whatever the mapping.
  * uvm_msync_check: ENOMEM when [start, end) has a hole.
+ * uvm_msync: have what was modified of files on disk through shared mappings
+ *	in [start, end), by whom ever, written, and wait.  No lock at
+ *	RANK_MOUNT or above held.  EIO, ENOMEM.
  * uvm_mincore: one byte per page: 1 resident.  ENOMEM: hole.
  */
 int uvm_map(struct vm_map *map, vaddr_t *addr, vsize_t len,
@@ -177,6 +180,7 @@ int uvm_wire_onfault(struct vm_map *map, vaddr_t start, vaddr_t end);
 int uvm_populate(struct vm_map *map, vaddr_t start, vaddr_t end);
 int uvm_touch(struct vm_map *map, vaddr_t start, vaddr_t end, vm_prot_t access);
 int uvm_msync_check(struct vm_map *map, vaddr_t start, vaddr_t end);
+int uvm_msync(struct vm_map *map, vaddr_t start, vaddr_t end);
 int uvm_mincore(struct vm_map *map, vaddr_t start, vaddr_t end, uint8_t *vec);
 
 /*

@@ -40,8 +40,14 @@ struct uvm_object;
  *	inactivation); frees the pages and the object.  May take the big lock
  *	itself; holds no VM lock while it does.
  * uo_name: a name for /proc maps into buf, always terminated; its length; 0
- *	for none.  Takes uo_lock if it must; map locks may be held.
+ *	for none.  Takes uo_lock if it must; map locks may be held.  Most have
+ *	uvm_object_name().
  * uo_ident: device and inode number for /proc maps, by the same rules.
+ * uo_resize: new size, see uvm_object_resize(); NULL: never asked.
+ * uo_flush: write the pages [first, last] that were modified to where they
+ *	survive a power cut, and what it takes to find them there.  No lock at
+ *	RANK_MOUNT or above held, the caller has a reference; may sleep.  EIO,
+ *	ENOMEM, ENOSPC.  NULL: there is no such place.
  */
 struct uvm_pagerops {
 	int (*uo_get)(struct uvm_object *uo, uint64_t idx, vm_prot_t access,
@@ -50,6 +56,8 @@ struct uvm_pagerops {
 	void (*uo_detach)(struct uvm_object *uo);
 	size_t (*uo_name)(struct uvm_object *uo, char *buf, size_t len);
 	void (*uo_ident)(struct uvm_object *uo, dev_t *devp, ino_t *inop);
+	int (*uo_resize)(struct uvm_object *uo, uint64_t size);
+	int (*uo_flush)(struct uvm_object *uo, uint64_t first, uint64_t last);
 };
 
 struct uvm_object {
@@ -65,6 +73,11 @@ struct uvm_object {
 	_Atomic(u_int) uo_writers; /* [a] shared entries that may write */
 	struct amapq uo_amaps;     /* [o] copies that mappings made */
 	bool uo_file;              /* [I] its pages count as file pages */
+	bool uo_disk;              /* [I] as pages of files on disk */
+	char *uo_path;             /* [o+] for /proc maps; NULL: none */
+	size_t uo_pathlen;         /* [o+] bytes with the NUL */
+	dev_t uo_dev;              /* [o+] */
+	ino_t uo_ino;              /* [o+] */
 };
 
 /*
@@ -72,14 +85,35 @@ struct uvm_object {
  * uvm_object_ref: one more; the caller has one, or a lock keeps it.
  * uvm_object_free: one less; the last calls uo_detach.  May sleep then: no
  *	lock held, not the big lock either.
- * uvm_object_fini: for uo_detach: free every page.  Nobody else can reach
- *	the object; no lock held.
+ * uvm_object_fini: for uo_detach: free every page and the name.  Nobody else
+ *	can reach the object; no lock held.
+ *
+ * uvm_object_set_name: what /proc maps shows; name is copied, left out when
+ *	there is no memory for it.  No lock at RANK_OBJECT or above held.
+ * uvm_object_name: that into buf, always terminated; its length; 0 for none.
+ *	Map locks may be held.
+ * uvm_object_ident: device and inode number, by the same rules.
+ *
+ * uvm_object_resize: new size; pages past it are freed and unmapped, and so
+ *	are the copies that private mappings made of them; what is left of the
+ *	last page reads as zeroes.  No lock at RANK_MOUNT or above held; may
+ *	sleep.  Shoots down.  0 for memory; else EIO, EFBIG, ENOMEM.
  */
 void uvm_object_init(struct uvm_object *uo, const struct uvm_pagerops *ops,
     uint64_t size);
 void uvm_object_ref(struct uvm_object *uo);
 void uvm_object_free(struct uvm_object *uo);
 void uvm_object_fini(struct uvm_object *uo);
+void uvm_object_set_name(struct uvm_object *uo, const char *name, dev_t dev,
+    ino_t ino);
+size_t uvm_object_name(struct uvm_object *uo, char *buf, size_t len);
+void uvm_object_ident(struct uvm_object *uo, dev_t *devp, ino_t *inop);
+
+static inline int
+uvm_object_resize(struct uvm_object *uo, uint64_t size)
+{
+	return uo->uo_ops->uo_resize(uo, size);
+}
 
 /* How many pages its size needs.  Any lock state. */
 static inline uint64_t
@@ -130,7 +164,8 @@ int uvm_object_fetch(struct uvm_object *uo, uint64_t idx);
 
 /*
  * Busy pages: a pager that moves bytes without uo_lock marks the page first.
- * A busy page is not mapped, not read and not freed by others.
+ * A busy page is not read and not freed by others; and not mapped, unless it is
+ * a file's that is being written: who stores to it makes it modified again.
  *
  * uvm_page_busy: mark it.  uo_lock write-held; not busy.
  * uvm_page_unbusy: the reverse; wakes who waits.  uo_lock write-held.
@@ -152,28 +187,23 @@ void uvm_object_wait(struct uvm_object *uo, uint64_t idx);
  * uao_create_file: the same for a file of tmpfs: its pages count, and past
  *	uvm_file_pages_max of all such objects uo_get answers ENOSPC (a write
  *	fails, a fault is SIGBUS), so that files cannot take all memory.
- * uvm_file_pages: how many there are.
- * uao_resize: new size; pages past it are freed and unmapped, and so are
- *	the copies that private mappings made of them; what is left of the
- *	last page reads as zeroes.  No lock at RANK_AMAP or above held.
- *	Shoots down.
+ * uvm_file_pages: how many there are.  uvm_disk_pages: of files on disk.
+ * uao_resize: uvm_object_resize() of one, which cannot fail.  No lock at
+ *	RANK_AMAP or above held.
  * uao_commit: count its whole size as committed, once, until it goes; for
  *	an object nobody else has yet.  ENOMEM: more than there may be.
  * uao_punch: the pages [first, last) read as zeroes again: freed and
  *	unmapped.  Copies stay.  No lock at RANK_AMAP or above held.  Shoots
  *	down.
- * uao_set_name: what /proc maps shows; name is copied, cut off when there is
- *	no memory for it.  No lock at RANK_OBJECT or above held.
  */
 int uao_create(uint64_t size, struct uvm_object **uop);
 int uao_create_file(uint64_t size, struct uvm_object **uop);
 u_long uvm_file_pages(void);
+u_long uvm_disk_pages(void);
 extern u_long uvm_file_pages_max;
 void uao_resize(struct uvm_object *uo, uint64_t size);
 int uao_commit(struct uvm_object *uo);
 void uao_punch(struct uvm_object *uo, uint64_t first, uint64_t last);
-void uao_set_name(struct uvm_object *uo, const char *name, dev_t dev,
-    ino_t ino);
 
 /*
  * Move bytes between the object and a kernel buffer (kbuf not NULL) or user

@@ -3,8 +3,8 @@
  *
  * A slot is a page of some swap device.  Its number, swslot_t, names the
  * device and the block.  Anons and anonymous objects keep the number of the
- * slot in the place of their page (uvm_slot_tag()).  Without a swap device
- * there is no daemon, and nothing here costs anything.
+ * slot in the place of their page (uvm_slot_tag()).  Without a swap device or
+ * a mounted disk there is no daemon, and nothing here costs anything.
  */
 #ifndef UVM_SWAP_H
 #define UVM_SWAP_H
@@ -45,14 +45,14 @@ uvm_slot_of(uintptr_t v)
 }
 
 /*
- * In every amap and in every anonymous object: a place in the queues that the
- * page-out daemon goes round.
+ * In every amap, anonymous object and file on disk: a place in the queues that
+ * the page-out daemon goes round.
  *
  * Protection:
  *	I	constant while it is queued
  *	s	the lock of the queue
  */
-enum scan_kind { SCAN_AMAP, SCAN_OBJECT, SCAN_MARK };
+enum scan_kind { SCAN_AMAP, SCAN_OBJECT, SCAN_VNODE, SCAN_MARK };
 struct scan_item {
 	TAILQ_ENTRY(scan_item) si_link; /* [s] */
 	uint8_t si_kind;                /* [I] enum scan_kind */
@@ -90,8 +90,9 @@ bool uvm_swap_info(u_int i, struct uvm_swapinfo *si);
 
 /*
  * The page-out daemon.
- * uvm_pageout_thread: its body; kern starts one thread with it after the first
- *	uvm_swapon(), once.  Returns after uvm_pageout_stop().
+ * uvm_pageout_thread: its body; kern starts one thread with it before the first
+ *	uvm_swapon(), or when a disk is mounted.  Returns after
+ *	uvm_pageout_stop().
  * uvm_pageout_stop: let the thread return; for tests.  May sleep.
  * uvm_pageout_wait: wait until the daemon has freed memory: true; or false:
  *	there is none, or it can do nothing more.  No VM lock held; sleeps
@@ -113,6 +114,7 @@ struct uvm_pageout_stats {
 	u_long ps_clean;   /* freed without writing: swap has them */
 	u_long ps_kept;    /* used again while they were written */
 	u_long ps_errors;  /* not written: I/O error */
+	u_long ps_filed;   /* to files, whoever asked */
 	u_long ps_read;    /* from swap, on demand and ahead */
 	u_long ps_ahead;   /* of these, ahead */
 	u_long ps_wakeups; /* of the daemon */
