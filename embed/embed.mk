@@ -7,7 +7,8 @@
 
 TIER ?= 1
 C := $(B)/component/$(ARCH)-t$(TIER)
-INC_COMPONENT := -I embed/include $(foreach d,port base phys dev pmap uvm sys,\
+NAMES := $(B)/gen/vmspace/names.h
+INC_COMPONENT := -I embed/include -I $(B)/gen $(foreach d,port base phys dev pmap uvm sys,\
     -I $d/include) -I sys/$(ARCH) -I pmap/$(ARCH)
 SRC_COMPONENT := $(shell awk '!/^\#/ && $$1 <= $(TIER) && $(TIER) <= $$2 \
     { print $$3 }' embed/sources)
@@ -17,7 +18,10 @@ CF_COMPONENT = -std=gnu11 -g -O2 $(WARN) -fno-strict-aliasing -fno-common \
 CF_KERN0 := -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -mgeneral-regs-only
 
-$(C)/%.o: %.c
+$(NAMES): tools/gennames embed/sources $(shell awk '!/^\#/ { print $$3 }' \
+    embed/sources)
+	$(Q)tools/gennames $@
+$(C)/%.o: %.c | $(NAMES)
 	@mkdir -p $(@D)
 	$(Q)$(KCC) $(CF_COMPONENT) -include embed/include/vmspace/build.h -c $< -o $@
 $(C)/libvmspace.a: $(addprefix $(C)/,$(SRC_COMPONENT:.c=.o))
@@ -91,7 +95,7 @@ endif
 
 $(P)/%.o: %.c
 	@mkdir -p $(@D)
-	$(Q)$(KCC) $(CF_DEMO) -DPORT_CHECK -DVMS_TIER=$(TIER) -c $< -o $@
+	$(Q)$(KCC) $(CF_DEMO) -DVMS_TIER=$(TIER) -c $< -o $@
 PORT_CHECK ?= $(P)/embed/check/port_check.o
 PORT_LIB ?= $(C)/libvmspace.a
 PORT_LINK ?= $(KCC) -nostdlib -static $(PORT_LD) \
@@ -106,3 +110,16 @@ port-check: $(PORT_IMAGE)
 	$(Q)timeout 60 sh -c '$(PORT_RUN)'
 
 .PHONY: port-check
+
+#
+# What to take away.
+#
+VERSION := $(shell awk '/define VMS_VERSION_/ { v = v s $$3; s = "." } \
+    END { print v }' embed/include/vmspace/vmspace.h)
+dist: $(NAMES)
+	$(Q)tools/mkdist $(B)/dist/vmspace-$(VERSION) $(VERSION) $(NAMES)
+	@echo $(B)/dist/vmspace-$(VERSION)
+
+.PHONY: dist
+
+-include $(shell find $(B)/component -name "*.d" 2>/dev/null)

@@ -37,7 +37,7 @@ run_callbacks(void)
 }
 
 void
-vms_boot(const struct vms_boot *b)
+vms_boot(const struct vms_bootinfo *b)
 {
 	bool on = md_intr_disable();
 	unsigned i;

@@ -118,8 +118,9 @@ write_back(struct vms_file *f, uint64_t idx, struct vm_page *pg)
 	uvm_page_busy(pg);
 	rw_exit(&uo->uo_lock);
 	len = bytes_in(f, idx);
-	error = len == 0 ? 0 : md_file_write(f->vf_file, ptoa(idx),
-				   page_direct(pg), len);
+	error = len == 0 ? 0
+			 : md_file_write(f->vf_file, ptoa(idx), page_direct(pg),
+			       len);
 	rw_write_enter(&uo->uo_lock);
 	if (error != 0)
 		page_set_modified(pg);
@@ -223,8 +224,9 @@ int
 vms_map_file(struct vmspace *vm, uintptr_t *addr, size_t len, unsigned prot,
     unsigned flags, struct vms_file *f, uint64_t off)
 {
-	struct uvm_mapargs args = {
-	    .um_obj = &f->vf_obj, .um_off = off, .um_maxprot = PROT_ALL};
+	struct uvm_mapargs args = {.um_obj = &f->vf_obj,
+	    .um_off = off,
+	    .um_maxprot = PROT_ALL};
 	int error;
 
 	if (len == 0 || len > VM_MAXUSER_ADDRESS || (off & PAGE_MASK) != 0)

@@ -64,7 +64,7 @@ vms_random_pages(uint64_t n __unused)
 #endif
 
 /* vms_map.c: what vms_map() and vms_map_file() have in common. */
-int vms_map_args(struct vmspace *vm, uintptr_t *addr, size_t len,
-    unsigned prot, unsigned flags, struct uvm_mapargs *args);
+int vms_map_args(struct vmspace *vm, uintptr_t *addr, size_t len, unsigned prot,
+    unsigned flags, struct uvm_mapargs *args);
 
 #endif

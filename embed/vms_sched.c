@@ -35,8 +35,8 @@ vms_thread_init(struct vms_thread *t, const char *name)
 {
 	struct thread *td = (struct thread *)(void *)t;
 
-	*td = (struct thread){.td_prio = PRIO_USER,
-	    .td_affinity = ~(cpumask_t)0};
+	*td =
+	    (struct thread){.td_prio = PRIO_USER, .td_affinity = ~(cpumask_t)0};
 	strlcpy(td->td_name, name, sizeof(td->td_name));
 	thread_setstate(td, TD_RUNNING);
 }

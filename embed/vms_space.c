@@ -81,8 +81,9 @@ vms_map_args(struct vmspace *vm, uintptr_t *addr, size_t len, unsigned prot,
 	    (flags & ~(VMS_FIXED | VMS_NOREPLACE | VMS_SHARED)) != 0)
 		return EINVAL;
 	if ((flags & VMS_FIXED) == 0)
-		*addr = trunc_page(*addr) > VM_MAXUSER_ADDRESS - len ? 0
-			: trunc_page(*addr);
+		*addr = trunc_page(*addr) > VM_MAXUSER_ADDRESS - len
+			    ? 0
+			    : trunc_page(*addr);
 	error = whole_pages(*addr, &len);
 	if (error != 0)
 		return error;
@@ -186,9 +187,7 @@ vms_heap(struct vmspace *vm, uintptr_t start)
 uintptr_t
 vms_brk(struct vmspace *vm, uintptr_t want)
 {
-	return vm->vm_brkbase == 0
-		   ? 0
-		   : uvm_brk(vm, want, VM_MAXUSER_ADDRESS);
+	return vm->vm_brkbase == 0 ? 0 : uvm_brk(vm, want, VM_MAXUSER_ADDRESS);
 }
 
 int
@@ -197,8 +196,8 @@ vms_fault(struct vmspace *vm, uintptr_t va, unsigned access)
 	uint64_t t = vms_trace_begin();
 	int error = EFAULT;
 
-	KASSERT(access == VMS_READ || access == VMS_WRITE ||
-		access == VMS_EXEC);
+	KASSERT(
+	    access == VMS_READ || access == VMS_WRITE || access == VMS_EXEC);
 	if (va < VM_MAXUSER_ADDRESS) {
 		error = uvm_fault(&vm->vm_map, va, access, 0);
 		/* It may be where the stack grows to. */

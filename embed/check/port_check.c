@@ -93,9 +93,8 @@ space(uint64_t tag)
 	uint64_t v;
 	unsigned i;
 
-	if (vms_create(&vm) != 0 ||
-	    vms_map(vm, &va, NPAGE * PAGE, VMS_READ | VMS_WRITE, VMS_FIXED) !=
-		0)
+	if (vms_create(&vm) != 0 || vms_map(vm, &va, NPAGE * PAGE,
+					VMS_READ | VMS_WRITE, VMS_FIXED) != 0)
 		broken("vms_boot", "RAM that can be used", "out of memory");
 	for (i = 0; i < NPAGE; i++) {
 		v = tag + i;
@@ -348,7 +347,8 @@ check_tier3(void)
 	vms_exit(vm);
 	vms_release(vm);
 	KEPT(md_file_read(file, PAGE, page, 904) == 0 && page[3] == again[3],
-	    "md_file_write", "the reverse, for a page that a shared mapping "
+	    "md_file_write",
+	    "the reverse, for a page that a shared mapping "
 	    "changed",
 	    "after the last mapping is gone the file has the old bytes");
 }
@@ -394,7 +394,7 @@ check_tier5(void)
 #endif
 
 void
-vms_port_check(const struct vms_boot *b, bool mmu)
+vms_port_check(const struct vms_bootinfo *b, bool mmu)
 {
 	size_t before;
 	unsigned i;

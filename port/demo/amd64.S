@@ -1,6 +1,4 @@
-/*
- * amd64.S: from QEMU's PVH entry to C, and in and out of the kernel.
- */
+/* amd64.S: from QEMU's PVH entry to C, and in and out of the kernel. */
 #define VIRT   0xffffffff80000000
 #define PHYS(s) (s - VIRT)
 
@@ -67,8 +65,7 @@ start:	cli
 stubs:	.set	v, 0
 	.rept	32
 	.balign	16
-	.if	(0x60227d00 >> v) & 1	/* these push an error code: 8, 10 to 14, 17, 21, 29, 30 */
-	.else
+	.if	!((0x60227d00 >> v) & 1)	/* the others push an error code */
 	push	$0
 	.endif
 	push	$v
@@ -78,21 +75,9 @@ stubs:	.set	v, 0
 	.balign	16
 	push	$0
 	push	$0x80
-trap:	push	%rax
-	push	%rbx
-	push	%rcx
-	push	%rdx
-	push	%rsi
-	push	%rdi
-	push	%rbp
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+trap:	.irp	r, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+	push	%\r
+	.endr
 	cld
 	mov	%rsp, %rdi
 	call	machine_trap
@@ -100,21 +85,9 @@ trap:	push	%rax
 	.globl	frame_resume
 frame_resume:
 	mov	%rdi, %rsp
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rbp
-	pop	%rdi
-	pop	%rsi
-	pop	%rdx
-	pop	%rcx
-	pop	%rbx
-	pop	%rax
+	.irp	r, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
+	pop	%\r
+	.endr
 	add	$16, %rsp
 	iretq
 

@@ -12,15 +12,10 @@
 extern char kernel_stack[], stubs[], kernel_end[];
 extern uint64_t gdt[], kernel_root[];
 
-static struct {
-	uint32_t word[26];
-} tss;
-static struct {
-	uint64_t lo, hi;
-} idt[256];
+static uint32_t tss[26];
+static uint64_t idt[256][2];
 
-void machine_early(void);
-void machine_trap(struct frame *f);
+void machine_early(void), machine_trap(struct frame *f);
 
 static void
 out(uint16_t port, uint8_t v)
@@ -99,7 +94,7 @@ md_tlb_flush_asid(unsigned asid)
 void
 md_tlb_flush_kernel(void)
 {
-	md_tlb_flush_asid(0); /* the demo has no global pages */
+	md_tlb_flush_asid(0); /* there are no global pages */
 }
 
 void
@@ -118,20 +113,20 @@ machine_early(void)
 		uint64_t base;
 	} __attribute__((packed)) gdtr = {55, (uintptr_t)gdt},
 				  idtr = {sizeof(idt) - 1, (uintptr_t)idt};
-	uint64_t base = (uintptr_t)&tss, stack = (uintptr_t)kernel_stack, a, v;
+	uint64_t base = (uintptr_t)tss, stack = (uintptr_t)kernel_stack, a, v;
 
-	tss.word[1] = (uint32_t)stack; /* RSP0 */
-	tss.word[2] = (uint32_t)(stack >> 32);
+	tss[1] = (uint32_t)stack; /* RSP0 */
+	tss[2] = (uint32_t)(stack >> 32);
 	gdt[5] = 0x0000890000000067 | (base & 0xffffff) << 16 |
 		 (base >> 24 & 0xff) << 56;
 	gdt[6] = base >> 32;
 	for (v = 0; v <= 32; v++) {
 		a = (uintptr_t)stubs + 16 * v;
 		/* An interrupt gate; the last, for programs too, is 0x80. */
-		idt[v < 32 ? v : 0x80].lo =
-		    (a & 0xffff) | 8ul << 16 | (v < 32 ? 0x8eul : 0xeeul) << 40 |
-		    (a >> 16 & 0xffff) << 48;
-		idt[v < 32 ? v : 0x80].hi = a >> 32;
+		idt[v < 32 ? v : 0x80][0] = (a & 0xffff) | 8ul << 16 |
+					    (v < 32 ? 0x8eul : 0xeeul) << 40 |
+					    (a >> 16 & 0xffff) << 48;
+		idt[v < 32 ? v : 0x80][1] = a >> 32;
 	}
 	kernel_root[0] = 0;
 	md_root_kernel();
@@ -148,17 +143,21 @@ machine_start(void)
 {
 	const struct vms_range ram = {0x100000, RAM};
 	const struct vms_range keep = {0x100000, (uintptr_t)kernel_end - VIRT};
-	const struct vms_boot b = {DIRECT, (uintptr_t)kernel_root - VIRT, &ram,
-	    1, &keep, 1};
+	const struct vms_bootinfo b = {DIRECT, (uintptr_t)kernel_root - VIRT,
+	    &ram, 1, &keep, 1};
 
-	demo_boot(&b);
+	vms_boot(&b);
 }
 
 void
 frame_init(struct frame *f, uintptr_t pc, uintptr_t sp, uint64_t arg)
 {
-	*f = (struct frame){.rip = pc, .cs = 0x23, .rflags = 2, .rsp = sp,
-	    .ss = 0x1b, .rdi = arg};
+	*f = (struct frame){.rip = pc,
+	    .cs = 0x23,
+	    .rflags = 2,
+	    .rsp = sp,
+	    .ss = 0x1b,
+	    .rdi = arg};
 }
 
 void
@@ -178,9 +177,9 @@ machine_trap(struct frame *f)
 	if (f->vector == 0x80)
 		demo_call(f, f->rax, f->rdi);
 	if (f->vector != 14)
-		demo_kill(f, "trap");
+		demo_kill("trap");
 	demo_fault(f, va,
-	    (f->error & 16) != 0   ? VMS_EXEC
+	    (f->error & 16) != 0  ? VMS_EXEC
 	    : (f->error & 2) != 0 ? VMS_WRITE
 				  : VMS_READ);
 }

@@ -82,10 +82,10 @@ md_tlb_flush_pages(const unsigned *asid, const uintptr_t *va, unsigned n)
 {
 	__asm__ volatile("dsb nshst" : : : "memory");
 	for (; n-- > 0; va++, asid++)
-		__asm__ volatile("tlbi vae1, %0"
-				 :
-				 : "r"((uint64_t)*asid << 48 |
-				     (*va >> 12 & 0xfffffffffff)));
+		__asm__ volatile(
+		    "tlbi vae1, %0"
+		    :
+		    : "r"((uint64_t)*asid << 48 | (*va >> 12 & 0xfffffffffff)));
 	__asm__ volatile("dsb nsh; isb" : : : "memory");
 }
 
@@ -122,10 +122,10 @@ machine_start(void)
 {
 	const struct vms_range ram = {BASE, BASE + RAM};
 	const struct vms_range keep = {BASE, (uintptr_t)kernel_end - VIRT};
-	const struct vms_boot b = {VIRT, (uintptr_t)no_root - VIRT, &ram, 1,
+	const struct vms_bootinfo b = {VIRT, (uintptr_t)no_root - VIRT, &ram, 1,
 	    &keep, 1};
 
-	demo_boot(&b);
+	vms_boot(&b);
 }
 
 void
@@ -167,6 +167,6 @@ machine_trap(struct frame *f)
 	case 0x24: /* data abort; bit 6: a write */
 		demo_fault(f, far, (esr & 0x40) != 0 ? VMS_WRITE : VMS_READ);
 	default:
-		demo_kill(f, "trap");
+		demo_kill("trap");
 	}
 }

@@ -1,15 +1,13 @@
 /*
  * demo.c: a kernel with processes, in as few lines as that takes.
  *
- * One CPU, interrupts off, a process runs until it waits or exits.  There is
- * one kernel stack, which is empty whenever a program runs: all that is left of
- * a process then is its registers and its space.  Everything about memory is
+ * One CPU, interrupts off; a process runs until it waits or exits.  The one
+ * kernel stack is empty whenever a program runs.  Everything about memory is
  * vmspace's: see each call of vms_*.
  */
 #include "demo.h"
 
 #include <port/tier1.h>
-#include <vmspace/check.h>
 
 #define NPROC     8
 #define STACK_TOP 0x7fff0000ul
@@ -127,27 +125,6 @@ leave(int status)
 	schedule();
 }
 
-/* "make port-check" builds this kernel with PORT_CHECK. */
-void
-demo_boot(const struct vms_boot *b)
-{
-#ifdef PORT_CHECK
-	vms_port_check(b, true);
-#endif
-	vms_boot(b);
-}
-
-void
-demo_bad(struct frame *f, uintptr_t va)
-{
-	(void)va;
-#ifdef PORT_CHECK
-	if (vms_check_fault(va))
-		frame_resume(f);
-#endif
-	demo_kill(f, "trap in the kernel");
-}
-
 /* Boot, and again whenever a program without a parent has ended. */
 void
 demo_main(void)
@@ -156,14 +133,12 @@ demo_main(void)
 	static size_t free;
 	size_t now;
 
-	if (next == 0) {
+	if (next == 0)
 		machine_start();
-		free = vms_pages_free_count();
-	}
 	now = vms_pages_free_count();
+	if (next == 0)
+		free = now;
 	say_number(now);
-	say(" of ");
-	say_number(vms_pages_total());
 	say(" pages free\n");
 	if (now != free)
 		md_halt(1);
@@ -177,9 +152,8 @@ demo_main(void)
 }
 
 void
-demo_kill(struct frame *f, const char *why)
+demo_kill(const char *why)
 {
-	(void)f;
 	say("killed: ");
 	say(why);
 	say("\n");
@@ -188,12 +162,18 @@ demo_kill(struct frame *f, const char *why)
 	leave(255);
 }
 
+__attribute__((weak)) void
+demo_bad(struct frame *f, uintptr_t va)
+{
+	demo_kill(f != NULL && va != 0 ? "kernel" : "kernel, at 0");
+}
+
 void
 demo_fault(struct frame *f, uintptr_t va, unsigned access)
 {
 	cur->frame = *f;
 	if (vms_fault(cur->vm, va, access) != 0)
-		demo_kill(f, "page fault");
+		demo_kill("page fault");
 	schedule();
 }
 
@@ -264,7 +244,7 @@ demo_call(struct frame *f, uint64_t number, uint64_t arg)
 		frame_result(&cur->frame, vms_pages_free_count());
 		break;
 	default:
-		demo_kill(f, "bad system call");
+		demo_kill("bad system call");
 	}
 	schedule();
 }

@@ -24,9 +24,9 @@ struct frame {
 extern const char user_image[], user_image_end[];
 
 /*
- * The machine.  machine_start: tell the VM what there is.  frame_init: enter at
- * pc with stack sp and one argument.  frame_result: what the system call
- * returns.  frame_resume: go to user mode; the kernel's stack is empty then.
+ * The machine.  machine_start: call vms_boot().  frame_init: enter at pc with
+ * stack sp and one argument.  frame_result: what the system call returns.
+ * frame_resume: go to user mode; the kernel's stack is empty then.
  */
 void machine_start(void);
 void frame_init(struct frame *f, uintptr_t pc, uintptr_t sp, uint64_t arg);
@@ -34,17 +34,16 @@ void frame_result(struct frame *f, uint64_t value);
 __attribute__((noreturn)) void frame_resume(struct frame *f);
 
 /*
- * The kernel, from the machine: demo_boot() tells the VM; the rest does not
- * return.  demo_bad: a trap that came from the kernel itself.
+ * The kernel, from the machine.  None returns.  demo_bad: kernel mode trapped
+ * at va; weak, because "make port-check" has its own.
  */
-void demo_boot(const struct vms_boot *b);
-__attribute__((noreturn)) void demo_bad(struct frame *f, uintptr_t va);
 __attribute__((noreturn)) void demo_main(void);
 __attribute__((noreturn)) void demo_fault(struct frame *f, uintptr_t va,
     unsigned access);
 __attribute__((noreturn)) void demo_call(struct frame *f, uint64_t number,
     uint64_t arg);
-__attribute__((noreturn)) void demo_kill(struct frame *f, const char *why);
+__attribute__((noreturn)) void demo_kill(const char *why);
+__attribute__((noreturn)) void demo_bad(struct frame *f, uintptr_t va);
 
 /* System calls: number, one argument, one result. */
 enum { CALL_EXIT, CALL_FORK, CALL_WAIT, CALL_PRINT, CALL_MAP, CALL_FREE };

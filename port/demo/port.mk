@@ -4,9 +4,11 @@
 #	PORT_LD		how
 #	PORT_RUN	a command that boots $@, and ends when it halts
 PORT_TIER := 1
-PORT_OBJ = $(P)/port/demo/demo.o $(P)/port/demo/$(ARCH).o \
+PORT_OBJ = $(P)/port/demo/check.o $(P)/port/demo/demo.o \
+    $(P)/port/demo/$(ARCH).o \
     $(C)/demo/$(ARCH)-asm.o
-PORT_LD = -Wl,-T,port/demo/$(ARCH).ld -Wl,-z,max-page-size=4096
+PORT_LD = -Wl,-T,port/demo/$(ARCH).ld -Wl,-z,max-page-size=4096 \
+    -Wl,--wrap=vms_boot
 PORT_RUN_amd64 = qemu-system-x86_64 -M q35 -m 64 -kernel $(PORT_IMAGE) \
     -display none -no-reboot -serial stdio \
     -device isa-debug-exit,iobase=0xf4,iosize=4; test $$? -eq 1

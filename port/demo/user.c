@@ -94,7 +94,8 @@ fill(void)
 	after = call(CALL_FREE, 0);
 	if (after < before)
 		return 1;
-	print("fill: three children wrote 1024 pages each, and gave them back\n");
+	print(
+	    "fill: three children wrote 1024 pages each, and gave them back\n");
 	return 0;
 }
 

@@ -6,7 +6,8 @@
 #include "hosted.h"
 
 static unsigned char bytes[2 * 4096] = {1, 2, 3};
-static struct hosted_file file = {.name = "/etc/motd", .bytes = bytes,
+static struct hosted_file file = {.name = "/etc/motd",
+    .bytes = bytes,
     .size = 5000};
 
 void *
@@ -18,7 +19,7 @@ vms_check_file(void)
 int
 main(void)
 {
-	struct vms_boot b;
+	struct vms_bootinfo b;
 
 	hosted_boot_info(&b);
 	vms_port_check(&b, false);

@@ -384,7 +384,7 @@ md_stat(void *arg, const char *name, uint64_t value)
  */
 
 void
-hosted_boot_info(struct vms_boot *b)
+hosted_boot_info(struct vms_bootinfo *b)
 {
 	static struct vms_range range = {RAM_START, RAM_START + RAM_LEN};
 	struct sigaction sa = {.sa_handler = on_ipi, .sa_flags = SA_RESTART};
@@ -403,7 +403,7 @@ hosted_boot_info(struct vms_boot *b)
 #endif
 	up = 1;
 	/* The first page is the kernel's root: it maps nothing. */
-	*b = (struct vms_boot){.vb_direct = (uintptr_t)ram - RAM_START,
+	*b = (struct vms_bootinfo){.vb_direct = (uintptr_t)ram - RAM_START,
 	    .vb_root = RAM_START,
 	    .vb_ram = &range,
 	    .vb_nram = 1};

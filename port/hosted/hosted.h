@@ -25,7 +25,7 @@ extern size_t hosted_traced; /* calls of md_trace() */
  * hosted_cpu_start: one more CPU, which calls fn(arg) once, then only serves
  *	interrupts.  Returns when it is up.
  */
-void hosted_boot_info(struct vms_boot *b);
+void hosted_boot_info(struct vms_bootinfo *b);
 void hosted_cpu_start(void (*fn)(void *), void *arg);
 
 #endif

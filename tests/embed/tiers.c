@@ -187,7 +187,8 @@ static void
 tier3(void)
 {
 	static unsigned char bytes[3 * 4096];
-	struct hosted_file file = {.name = "/etc/motd", .bytes = bytes,
+	struct hosted_file file = {.name = "/etc/motd",
+	    .bytes = bytes,
 	    .size = 5000};
 	struct vmspace *vm, *other;
 	struct vms_info info;
@@ -201,8 +202,8 @@ tier3(void)
 		  f, 0) == 0);
 	CHECK(vms_map_file(other, &private, 3 * PAGE, VMS_READ | VMS_WRITE, 0,
 		  f, 0) == 0);
-	CHECK(vms_map_file(vm, &private, PAGE, VMS_READ, 0, f, 1) ==
-	      VMS_EINVAL);
+	CHECK(
+	    vms_map_file(vm, &private, PAGE, VMS_READ, 0, f, 1) == VMS_EINVAL);
 	CHECK(get(vm, shared) == 0x7878787878787878);
 	CHECK(get(other, private) == get(vm, shared) && file.nread == 1);
 	put(other, private, 1); /* his own copy */
@@ -286,7 +287,7 @@ tier4(void)
 int
 main(void)
 {
-	struct vms_boot b;
+	struct vms_bootinfo b;
 	size_t before;
 	unsigned i;
 

@@ -26,7 +26,7 @@ extern "C" {
  * vms_check_fault: kernel mode touched va and there is no translation.  True:
  *	resume, and try again.  False: it is none of ours.
  */
-__attribute__((noreturn)) void vms_port_check(const struct vms_boot *b,
+__attribute__((noreturn)) void vms_port_check(const struct vms_bootinfo *b,
     bool mmu);
 bool vms_check_fault(uintptr_t va);
 

@@ -74,7 +74,7 @@ struct vms_range {
  *	already: the kernel's image, its boot tables, modules.  One 64-byte
  *	descriptor per page comes out of it: 1.6 %.
  */
-struct vms_boot {
+struct vms_bootinfo {
 	uintptr_t vb_direct;
 	uint64_t vb_root;
 	const struct vms_range *vb_ram;
@@ -99,7 +99,7 @@ struct vms_boot {
  * vms_verify: check every structure; panics on damage.  Slow.  Nobody else
  *	may be inside the VM.  [f]
  */
-void vms_boot(const struct vms_boot *b);
+void vms_boot(const struct vms_bootinfo *b);
 size_t vms_pages_total(void);
 size_t vms_pages_free_count(void);
 uint64_t vms_pages_alloc(unsigned order);
@@ -249,8 +249,8 @@ void vms_file_hold(struct vms_file *f);
 void vms_file_release(struct vms_file *f);
 int vms_file_sync(struct vms_file *f);
 void vms_file_resized(struct vms_file *f);
-int vms_map_file(struct vmspace *vm, uintptr_t *addr, size_t len,
-    unsigned prot, unsigned flags, struct vms_file *f, uint64_t off);
+int vms_map_file(struct vmspace *vm, uintptr_t *addr, size_t len, unsigned prot,
+    unsigned flags, struct vms_file *f, uint64_t off);
 #endif
 
 #if VMS_TIER >= 4
@@ -267,11 +267,11 @@ int vms_map_file(struct vmspace *vm, uintptr_t *addr, size_t len,
  */
 #define VMS_IO_PAGES 16
 struct vms_io {
-	uint64_t io_block;           /* first, in pages */
-	unsigned io_npages;          /* 1 to VMS_IO_PAGES */
-	bool io_write;               /* memory to disk */
+	uint64_t io_block;            /* first, in pages */
+	unsigned io_npages;           /* 1 to VMS_IO_PAGES */
+	bool io_write;                /* memory to disk */
 	uint64_t io_pa[VMS_IO_PAGES]; /* where each page is in memory */
-	void *io_self;               /* the VM's */
+	void *io_self;                /* the VM's */
 };
 void vms_tick(void);
 int vms_swapon(void);

@@ -5,9 +5,9 @@ void
 md_tlb_flush_pages(const unsigned *asid, const uintptr_t *va, unsigned n)
 {
 	(void)n;
-	__asm__ volatile("dsb nshst; tlbi vae1, %0; dsb nsh; isb"
-			 :
-			 : "r"((uint64_t)*asid << 48 |
-			     (*va >> 12 & 0xfffffffffff))
-			 : "memory");
+	__asm__ volatile(
+	    "dsb nshst; tlbi vae1, %0; dsb nsh; isb"
+	    :
+	    : "r"((uint64_t)*asid << 48 | (*va >> 12 & 0xfffffffffff))
+	    : "memory");
 }
