@@ -43,9 +43,17 @@
  * DPOR		one execution at least of each class of equivalent ones
  *		(Flanagan and Godefroid, POPL 2005), with sleep sets
  * REPLAY	as recorded in dc_replay
+ * BYTES	as a fuzzer says: dc_bytes
  */
-enum det_strategy { DET_RANDOM, DET_PCT, DET_DFS, DET_DPOR, DET_REPLAY };
-#define DET_NSTRATEGY 5
+enum det_strategy {
+	DET_RANDOM,
+	DET_PCT,
+	DET_DFS,
+	DET_DPOR,
+	DET_REPLAY,
+	DET_BYTES
+};
+#define DET_NSTRATEGY 6
 
 struct det_config {
 	enum det_strategy dc_strategy;
@@ -64,6 +72,12 @@ struct det_config {
 	bool dc_trace;         /* record the steps of a failure */
 	unsigned dc_stop;      /* REPLAY: end before this step of it; 0: none */
 	bool dc_minimize;      /* leave out choices that it does not need */
+	/*
+	 * BYTES: of the execution that begins.  Each two are a departure from
+	 * the ordinary schedule: after how many choices (by its square, so
+	 * that any number can be meant), and which alternative.
+	 */
+	const uint8_t *(*dc_bytes)(size_t *len);
 	/* called now and then during a long search; may be NULL */
 	void (*dc_progress)(uint64_t execs, uint64_t steps);
 	/* called at the end of each execution, before it is undone */
@@ -131,6 +145,16 @@ void det_result_free(struct det_result *r);
 void det_trace_print(void);
 
 /*
+ * What a search learned about words, see race.c, sharing: the parts of a search
+ * that is split are good together if each knows what all of them learned.
+ * det_share_each: after det_run(): fn for each word that is shared.
+ * det_share_add: before it: this was learned elsewhere.
+ */
+void det_share_each(void (*fn)(void *arg, uintptr_t word, uint32_t how),
+    void *arg);
+void det_share_add(uintptr_t word, uint32_t how);
+
+/*
  * The arena.  det_arena: len bytes, page aligned and zero, for good; NULL:
  * no room.  Before det_run() or by CPU 0 before det_snapshot().
  */
@@ -146,6 +170,9 @@ unsigned det_ncpu(void);
 
 /* Accesses to atomic words and switch points so far in this execution. */
 uint64_t det_points(void);
+
+/* Steps that a CPU has made since it came up.  Any time. */
+uint64_t det_cpu_points(unsigned cpu);
 
 /* Whether this is the explored part, after det_snapshot(). */
 bool det_exploring(void);

@@ -341,6 +341,7 @@ void shadow_init(void);
 void shadow_reset(void);  /* before an execution */
 void shadow_forget(void); /* all clocks; they start again */
 void share_forget(void);
+void share_known(void); /* begin with what det_share_add() was told */
 uint64_t share_digest(void);
 void undo_all(void);                    /* restore memory */
 void undo_word(uintptr_t a, bool pair); /* before it is written */

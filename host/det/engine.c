@@ -194,6 +194,12 @@ det_points(void)
 	return det_nsteps + det_nlocal;
 }
 
+uint64_t
+det_cpu_points(unsigned cpu)
+{
+	return det_vcpus[cpu].v_ops;
+}
+
 unsigned
 det_ncpu(void)
 {
@@ -1116,6 +1122,7 @@ det_run(const struct det_machine *dm, const struct det_config *dc,
 	if (run_why == RUN_SNAPSHOT) {
 		snapshot_take();
 		share_forget();
+		share_known();
 		for (;;) {
 			if (!once(r->dr_execs) && dc->dc_progress != NULL &&
 			    r->dr_execs >= next) {

@@ -188,6 +188,59 @@ share_forget(void)
 	share_grew = false;
 }
 
+#define NKNOWN 65536
+static struct {
+	uintptr_t kn_word;
+	struct share kn_share;
+} * known;
+static unsigned nknown;
+
+void
+det_share_each(void (*fn)(void *arg, uintptr_t word, uint32_t how), void *arg)
+{
+	uint32_t how;
+	unsigned i;
+
+	for (i = 0; i < nshares; i++) {
+		if (!share_needs(*shares[i], true))
+			continue;
+		memcpy(&how, shares[i], sizeof how);
+		fn(arg,
+		    (uintptr_t)(shares[i] - (struct share *)SHADOW_SHARE) << 3,
+		    how);
+	}
+}
+
+void
+det_share_add(uintptr_t word, uint32_t how)
+{
+	if (known == NULL)
+		known = calloc(NKNOWN, sizeof *known);
+	if (known == NULL || nknown == NKNOWN || word >= DET_SPAN)
+		return;
+	known[nknown].kn_word = word;
+	memcpy(&known[nknown++].kn_share, &how, sizeof how);
+}
+
+void
+share_known(void)
+{
+	struct share *s, n;
+	unsigned i;
+
+	for (i = 0; i < nknown; i++) {
+		s = (struct share *)SHADOW_SHARE + (known[i].kn_word >> 3);
+		n = known[i].kn_share;
+		n.s_users |= s->s_users;
+		n.s_writers |= s->s_writers;
+		n.s_open |= s->s_open;
+		if (s->s_context != 0 && s->s_context != n.s_context)
+			n.s_context = CONTEXT_MANY;
+		(void)share_slow(s, n, true);
+	}
+	share_grew = false;
+}
+
 uint64_t
 share_digest(void)
 {

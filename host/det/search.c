@@ -277,6 +277,40 @@ chances_begin(struct chances *ch)
 		ch->ch_at[i] = rnd() % (ch->ch_most + 1);
 }
 
+/* BYTES: where and what the next departure is. */
+static struct {
+	const uint8_t *by_at;
+	size_t by_left;
+	uint32_t by_pos;
+} bytes;
+
+static void
+bytes_next(void)
+{
+	uint32_t gap;
+
+	if (bytes.by_left < 2) {
+		bytes.by_pos = UINT32_MAX;
+		return;
+	}
+	gap = (uint32_t)bytes.by_at[0] * bytes.by_at[0] / 16;
+	bytes.by_pos = search_pos + gap;
+}
+
+static unsigned
+bytes_value(unsigned n)
+{
+	unsigned k;
+
+	if (n < 2 || search_pos < bytes.by_pos)
+		return 0;
+	k = 1 + bytes.by_at[1] % (n - 1);
+	bytes.by_at += 2;
+	bytes.by_left -= 2;
+	bytes_next();
+	return k;
+}
+
 void
 search_begin(uint64_t exec)
 {
@@ -291,6 +325,10 @@ search_begin(uint64_t exec)
 	(void)rnd();
 	chances_begin(&chances[0]);
 	chances_begin(&chances[1]);
+	if (strategy == DET_BYTES) {
+		bytes.by_at = dc->dc_bytes(&bytes.by_left);
+		bytes_next();
+	}
 	if (strategy == DET_PCT) {
 		if (det_nsteps > longest)
 			longest = det_nsteps;
@@ -437,6 +475,9 @@ search_data(unsigned n, bool stale)
 	switch (strategy) {
 	case DET_REPLAY:
 		k = replay_value(n);
+		break;
+	case DET_BYTES:
+		k = bytes_value(n);
 		break;
 	case DET_RANDOM:
 	case DET_PCT:
@@ -831,6 +872,9 @@ search_turn(uint64_t run, uint64_t irq, const struct vcpu *me)
 	stepnode = -1;
 	if (n > 1) {
 		switch (strategy) {
+		case DET_BYTES:
+			k = bytes_value(n);
+			break;
 		case DET_RANDOM:
 			k = (unsigned)((rnd() & 0xffffffff) * n >> 32);
 			break;
