@@ -18,6 +18,7 @@
 #include <base/cpu.h>
 #include <base/print.h>
 #include <base/thread.h>
+#include <det/det.h>
 
 #include "host.h"
 
@@ -74,99 +75,8 @@ host_reseed(uint64_t seed)
 }
 
 /*
- * Contexts.
+ * Contexts are those of the simulated machine, host/det/swtch.c.
  */
-
-/*
- * Save the callee-saved registers on this stack and its pointer in *from,
- * take both from to.
- */
-void host_swap(void **from, void *to);
-
-#if defined(__x86_64__)
-/* System V ABI for x86-64, section 3.2.1: rbx, rbp, r12 to r15. */
-__asm__(".text\n"
-	".globl host_swap\n"
-	".type host_swap, @function\n"
-	"host_swap:\n"
-	"	pushq %rbp\n"
-	"	pushq %rbx\n"
-	"	pushq %r12\n"
-	"	pushq %r13\n"
-	"	pushq %r14\n"
-	"	pushq %r15\n"
-	"	movq %rsp, (%rdi)\n"
-	"	movq %rsi, %rsp\n"
-	"	popq %r15\n"
-	"	popq %r14\n"
-	"	popq %r13\n"
-	"	popq %r12\n"
-	"	popq %rbx\n"
-	"	popq %rbp\n"
-	"	ret\n"
-	".size host_swap, . - host_swap\n");
-#define SWAP_REGS 6
-
-/* A stack from which host_swap() "returns" to fn, as if called. */
-static void *
-first_context(void *top, void (*fn)(void))
-{
-	uintptr_t *sp = top;
-
-	*--sp = 0; /* alignment, and an end for unwinders */
-	*--sp = (uintptr_t)fn;
-	sp -= SWAP_REGS;
-	memset(sp, 0, SWAP_REGS * sizeof(*sp));
-	return sp;
-}
-#elif defined(__aarch64__)
-/* AAPCS64, section 6.1: x19 to x30, d8 to d15. */
-__asm__(".text\n"
-	".globl host_swap\n"
-	".type host_swap, %function\n"
-	"host_swap:\n"
-	"	sub sp, sp, #160\n"
-	"	stp x19, x20, [sp, #0]\n"
-	"	stp x21, x22, [sp, #16]\n"
-	"	stp x23, x24, [sp, #32]\n"
-	"	stp x25, x26, [sp, #48]\n"
-	"	stp x27, x28, [sp, #64]\n"
-	"	stp x29, x30, [sp, #80]\n"
-	"	stp d8, d9, [sp, #96]\n"
-	"	stp d10, d11, [sp, #112]\n"
-	"	stp d12, d13, [sp, #128]\n"
-	"	stp d14, d15, [sp, #144]\n"
-	"	mov x9, sp\n"
-	"	str x9, [x0]\n"
-	"	mov sp, x1\n"
-	"	ldp x19, x20, [sp, #0]\n"
-	"	ldp x21, x22, [sp, #16]\n"
-	"	ldp x23, x24, [sp, #32]\n"
-	"	ldp x25, x26, [sp, #48]\n"
-	"	ldp x27, x28, [sp, #64]\n"
-	"	ldp x29, x30, [sp, #80]\n"
-	"	ldp d8, d9, [sp, #96]\n"
-	"	ldp d10, d11, [sp, #112]\n"
-	"	ldp d12, d13, [sp, #128]\n"
-	"	ldp d14, d15, [sp, #144]\n"
-	"	add sp, sp, #160\n"
-	"	ret\n"
-	".size host_swap, . - host_swap\n");
-#define SWAP_REGS 20
-
-static void *
-first_context(void *top, void (*fn)(void))
-{
-	uintptr_t *sp = top;
-
-	sp -= SWAP_REGS;
-	memset(sp, 0, SWAP_REGS * sizeof(*sp));
-	sp[11] = (uintptr_t)fn; /* x30 */
-	return sp;
-}
-#else
-#error "host_swap() is not written for this processor"
-#endif
 
 /* Resume to; from is gone for good if dying. */
 static void
@@ -178,7 +88,7 @@ context_switch(struct md_thread *from, struct md_thread *to, bool dying)
 #else
 	(void)dying;
 #endif
-	host_swap(&from->mt_sp, to->mt_sp);
+	det_ctx_switch(&from->mt_sp, to->mt_sp);
 #ifdef ASAN
 	__sanitizer_finish_switch_fiber(from->mt_fake, NULL, NULL);
 #endif
@@ -186,7 +96,7 @@ context_switch(struct md_thread *from, struct md_thread *to, bool dying)
 
 /* The first function on a new stack. */
 static void
-context_start(void)
+context_start(void *arg __unused)
 {
 	struct md_thread *mt = &host_self->hc_thread->td_md;
 
@@ -218,8 +128,8 @@ md_thread_init(struct thread *td, void (*fn)(void *), void *arg)
 	stack_alloc(mt);
 	mt->mt_fn = fn;
 	mt->mt_arg = arg;
-	mt->mt_sp = first_context((char *)mt->mt_stack + mt->mt_stacklen,
-	    context_start);
+	det_ctx_make(&mt->mt_sp, mt->mt_stack, mt->mt_stacklen, context_start,
+	    NULL);
 }
 
 void
@@ -455,9 +365,8 @@ md_cpu_start(void)
 		stack_alloc(mt);
 		mt->mt_fn = cpu_begin;
 		mt->mt_arg = &cpus[i];
-		mt->mt_sp =
-		    first_context((char *)mt->mt_stack + mt->mt_stacklen,
-			context_start);
+		det_ctx_make(&mt->mt_sp, mt->mt_stack, mt->mt_stacklen,
+		    context_start, NULL);
 		cpus[i].hc_cpu = &kernel_cpus[i];
 		cpus[i].hc_thread = &boot_threads[i];
 		cpus[i].hc_timer = UINT64_MAX;

@@ -260,6 +260,16 @@ det_irq_raise(unsigned cpu, unsigned line)
 	atomic_fetch_or(&cpus[cpu].p_irqs, 1u << line);
 }
 
+static void
+relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 /* A turn of a loop that waits for something. */
 static void
 wait_turn(struct pcpu *p)
@@ -267,7 +277,7 @@ wait_turn(struct pcpu *p)
 	if (++p->p_spins % 16 == 0)
 		sched_yield();
 	else
-		__builtin_ia32_pause();
+		relax();
 }
 
 void
@@ -378,7 +388,7 @@ det_point(const void *addr, bool write, const char *what)
 		break;
 	case 1:
 		for (n = (unsigned)(rnd(p) % 1000); n > 0; n--)
-			__builtin_ia32_pause();
+			relax();
 		break;
 	}
 }
@@ -843,6 +853,27 @@ det_name(uintptr_t a, char *buf, size_t len)
 void
 det_trace_print(void)
 {
+}
+
+void
+det_share_each(void (*fn)(void *arg, uintptr_t word, uint32_t how), void *arg)
+{
+	(void)fn;
+	(void)arg;
+}
+
+void
+det_share_add(uintptr_t word, uint32_t how)
+{
+	(void)word;
+	(void)how;
+}
+
+uint64_t
+det_cpu_points(unsigned cpu)
+{
+	(void)cpu;
+	return 0;
 }
 
 void

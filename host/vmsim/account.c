@@ -278,9 +278,9 @@ on_swap(void)
 {
 	if (script.sc_swap == 0)
 		return 0;
-	return (long)(atomic_load_explicit(&uvm_swap_used,
-			  memory_order_relaxed) -
-		      uvm_swap_cached());
+	return (
+	    long)(atomic_load_explicit(&uvm_swap_used, memory_order_relaxed) -
+		  uvm_swap_cached());
 }
 
 /*

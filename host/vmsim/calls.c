@@ -83,6 +83,20 @@ call_failnth(const uint64_t arg[2])
 	return 0;
 }
 
+/* eread: a word that epochs protect; eretire: put another in its place. */
+static long
+call_eread(const uint64_t arg[2] __unused)
+{
+	return sim_epoch_read();
+}
+
+static long
+call_eretire(const uint64_t arg[2] __unused)
+{
+	sim_epoch_retire();
+	return 0;
+}
+
 /* stack: where the stack pointer is. */
 static long
 call_stack(const uint64_t arg[2] __unused)
@@ -151,6 +165,8 @@ const struct sim_call sim_calls[SIM_NCALLS] = {
     {"kthread", 1, call_kthread},
     {"oom", 0, call_oom},
     {"failnth", 1, call_failnth},
+    {"eread", 0, call_eread},
+    {"eretire", 0, call_eretire},
     {"stack", 0, call_stack},
     {"watch", 1, call_watch},
     {"io", 1, call_io},

@@ -90,7 +90,34 @@ progress(uint64_t execs, uint64_t steps)
 	    (double)steps / (now - began) / 1e6, (unsigned long long)limit);
 }
 
-/* A line for merge. */
+static void
+word_write(void *arg, uintptr_t word, uint32_t how)
+{
+	fprintf(arg, "%lx %x\n", (u_long)word, how);
+}
+
+/* What another part, or all of them, learned. */
+static void
+known_read(const char *file)
+{
+	char buf[512];
+	u_long word;
+	u_int how;
+	FILE *f;
+
+	f = fopen(file, "r");
+	if (f == NULL)
+		fail("%s: %s", file, strerror(errno));
+	if (fgets(buf, sizeof buf, f) == NULL ||
+	    strncmp(buf, "vmsim-result ", 13) != 0)
+		fail("%s is no result", file);
+	(void)fgets(buf, sizeof buf, f);
+	while (fscanf(f, "%lx %x\n", &word, &how) == 2)
+		det_share_add(word, how);
+	fclose(f);
+}
+
+/* For merge. */
 static void
 result_write(const struct det_config *dc, const struct det_result *r)
 {
@@ -107,6 +134,7 @@ result_write(const struct det_config *dc, const struct det_result *r)
 	    (unsigned long long)r->dr_execs, (unsigned long long)r->dr_steps,
 	    r->dr_complete, r->dr_failed, (unsigned long long)r->dr_shared,
 	    r->dr_failed ? r->dr_msg : "");
+	det_share_each(word_write, f);
 	fclose(f);
 }
 
@@ -120,6 +148,8 @@ explore_one(const char *name)
 	double t, cpu;
 
 	scenario_load(name);
+	if (opt.known != NULL)
+		known_read(opt.known);
 	dm = machine();
 	dc = config();
 	if (dc.dc_maxexecs == 0)
@@ -134,16 +164,21 @@ explore_one(const char *name)
 	det_run(&dm, &dc, &r);
 	t = seconds() - began;
 	cpu = cpu_seconds() - cpu;
-	if (dc.dc_strategy == DET_DFS && det_scheduler == NULL)
+	if (dc.dc_strategy == DET_DFS)
 		snprintf(bound, sizeof bound, "bound %u", dc.dc_bound);
-	printf("%s %-16s %-6s %-7s %-4s %8llu executions%s %5.0f points "
-	       "%7.3f s %5.2f M/s\n",
-	    r.dr_failed ? "FAILED" : "ok    ", script.sc_name,
-	    det_scheduler != NULL ? det_scheduler : strategies[dc.dc_strategy],
-	    bound, dc.dc_weak ? "weak" : "sc",
-	    (unsigned long long)r.dr_execs, r.dr_complete ? ", all" : "",
-	    (double)r.dr_steps / (double)r.dr_execs, t,
-	    (double)r.dr_steps / cpu / 1e6);
+	if (det_scheduler != NULL)
+		printf("%s %-16s %s %8llu executions %7.3f s\n",
+		    r.dr_failed ? "FAILED" : "ok    ", script.sc_name,
+		    det_scheduler, (unsigned long long)r.dr_execs, t);
+	else
+		printf("%s %-16s %-6s %-7s %-4s %8llu executions%s %5.0f "
+		       "points %7.3f s %5.2f M/s\n",
+		    r.dr_failed ? "FAILED" : "ok    ", script.sc_name,
+		    strategies[dc.dc_strategy], bound,
+		    dc.dc_weak ? "weak" : "sc", (unsigned long long)r.dr_execs,
+		    r.dr_complete ? ", all" : "",
+		    (double)r.dr_steps / (double)r.dr_execs, t,
+		    (double)r.dr_steps / cpu / 1e6);
 	if (r.dr_failed && det_scheduler != NULL)
 		printf("  %s\n  seed %llu\n", r.dr_msg,
 		    (unsigned long long)(dc.dc_seed + r.dr_failexec));
@@ -337,6 +372,29 @@ part_read(const char *file)
 	return p;
 }
 
+/* The words that all parts learned, as one result. */
+static void
+union_write(const char *file)
+{
+	char buf[512];
+	unsigned i, n;
+	FILE *out, *f;
+
+	out = fopen(file, "w");
+	if (out == NULL)
+		fail("%s: %s", file, strerror(errno));
+	fprintf(out, "vmsim-result words\n\n");
+	for (i = 0; i < opt.nname; i++) {
+		f = fopen(opt.name[i], "r");
+		for (n = 0; f != NULL && fgets(buf, sizeof buf, f); n++)
+			if (n >= 2)
+				fputs(buf, out);
+		if (f != NULL)
+			fclose(f);
+	}
+	fclose(out);
+}
+
 static bool
 same_search(const struct part *a, const struct part *b)
 {
@@ -381,8 +439,10 @@ cmd_merge(void)
 	    failed         ? "FAILED"
 	    : missing != 0 ? "parts are missing"
 	    : !complete    ? "not exhausted"
-	    : !agree ? "parts saw different sets of shared words: run again "
-		       "with more executions each"
+	    : !agree ? "parts learned of different shared words: run them "
+		       "again with --known FILE, which merge --out FILE writes"
 		     : "exhausted, no failure");
+	if (opt.out != NULL)
+		union_write(opt.out);
 	return failed || missing != 0;
 }

@@ -19,20 +19,20 @@
 #include "sim.h"
 #include "vmsim.h"
 
-#define BATCH	   5000u
-#define AHEAD	   16u
-#define NCHOICES   65536u
-#define TRIES	   600u /* of shorter programs */
-#define SCHEDULES  300u /* for one of them */
-#define NEEDED	   20000u /* programs that show every difference */
+#define BATCH       5000u
+#define AHEAD       16u
+#define NCHOICES    65536u
+#define TRIES       600u   /* of shorter programs */
+#define SCHEDULES   300u   /* for one of them */
+#define NEEDED      20000u /* programs that show every difference */
 #define DIFFERENCES 64u
 
-static const char scenario[] = "cpus 2\n"
-			       "program main\n"
-			       "	mark\n"
-			       "	ready 1\n"
-			       "	fuzz\n"
-			       "	end\n";
+const char fz_scenario[] = "cpus 2\n"
+			   "program main\n"
+			   "	mark\n"
+			   "	ready 1\n"
+			   "	fuzz\n"
+			   "	end\n";
 
 /* What a child tells its parent; shared memory. */
 static struct report {
@@ -45,7 +45,7 @@ static struct report {
 	uint8_t rp_bytes[FZ_MAXLEN];
 	struct fz_log rp_ours, rp_theirs;
 	char rp_choices[NCHOICES];
-} *report;
+} * report;
 
 /* Of the child that runs programs. */
 static struct {
@@ -111,6 +111,7 @@ next(void)
 		run.len = program(numbered(run.done), run.bytes);
 	fz_decode(&run.prog, run.bytes, run.len);
 	fz_sim_prog = &run.prog;
+	sim_catch_faults = true;
 	memset(&fz_sim_log, 0, sizeof fz_sim_log);
 }
 
@@ -208,7 +209,7 @@ child(struct det_config *dc)
 
 	if (!fz_linux_start())
 		fail("no process for the Linux side");
-	if (!script_parse(scenario, "fuzz"))
+	if (!script_parse(fz_scenario, "fuzz"))
 		exit(2);
 	script.sc_evict = opt.evict;
 	script.sc_swflags = opt.swflags;
@@ -361,8 +362,8 @@ shrink(uint8_t *bytes, size_t len, unsigned many, const char *msg)
 			memcpy(shorter + at, bytes + at + FZ_OPLEN,
 			    len - at - FZ_OPLEN);
 			tries++;
-			if (len > FZ_OPLEN && still_fails(shorter,
-						  len - FZ_OPLEN, many, msg)) {
+			if (len > FZ_OPLEN &&
+			    still_fails(shorter, len - FZ_OPLEN, many, msg)) {
 				len -= FZ_OPLEN;
 				memcpy(bytes, shorter, len);
 				smaller = true;
@@ -405,8 +406,8 @@ print_program(const uint8_t *bytes, size_t len)
 		fz_result(report->rp_theirs.fl_result[i], b, sizeof b);
 		printf("%3u  %-52s %s", i, text,
 		    report->rp_ours.fl_done[i] ? a : "-");
-		if (strcmp(a, b) != 0 || report->rp_ours.fl_done[i] !=
-					     report->rp_theirs.fl_done[i])
+		if (strcmp(a, b) != 0 ||
+		    report->rp_ours.fl_done[i] != report->rp_theirs.fl_done[i])
 			printf("   <- on Linux %s",
 			    report->rp_theirs.fl_done[i] ? b : "-");
 		putchar('\n');

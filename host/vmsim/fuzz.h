@@ -24,8 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FZ_BASE	  0x1000000000ul
-#define FZ_PAGE	  4096ul
+#define FZ_BASE   0x1000000000ul
+#define FZ_PAGE   4096ul
 #define FZ_NPAGES 24u /* of the arena */
 #define FZ_BRKMAX 8u  /* pages of heap */
 #define FZ_NFILE  6u  /* pages of the file, to begin with */
@@ -34,7 +34,7 @@
 #define FZ_MAXLEN (FZ_MAXOPS * FZ_OPLEN)
 #define FZ_NPROC  8u /* processes of a program */
 #define FZ_DEPTH  3u /* of nested sections */
-#define FZ_NSHM	  3u
+#define FZ_NSHM   3u
 
 enum fz_code {
 	FZ_MMAP,
@@ -81,28 +81,29 @@ enum fz_odd {
 struct fz_op {
 	uint8_t fo_code, fo_page, fo_len, fo_prot;
 	uint8_t fo_kind, fo_odd, fo_arg;
-	bool fo_heap; /* pages of the heap */
-	bool fo_sync; /* FORK: the parent waits at once */
-	uint8_t fo_proc; /* whose it is; FORK: see fo_child */
+	bool fo_heap;             /* pages of the heap */
+	bool fo_sync;             /* FORK: the parent waits at once */
+	uint8_t fo_proc;          /* whose it is; FORK: see fo_child */
 	uint8_t fo_child, fo_end; /* FORK: process; its ENDCHILD */
-	uint8_t fo_word; /* READ, WRITE: which word of the page */
+	uint8_t fo_word;          /* READ, WRITE: which word of the page */
 	uint8_t fo_raw[FZ_OPLEN];
 };
 
 struct fz_prog {
 	unsigned fp_nops, fp_nprocs;
-	bool fp_locks; /* locked memory is worth counting */
+	bool fp_mlocks; /* it locks memory */
+	bool fp_locks;  /* and how much is worth comparing */
 	struct fz_op fp_op[FZ_MAXOPS];
 };
 
 /*
  * Results: a value, a negative errno, or a fault.
  */
-#define FZ_SEGV	     0xb0000l /* SIGSEGV << 16, + si_code */
+#define FZ_SEGV      0xb0000l /* SIGSEGV << 16, + si_code */
 #define FZ_SIGBUS    0x70000l /* SIGBUS << 16, + si_code */
 #define FZ_MAPERR    (FZ_SEGV + 1)
 #define FZ_ACCERR    (FZ_SEGV + 2)
-#define FZ_BUS	     (FZ_SIGBUS + 2)
+#define FZ_BUS       (FZ_SIGBUS + 2)
 #define FZ_ELSEWHERE 0x1000000l /* mapped at no place that was named */
 
 /* A page of a process's arena at its end: FZ_M_*, or 0. */
@@ -129,7 +130,7 @@ struct fz_log {
 
 /* Where a process is; all of it is copied by fork, also the machine's. */
 struct fz_state {
-	uint64_t fs_begun;   /* 0: this is init, which starts the program */
+	uint64_t fs_begun;      /* 0: this is init, which starts the program */
 	uint64_t fs_pc, fs_end; /* operations */
 	uint64_t fs_proc;
 	uint64_t fs_brk; /* where the heap begins */
@@ -177,7 +178,7 @@ struct fz_machine {
 	__attribute__((noreturn)) void (*fm_exit)(const struct fz_state *st);
 	uint64_t fm_top;     /* user addresses end here */
 	uint64_t fm_scratch; /* an address of 64 bytes that can be written */
-	bool fm_sync;	     /* parents wait for children at once */
+	bool fm_sync;        /* parents wait for children at once */
 	struct fz_log *fm_log;
 };
 
@@ -233,7 +234,8 @@ extern const unsigned fz_ndifferences;
 bool fz_differs(const struct fz_prog *p, const struct fz_log *ours,
     const struct fz_log *theirs, int *op);
 
-/* fuzz.c */
+/* fuzz.c: the script of it; the command. */
+extern const char fz_scenario[];
 int cmd_fuzz(void);
 
 #endif

@@ -33,11 +33,11 @@
 #define TOP (1ul << 48)
 #endif
 
-#define NRING	  32u
-#define FILE_FD	  3
+#define NRING     32u
+#define FILE_FD   3
 #define TOPPAGES  16u
-#define SPILL	  16u /* pages behind the arena that operations reach */
-#define HEAPPAGES	  (FZ_BRKMAX + SPILL)
+#define SPILL     16u /* pages behind the arena that operations reach */
+#define HEAPPAGES (FZ_BRKMAX + SPILL)
 #define STACKSIZE 65536u
 
 struct slot {
@@ -160,8 +160,7 @@ slurp_self(const char *path)
 
 /* A line of maps: which pages of the arena, and what they are. */
 static void
-note_mapping(struct fz_end *fe, uint64_t start, uint64_t end,
-    const char *rest)
+note_mapping(struct fz_end *fe, uint64_t start, uint64_t end, const char *rest)
 {
 	uint64_t off, inode, va;
 	unsigned dev[2];
@@ -184,7 +183,7 @@ note_mapping(struct fz_end *fe, uint64_t start, uint64_t end,
 		fe->fe_map[(va - FZ_BASE) / FZ_PAGE] =
 		    inode == 0 ? bits
 			       : bits | (uint32_t)((off + va - start) / FZ_PAGE
-						<< FZ_M_OFFSET);
+						   << FZ_M_OFFSET);
 	}
 }
 
@@ -275,7 +274,7 @@ execute(struct slot *sl)
 	unsigned i;
 
 	reset();
-	if (prog.fp_locks && locked_pages() != 0)
+	if (prog.fp_mlocks && locked_pages() != 0)
 		start_afresh();
 	fz_decode(&prog, sl->sl_bytes, sl->sl_len);
 	memset(&sl->sl_log, 0, sizeof sl->sl_log);
@@ -337,8 +336,8 @@ executor_main(int from, int to)
 	sigaction(SIGBUS, &sa, NULL);
 	drop_rawio();
 	find_top();
-	brk0 = (char *)(((uintptr_t)syscall(SYS_brk, 0) + FZ_PAGE - 1) &
-			-FZ_PAGE);
+	brk0 =
+	    (char *)(((uintptr_t)syscall(SYS_brk, 0) + FZ_PAGE - 1) & -FZ_PAGE);
 	machine_linux.fm_scratch = (uint64_t)(uintptr_t)scratch;
 	while (read(from, &c, 1) == 1) {
 		execute(&ring[i++ % NRING]);

@@ -11,34 +11,33 @@
 #include "fuzz.h"
 
 /* Linux's numbers; they are the same on amd64, arm64 and riscv64. */
-#define P_READ	     1u
-#define P_WRITE	     2u
-#define P_EXEC	     4u
-#define M_SHARED     1u
-#define M_PRIVATE    2u
-#define M_FIXED	     0x10u
-#define M_ANONYMOUS  0x20u
-#define M_GROWSDOWN  0x100u
-#define M_NORESERVE  0x4000u
-#define M_POPULATE   0x8000u
-#define M_NOREPLACE  0x100000u
-#define R_MAYMOVE    1u
-#define R_FIXED	     2u
-#define R_DONTUNMAP  4u
-#define ADV_REMOVE   9u
-#define SHM_IDRM     0
-#define C_VM	     0x100ul
-#define C_VFORK	     0x4000ul
-#define C_CHLD	     17ul
-#define E_CHILD	     10
-#define FILE_FD	     3
-#define MASK_SET     2
-#define MASK_BLOCK   0
+#define P_READ      1u
+#define P_WRITE     2u
+#define P_EXEC      4u
+#define M_SHARED    1u
+#define M_PRIVATE   2u
+#define M_FIXED     0x10u
+#define M_ANONYMOUS 0x20u
+#define M_GROWSDOWN 0x100u
+#define M_NORESERVE 0x4000u
+#define M_POPULATE  0x8000u
+#define M_NOREPLACE 0x100000u
+#define R_MAYMOVE   1u
+#define R_FIXED     2u
+#define R_DONTUNMAP 4u
+#define ADV_REMOVE  9u
+#define SHM_IDRM    0
+#define C_VM        0x100ul
+#define C_VFORK     0x4000ul
+#define C_CHLD      17ul
+#define E_CHILD     10
+#define FILE_FD     3
+#define MASK_SET    2
+#define MASK_BLOCK  0
 
 const char *const fz_call_names[FZ_NCALL] = {"mmap", "munmap", "mprotect",
     "madvise", "mremap", "mlock", "mlock2", "munlock", "msync", "brk",
-    "mincore", "rt_sigprocmask", "shmget", "shmat", "shmdt", "shmctl",
-    "wait4"};
+    "mincore", "rt_sigprocmask", "shmget", "shmat", "shmdt", "shmctl", "wait4"};
 
 const unsigned long fz_clone_flags[3] = {C_CHLD, C_CHLD | C_VM | C_VFORK,
     C_CHLD | C_VM};
@@ -157,14 +156,14 @@ settle(struct fz_prog *p)
 		share |= shares(o);
 		copies |= o->fo_code == FZ_MMAP && o->fo_kind == FZ_FILEPRIV;
 		writes |= o->fo_code == FZ_MMAP && o->fo_kind == FZ_FILESHARED;
-		p->fp_locks |= o->fo_code == FZ_MLOCK;
+		p->fp_mlocks |= o->fo_code == FZ_MLOCK;
 		miscounts |= o->fo_code == FZ_MREMAP &&
 			     (remap_flags(o) & R_DONTUNMAP) != 0;
 		if (o->fo_code == FZ_FORK)
 			parent[o->fo_child] = o->fo_proc;
 	}
 	/* Linux counts what DONTUNMAP leaves behind as locked still. */
-	p->fp_locks &= !miscounts;
+	p->fp_locks = p->fp_mlocks && !miscounts;
 	/* A private copy of what others write has some of their words. */
 	hazard |= copies && writes;
 	for (i = 0; i < p->fp_nops; i++) {
@@ -490,8 +489,8 @@ op_access(const struct fz_machine *m, const struct fz_op *o, uint64_t pc,
 		r.start -= 8;
 	if (o->fo_odd == FZ_BEYOND) /* not even an address, far away */
 		r.start = m->fm_top;
-	fault = m->fm_access(r.start + 8ul * o->fo_word,
-	    o->fo_code == FZ_WRITE, &val);
+	fault = m->fm_access(r.start + 8ul * o->fo_word, o->fo_code == FZ_WRITE,
+	    &val);
 	return fault != 0 ? fault : (long)(val >> 40);
 }
 

@@ -21,11 +21,11 @@
 #include "fuzz.h"
 #include "sim.h"
 
-#define SCRATCH		DATA_BASE
-#define ACTION		(DATA_BASE + 64)
-#define HANDLER		0x400010ul
-#define RESTORER	0x04000000u
-#define FILE_FD		3
+#define SCRATCH  DATA_BASE
+#define ACTION   (DATA_BASE + 64)
+#define HANDLER  0x400010ul
+#define RESTORER 0x04000000u
+#define FILE_FD  3
 
 _Static_assert(sizeof(struct fz_state) <= NREG * 8, "registers");
 
@@ -41,21 +41,6 @@ self(void)
 	return sim_self()->sc_thread;
 }
 
-/* A call that has to be made again is: the kernel moved the pc back. */
-static long
-enter(long nr, const uintptr_t args[6])
-{
-	struct md_frame *f = self()->td_frame;
-	vaddr_t pc = f->f_pc;
-	uint64_t r;
-
-	do {
-		f->f_pc = pc;
-		r = sim_user_syscall(self(), nr, args);
-	} while (f->f_pc != pc);
-	return (long)r;
-}
-
 static long
 sim_call(enum fz_call c, const uint64_t arg[6])
 {
@@ -64,7 +49,7 @@ sim_call(enum fz_call c, const uint64_t arg[6])
 
 	for (i = 0; i < 6; i++)
 		args[i] = arg[i];
-	return enter(numbers[c], args);
+	return sim_user_enter_call(numbers[c], args);
 }
 
 /* The processor does it again until the kernel says that it is a fault. */
@@ -91,7 +76,7 @@ sim_fork(const struct fz_state *st, unsigned long flags)
 
 	memcpy(td->td_frame->f_reg, st, sizeof *st);
 	td->td_frame->f_forkpc = td->td_frame->f_pc;
-	return enter(nr_clone, args);
+	return sim_user_enter_call(nr_clone, args);
 }
 
 static long
@@ -114,8 +99,8 @@ sim_end(struct fz_end *fe, bool locks)
 
 	for (ve = map->vm_first; ve != NULL; ve = ve->ve_next) {
 		if (locks && ve->ve_wired != 0)
-			fe->fe_locked += (uint32_t)atop(
-			    ve->ve_end - ve->ve_start);
+			fe->fe_locked +=
+			    (uint32_t)atop(ve->ve_end - ve->ve_start);
 		if (ve->ve_end <= FZ_BASE ||
 		    ve->ve_start >= FZ_BASE + FZ_NPAGES * PAGE_SIZE)
 			continue;
@@ -131,8 +116,8 @@ sim_end(struct fz_end *fe, bool locks)
 			    ve->ve_obj == NULL
 				? bits
 				: bits | (uint32_t)(atop(ve->ve_off + va -
-							ve->ve_start)
-					     << FZ_M_OFFSET);
+							 ve->ve_start)
+						    << FZ_M_OFFSET);
 	}
 }
 
@@ -141,7 +126,7 @@ sim_exit(const struct fz_state *st __unused)
 {
 	static const uintptr_t args[6];
 
-	(void)enter(nr_exit, args);
+	(void)sim_user_enter_call(nr_exit, args);
 	panic("fuzz: exit returned");
 }
 
@@ -173,8 +158,8 @@ look_up(void)
 static void
 handle_faults(void)
 {
-	uint64_t act[4] = {HANDLER, SA_SIGINFO | SA_NODEFER | RESTORER,
-	    HANDLER, 0};
+	uint64_t act[4] = {HANDLER, SA_SIGINFO | SA_NODEFER | RESTORER, HANDLER,
+	    0};
 	uintptr_t args[6] = {SIGSEGV, ACTION, 0, 8};
 	u_int i;
 
@@ -182,7 +167,7 @@ handle_faults(void)
 		(void)sim_fz_access(ACTION + 8 * i, true, &act[i]);
 	for (i = 0; i < 2; i++) {
 		args[0] = i == 0 ? SIGSEGV : SIGBUS;
-		if (enter(nr_sigaction, args) != 0)
+		if (sim_user_enter_call(nr_sigaction, args) != 0)
 			det_fail("fuzz: no signal handler");
 	}
 }
@@ -205,11 +190,11 @@ begin(struct thread *td)
 	r = sim_fork(&fresh, fz_clone_flags[0]);
 	if (r < 0)
 		det_fail("fuzz: fork: error %ld", -r);
-	while (enter(numbers[FZ_C_WAIT], forever) > 0)
+	while (sim_user_enter_call(numbers[FZ_C_WAIT], forever) > 0)
 		continue;
 	for (i = 0; i < fz_sim_log.fl_nshm; i++) {
 		args[0] = (uintptr_t)fz_sim_log.fl_shm[i];
-		(void)enter(numbers[FZ_C_SHMCTL], args);
+		(void)sim_user_enter_call(numbers[FZ_C_SHMCTL], args);
 	}
 	sim_user_leave(td);
 	uvm_object_free(file);

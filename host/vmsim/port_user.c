@@ -18,11 +18,10 @@
 #include <port/frame.h>
 #include <port/machdep.h>
 
-#include "fuzz.h"
 #include "sim.h"
 
 #define MAXIDLE 100000 /* instructions in a row that nobody notices */
-#define HEAD 1024 /* as in port_cpu.c */
+#define HEAD    1024   /* as in port_cpu.c */
 _Static_assert(sizeof(struct md_frame) + 64 <= HEAD, "head of the stack");
 
 /* Flags of scripts, and the gate that SOP_READY waits at. */
@@ -30,6 +29,8 @@ static struct {
 	uint64_t gate, flag[SIM_NFLAG];
 	uint64_t nready;
 } user;
+
+bool sim_catch_faults;
 
 unsigned
 sim_ready_count(void)
@@ -172,7 +173,7 @@ md_sendsig(struct thread *td, const struct abi_sigaction *act __unused,
     const struct abi_siginfo *info, const struct abi_stack *altstack __unused,
     uint64_t mask __unused)
 {
-	if (fz_sim_prog == NULL)
+	if (!sim_catch_faults)
 		return EFAULT;
 	td->td_frame->f_fault =
 	    (uint64_t)info->si_signo << 16 | (uint32_t)info->si_code;
@@ -315,8 +316,7 @@ sim_user_syscall(struct thread *td, long nr, const uintptr_t args[6])
 	if (r != -EJUSTRETURN)
 		f->f_ret = (uint64_t)r;
 	if (r == 0 &&
-	    (nr == NR_MUNMAP || nr == NR_MPROTECT || nr == NR_MADVISE))
-	{
+	    (nr == NR_MUNMAP || nr == NR_MPROTECT || nr == NR_MADVISE)) {
 		det_atomic_begin();
 		mmu_completed(curcpu()->cpu_id, args[0], args[0] + args[1]);
 		det_atomic_end();
@@ -326,6 +326,21 @@ sim_user_syscall(struct thread *td, long nr, const uintptr_t args[6])
 }
 
 /* A flag is a word that programs share: set with release, read with acquire. */
+/* A call that has to be made again is: the kernel moved the pc back. */
+long
+sim_user_enter_call(long nr, const uintptr_t args[6])
+{
+	struct md_frame *f = sim_self()->sc_thread->td_frame;
+	vaddr_t pc = f->f_pc;
+	uint64_t r;
+
+	do {
+		f->f_pc = pc;
+		r = sim_user_syscall(sim_self()->sc_thread, nr, args);
+	} while (f->f_pc != pc);
+	return (long)r;
+}
+
 static void
 wait_flag(const uint64_t *flag)
 {
@@ -385,10 +400,10 @@ user_bind(struct thread *td, u_int cpu)
 	sim_user_return(td);
 }
 
-static void
-user_exec(struct thread *td, const struct insn *in)
+void
+sim_user_exec(struct thread *td, const char *name)
 {
-	const struct program *p = script_program(in->s_name);
+	const struct program *p = script_program(name);
 	u_long i = (u_long)(p - script.sc_program);
 	uintptr_t args[6] = {0};
 
@@ -420,6 +435,8 @@ static void
 user_account(struct thread *td, bool end)
 {
 	uintptr_t any[6] = {(uintptr_t)-1};
+	uint64_t val;
+	vaddr_t va;
 
 	if (end)
 		det_wind_up();
@@ -435,6 +452,11 @@ user_account(struct thread *td, bool end)
 		sim_account_end();
 		det_end();
 	}
+	/* Tables for these are not what is looked for. */
+	for (va = TEXT_BASE; va < TEXT_BASE + NINSN * INSN_SIZE + PAGE_SIZE;
+	     va += PAGE_SIZE)
+		(void)sim_access(va, 8, MMU_READ, &val);
+	(void)sim_access(DATA_BASE, 8, MMU_READ, &val);
 	sim_account_begin();
 	sim_user_return(td);
 }
@@ -482,13 +504,18 @@ step_kernel(struct thread *td, struct md_frame *f, const struct insn *in)
 	case SOP_CALL:
 		user_call(td, f, in);
 		break;
+	case SOP_RERUN:
+		f->f_pc -= INSN_SIZE;
+		if (sim_rerun(td))
+			f->f_pc += INSN_SIZE;
+		break;
 	case SOP_FUZZ:
 		f->f_pc -= INSN_SIZE;
 		sim_fuzz(td);
 		f->f_pc += INSN_SIZE;
 		break;
 	case SOP_EXEC:
-		user_exec(td, in);
+		sim_user_exec(td, in->s_name);
 		break;
 	case SOP_FAULT:
 		user_fault(td, in, value(f, &in->s_arg[0]));
@@ -503,6 +530,18 @@ step_kernel(struct thread *td, struct md_frame *f, const struct insn *in)
 	default:
 		panic("instruction %u", in->s_op);
 	}
+}
+
+/* n pages from va on; all again after a fault, which is what it takes. */
+static bool
+user_touch(struct thread *td, vaddr_t va, uint64_t n, unsigned access)
+{
+	uint64_t val = 1;
+
+	for (; n > 0; n--, va += PAGE_SIZE)
+		if (!sim_user_access(td, va, access, &val))
+			return false;
+	return true;
 }
 
 /* What happens in user mode alone.  False: it has to be done again. */
@@ -521,12 +560,15 @@ step_user(struct thread *td, struct md_frame *f, const struct insn *in)
 		break;
 	case SOP_WRITE:
 		return sim_user_access(td, a, MMU_WRITE, &b);
+	case SOP_TOUCH:
+		return user_touch(td, a, b, (unsigned)in->s_num);
 	case SOP_SET:
 		f->f_reg[in->s_reg] = a;
 		break;
 	case SOP_IF:
 		if ((a == b) == (in->s_num != 0))
-			f->f_pc = TEXT_BASE + ((u_long)in->s_target - 1) * INSN_SIZE;
+			f->f_pc =
+			    TEXT_BASE + ((u_long)in->s_target - 1) * INSN_SIZE;
 		break;
 	case SOP_GOTO:
 		f->f_pc = TEXT_BASE + ((u_long)in->s_target - 1) * INSN_SIZE;
@@ -566,7 +608,7 @@ enters_kernel(const struct insn *in)
 	       in->s_op == SOP_EXEC || in->s_op == SOP_FAULT ||
 	       in->s_op == SOP_CPU || in->s_op == SOP_MARK ||
 	       in->s_op == SOP_END || in->s_op == SOP_CALL ||
-	       in->s_op == SOP_FUZZ;
+	       in->s_op == SOP_FUZZ || in->s_op == SOP_RERUN;
 }
 
 void

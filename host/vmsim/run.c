@@ -5,8 +5,16 @@
 
 #include <base/cpu.h>
 
+#include "rerun.h"
 #include "sim.h"
 #include "vmsim.h"
+
+/* What fails is gone through again, for the message. */
+static void
+printed(void)
+{
+	sim_costs = false;
+}
 
 int
 cmd_run(void)
@@ -17,6 +25,8 @@ cmd_run(void)
 
 	if (opt.nname != 1)
 		fail("run FILE");
+	if (rerun_load(opt.name[0]))
+		return cmd_rerun();
 	scenario_load(opt.name[0]);
 	dm = machine();
 	dc = config();
@@ -28,6 +38,7 @@ cmd_run(void)
 	dc.dc_maxexecs = 1;
 	dc.dc_minimize = false;
 	sim_costs = !opt.lines;
+	dc.dc_atend = printed;
 	if (opt.lines) {
 		dc.dc_norace = true;
 		dc.dc_maxsteps = 1000000000;

@@ -99,8 +99,7 @@ number(const char *s)
 	    {"EINVAL", -22}, {"EAGAIN", -11}, {"EPERM", -1}, {"EINTR", -4},
 	    {"EIO", -5}, {"EIDRM", -43}, {"ENOENT", -2},
 	    {"prompt", SIM_IO_PROMPT}, {"stall", SIM_IO_STALL},
-	    {"fail", SIM_IO_FAIL}, {"choose", SIM_IO_CHOOSE},
-	    {"PAGEOUT", 21}};
+	    {"fail", SIM_IO_FAIL}, {"choose", SIM_IO_CHOOSE}, {"PAGEOUT", 21}};
 	char *end;
 	long v;
 	size_t i;
@@ -333,6 +332,76 @@ op_if(struct insn *s)
 	op_jump(s, 4);
 }
 
+/* ptrace REQUEST PID [ADDR [DATA]] [= VALUE] [-> VAR] */
+static void
+op_ptrace(struct insn *s)
+{
+	static const struct {
+		const char *name;
+		long request;
+	} names[] = {{"traceme", 0}, {"peek", 2}, {"poke", 5}, {"cont", 7},
+	    {"kill", 8}, {"attach", 16}, {"detach", 17}, {"seize", 0x4206},
+	    {"interrupt", 0x4207}};
+	unsigned i, k;
+
+	s->s_op = SOP_SYS;
+	s->s_num = syscall_named("ptrace");
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (is(word(1), names[i].name))
+			break;
+	if (i == sizeof names / sizeof names[0]) {
+		complain("no ptrace request is called %s",
+		    word(1) != NULL ? word(1) : "");
+		return;
+	}
+	num(s, names[i].request);
+	for (k = 2;
+	     k < in.nword && k < 5 && !is(word(k), "=") && !is(word(k), "->");
+	     k++)
+		arg(s, argument(word(k)));
+	while (s->s_narg < 4)
+		num(s, 0);
+	result(s, k);
+}
+
+/* shmget VAR NPAGES; shmat VAR ID; shmdt ADDR; shmrm ID */
+static bool
+op_shm(struct insn *s, const char *w)
+{
+	bool get = is(w, "shmget"), at = is(w, "shmat");
+
+	if (!get && !at && !is(w, "shmdt") && !is(w, "shmrm"))
+		return false;
+	s->s_op = SOP_SYS;
+	s->s_num = syscall_named(is(w, "shmrm") ? "shmctl" : w);
+	if (get) {
+		num(s, 0); /* IPC_PRIVATE */
+		num(s, number(word(2)) * (long)PAGE_SIZE);
+		num(s, 01600); /* IPC_CREAT, rw for the owner */
+	} else {
+		arg(s, argument(word(at ? 2 : 1)));
+		num(s, 0); /* IPC_RMID */
+		num(s, 0);
+	}
+	if (get || at)
+		s->s_reg = (int8_t)reg_named(word(1), true);
+	else
+		result(s, 2);
+	return true;
+}
+
+/* touch ADDR NPAGES [w] */
+static void
+op_touch(struct insn *s)
+{
+	s->s_op = SOP_TOUCH;
+	arg(s, argument(word(1)));
+	num(s, number(word(2)));
+	if (word(3) != NULL && !is(word(3), "w") && !is(word(3), "r"))
+		complain("touch ADDR NPAGES r or w");
+	s->s_num = is(word(3), "w") ? MMU_WRITE : MMU_READ;
+}
+
 #define CLONE_THREADS 0x50f00ul /* VM FS FILES SIGHAND THREAD SYSVSEM */
 
 /* Memory and processes. */
@@ -357,6 +426,8 @@ op_kernel(struct insn *s, const char *w)
 		op_fork(s, CLONE_THREADS);
 	else if (is(w, "sys"))
 		op_sys(s);
+	else if (is(w, "ptrace"))
+		op_ptrace(s);
 	else if (is(w, "exit") || is(w, "exitthread")) {
 		s->s_op = SOP_SYS;
 		s->s_num = syscall_named(is(w, "exit") ? "exit_group" : "exit");
@@ -377,7 +448,7 @@ op_kernel(struct insn *s, const char *w)
 		s->s_op = SOP_CPU;
 		arg(s, argument(word(1)));
 	} else
-		return op_call(s, w);
+		return op_shm(s, w) || op_call(s, w);
 	return true;
 }
 
@@ -388,6 +459,8 @@ op_user(struct insn *s, const char *w)
 		op_access(s, SOP_READ);
 	else if (is(w, "write"))
 		op_access(s, SOP_WRITE);
+	else if (is(w, "touch"))
+		op_touch(s);
 	else if (is(w, "fault"))
 		op_access(s, SOP_FAULT);
 	else if (is(w, "set")) {
@@ -419,6 +492,8 @@ op_user(struct insn *s, const char *w)
 		s->s_op = SOP_END;
 	else if (is(w, "fuzz"))
 		s->s_op = SOP_FUZZ;
+	else if (is(w, "rerun"))
+		s->s_op = SOP_RERUN;
 	else if (is(w, "nop"))
 		s->s_op = SOP_NOP;
 	else
@@ -735,9 +810,9 @@ void
 script_print(const struct insn *s, char *buf, size_t len)
 {
 	static const char *const names[] = {"sys", "clone", "exec", "read",
-	    "write", "fault", "set", "if", "goto", "check", "cpu", "ready",
-	    "await", "post", "calm", "mark", "enough", "end", "call",
-	    "fuzz", "nop"};
+	    "write", "touch", "fault", "set", "if", "goto", "check", "cpu",
+	    "ready", "await", "post", "calm", "mark", "enough", "end", "call",
+	    "fuzz", "rerun", "nop"};
 	const char *name = names[s->s_op];
 	size_t n;
 	unsigned i;

@@ -19,7 +19,7 @@
 #include <base/cpu.h>
 #include <base/thread.h>
 #include <kern/proc.h>
-#include <machine/pte.h>
+#include <pmap/pte.h>
 #include <phys/page.h>
 #include <pmap/pmap.h>
 #include <uvm/amap.h>
@@ -176,16 +176,12 @@ print_amap(const struct vm_amap *am)
 static void
 print_object(const struct uvm_object *uo)
 {
-	char name[32] = "";
 	uint64_t i = 0;
 	void *v;
 
-	if (uo->uo_ops->uo_name != NULL)
-		(void)uo->uo_ops->uo_name((struct uvm_object *)(uintptr_t)uo,
-		    name, sizeof name);
-	printf("    object %p %s: %u references, %llu bytes, %lu pages, %lu "
+	printf("    object %p: %u references, %llu bytes, %lu pages, %lu "
 	       "on swap, %u writers\n",
-	    (const void *)uo, name, refcount_load(&uo->uo_refs),
+	    (const void *)uo, refcount_load(&uo->uo_refs),
 	    (unsigned long long)atomic_load(&uo->uo_size), uo->uo_npages,
 	    uo->uo_nswap, atomic_load(&uo->uo_writers));
 	for (; (v = radix_next(&uo->uo_pages, &i)) != NULL; i++)

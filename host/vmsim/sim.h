@@ -45,9 +45,9 @@ struct thread;
 #define DATA_LEN  (2 * PAGE_SIZE)
 #define BSS_LEN   PAGE_SIZE
 
-#define NREG  24
-#define NARG  7
-#define NNAME 24
+#define NREG      24
+#define NARG      7
+#define NNAME     24
 #define SIM_NFLAG 128 /* that programs wait for */
 
 /* A number, or a variable plus a number. */
@@ -62,6 +62,7 @@ enum sop {
 	SOP_EXEC,  /* program s_name */
 	SOP_READ,  /* a word at s_arg[0]; must be one of s_want, if any */
 	SOP_WRITE, /* s_arg[1] to s_arg[0] */
+	SOP_TOUCH, /* s_arg[1] pages from s_arg[0] on: s_num */
 	SOP_FAULT, /* an access s_num to s_arg[0] must be refused */
 	SOP_SET,   /* s_reg = s_arg[0] */
 	SOP_IF,    /* s_arg[0] (s_num: == or !=) s_arg[1]: go to s_target */
@@ -74,9 +75,10 @@ enum sop {
 	SOP_CALM,  /* wait until other CPUs have nothing to do */
 	SOP_MARK,  /* memory in use now is what is in use at the end */
 	SOP_ENOUGH, /* the rest of the execution takes the ordinary course */
-	SOP_END,   /* the scenario is over and was right */
-	SOP_CALL,  /* sim_calls[s_num]; result to s_reg, if any */
-	SOP_FUZZ,  /* fuzzsim.c: a program of fuzz.h */
+	SOP_END,    /* the scenario is over and was right */
+	SOP_CALL,   /* sim_calls[s_num]; result to s_reg, if any */
+	SOP_FUZZ,   /* fuzzsim.c: a program of fuzz.h */
+	SOP_RERUN,  /* rerun.c: a process of a record */
 	SOP_NOP
 };
 
@@ -108,7 +110,7 @@ struct script {
 	unsigned sc_exitmax; /* points that an exit may take; 0: any */
 	unsigned sc_file[SIM_NFILE], sc_swap; /* pages; 0: none */
 	bool sc_evict, sc_swflags, sc_reaper;
-	bool sc_faults; /* programs may die of what they touch */
+	bool sc_faults;    /* programs may die of what they touch */
 	unsigned sc_nspec; /* addresses fetched ahead */
 	vaddr_t sc_spec[4];
 	unsigned sc_ninsn, sc_nprogram;
@@ -151,6 +153,8 @@ struct simcpu *sim_self(void);
 /* glue.c: what the kernel's headers have inline. */
 void sim_user_enter(struct thread *td);
 void sim_user_exit(struct thread *td);
+long sim_epoch_read(void);
+void sim_epoch_retire(void);
 bool sim_ast_need(struct thread *td);
 
 /* port_mmu.c */
@@ -188,9 +192,16 @@ __attribute__((noreturn)) void sim_user_loop(void);
  */
 bool sim_user_access(struct thread *td, vaddr_t va, unsigned access,
     uint64_t *val);
-uint64_t sim_user_syscall(struct thread *td, long nr,
-    const uintptr_t args[6]);
+uint64_t sim_user_syscall(struct thread *td, long nr, const uintptr_t args[6]);
 void sim_user_leave(struct thread *td);
+/*
+ * sim_user_enter_call: a system call of the thread that runs, again and again
+ *	while the kernel wants that.
+ * sim_user_exec: the program of that name; the pc is its first instruction.
+ */
+long sim_user_enter_call(long nr, const uintptr_t args[6]);
+void sim_user_exec(struct thread *td, const char *name);
+extern bool sim_catch_faults; /* f_fault says what went wrong */
 /* After an interrupt that came in user mode, on its way back there. */
 void sim_user_return(struct thread *td);
 unsigned sim_ready_count(void);
@@ -209,7 +220,7 @@ struct sim_call {
 	unsigned sc_narg;
 	long (*sc_fn)(const uint64_t arg[2]);
 };
-#define SIM_NCALLS 13
+#define SIM_NCALLS 15
 extern const struct sim_call sim_calls[SIM_NCALLS];
 
 /*
@@ -219,6 +230,11 @@ extern const struct sim_call sim_calls[SIM_NCALLS];
  */
 struct uvm_object;
 void sim_fuzz(struct thread *td);
+/*
+ * rerun.c, the same; false: exec has been done, the pc is right as it is.
+ */
+bool sim_rerun(struct thread *td);
+int sim_rerun_mmap(int fd, struct uvm_object **uop, u_int *maxprotp);
 int sim_fuzz_mmap(int fd, struct uvm_object **uop, u_int *maxprotp);
 
 /*
@@ -250,6 +266,9 @@ extern bool sim_verbose;
 
 /* cost.c: with sim_costs, a line for each exit. */
 extern bool sim_costs;
+/* Of each exit: pages freed, points of each phase.  NULL: nobody asks. */
+extern void (*sim_exit_hook)(uint64_t pages, const char *const *phases,
+    const uint64_t *points, u_int n);
 void sim_exit_begins(const struct thread *td, int pid);
 void sim_exit_ends(const struct thread *td);
 /* The reaper has made a zombie of somebody. */

@@ -43,10 +43,10 @@
 struct disk {
 	struct blkdev di_dev; /* [I] first: found from it */
 	struct spin di_lock;
-	struct bioq di_ready;   /* [d] complete with the next interrupt */
-	struct bioq di_stalled; /* [d] */
-	u_int di_nstalled;      /* [d] */
-	struct timeout di_timer;
+	struct bioq di_ready;    /* [d] complete with the next interrupt */
+	struct bioq di_stalled;  /* [d] */
+	u_int di_nstalled;       /* [d] */
+	struct timeout di_timer; /* [I] see timeout_set() */
 	uint8_t (*di_page)[PAGE_SIZE]; /* [t] */
 };
 
@@ -54,13 +54,14 @@ struct disk {
  * Protection:
  *	I	constant after sim_disk_init()
  *	f	files_lock
+ *	t	who inactivates it
  */
 struct file {
-	struct uvm_object fi_obj; /* first: found from it */
+	struct uvm_object fi_obj; /* [f] first: found from it */
 	u_int fi_npages;          /* [I] 0: there is no such file */
 	uint64_t fi_block;        /* [I] on the disk */
 	bool fi_live;             /* [f] fi_obj is initialized */
-	u_long fi_lost;           /* pages that could not be written; detach */
+	u_long fi_lost;           /* [t] pages that could not be written */
 };
 
 static struct disk disks[NDISK];

@@ -19,7 +19,7 @@
 
 #include "sim.h"
 
-#define TEXT_LEN   round_page(NINSN * INSN_SIZE + PAGE_SIZE)
+#define TEXT_LEN   round_page(NINSN *INSN_SIZE + PAGE_SIZE)
 #define NAMES_AT   (NINSN * INSN_SIZE)
 #define VECTORS_AT (NAMES_AT + 2048)
 #define IMAGE_LEN  (PAGE_SIZE + TEXT_LEN + DATA_LEN)
@@ -133,6 +133,8 @@ static int
 file_mmap(int fd, vm_prot_t prot __unused, u_int flags __unused,
     uint64_t off __unused, struct uvm_object **uop, vm_prot_t *maxprotp)
 {
+	if (sim_rerun_mmap(fd, uop, maxprotp) == 0)
+		return 0;
 	return fd >= SIM_FILE_FD ? sim_file_open((u_int)(fd - SIM_FILE_FD), uop)
 				 : sim_fuzz_mmap(fd, uop, maxprotp);
 }

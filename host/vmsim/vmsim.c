@@ -220,7 +220,7 @@ config(void)
 	if (opt.strategy >= 0)
 		dc.dc_strategy = (enum det_strategy)opt.strategy;
 	dc.dc_seed = opt.seed;
-	dc.dc_bound = opt.bound_set    ? opt.bound
+	dc.dc_bound = opt.bound_set   ? opt.bound
 		      : sim_failalloc ? 0
 				      : script.sc_bound;
 	dc.dc_stale = opt.stale_set ? opt.stale : script.sc_stale;
@@ -340,13 +340,22 @@ option_value(const char *name, const char *val, char **argv)
 		shard_parse(val);
 	else if (strcmp(name, "--out") == 0)
 		opt.out = val;
+	else if (strcmp(name, "--known") == 0)
+		opt.known = val;
 	else if (strcmp(name, "--weaken") == 0)
 		weaken_parse(val);
 	else if (strcmp(name, "--program") == 0)
 		opt.program = val;
-	else if (strcmp(name, "--policy") == 0)
+	else if (strcmp(name, "--svg") == 0)
+		opt.svg = val;
+	else if (strcmp(name, "--folded") == 0)
+		opt.folded = val;
+	else if (strcmp(name, "--html") == 0)
+		opt.html = val;
+	else if (strcmp(name, "--policy") == 0) {
 		opt.reaper = policy_named(val);
-	else if (strcmp(name, "--format") == 0)
+		opt.policy_set = true;
+	} else if (strcmp(name, "--format") == 0)
 		other_format(argv, val);
 	else
 		return false;
@@ -407,9 +416,12 @@ static const char help[] =
     "  vmsim explore --list           the scenarios that there are\n"
     "  vmsim explore NAME...          look for failures; all: every scenario\n"
     "  vmsim replay NAME:CHOICES      one execution, step by step\n"
-    "  vmsim run FILE                 one execution; what each exit cost\n"
-    "  vmsim show NAME[:CHOICES]      the state at the end of an execution\n"
+    "  vmsim record -- COMMAND        its memory life as a script for run\n"
+    "  vmsim run NAME                 one execution; what each exit cost\n"
+    "  vmsim show NAME[:CHOICES] VERB the state at its end, or --at STEP:\n"
+    "                                 ps map amap object page pmap tlb uvmexp\n"
     "  vmsim merge FILE...            the parts of a search as one result\n"
+    "  vmsim fuzz                     random programs, here and on Linux\n"
     "\n"
     "A scenario is a script of user programs, NAME.sim in tests/sim or a\n"
     "file.  explore tries its interleavings and stops at the first failure:\n"
@@ -419,7 +431,30 @@ static const char help[] =
     "\n"
     "  vmsim explore fork-exit\n"
     "  vmsim explore unmap-read --strategy pct --max 100000\n"
-    "  vmsim explore all --weak\n"
+    "  vmsim explore all --failalloc\n"
+    "  vmsim run share-exit --policy reaper\n"
+    "\n"
+    "and write one of your own: a page that goes while another CPU has it in\n"
+    "its TLB.\n"
+    "\n"
+    "  program main\n"
+    "          mark                    # at the end, this much is in use\n"
+    "          fork proc -> pid\n"
+    "          wait\n"
+    "          end\n"
+    "  proc:   map a 1 rw\n"
+    "          write a 5\n"
+    "          thread other\n"
+    "          cpu 0\n"
+    "          ready 2                 # when two are here, exploring begins\n"
+    "          unmap a 1 = 0           # a result that is checked\n"
+    "          exit\n"
+    "  other:  cpu 1\n"
+    "          ready 2\n"
+    "          sys mlock a 4096 = 0|ENOMEM\n"
+    "          exitthread\n"
+    "\n"
+    "docs/man/vmsim.1 has all instructions and settings.\n"
     "\n"
     "How to search:\n"
     "  --strategy random|pct|dfs|dpor  (default dfs: within a bound, all)\n"
@@ -429,17 +464,24 @@ static const char help[] =
     "  --max N      executions\n"
     "  --weak       loads may read stale values, as on arm64 and riscv64\n"
     "  --stale N    weak: stale reads per execution\n"
-    "  --shard I/N  this part of the search; --out FILE: result for merge\n"
+    "  --events N   other choices than the ordinary one: I/O errors, "
+    "evictions\n"
+    "  --shard I/N  this part of the search; --out FILE: result for merge;\n"
+    "               --known FILE: what merge --out FILE wrote\n"
     "What to search:\n"
     "  --format " SIM_FORMAT "   page tables: amd64, arm64, arm64-16k,\n"
     "               arm64-64k, sv39, sv48\n"
     "  --cpus N     virtual CPUs (up to 8; run: up to 64)\n"
     "  --policy purge|reaper           who empties a dead process\n"
+    "  --failalloc  each allocation fails once\n"
     "  --evict      TLB entries may vanish at any time\n"
     "  --swflags    accessed and dirty flags are set by software\n"
     "  --lines      run: cache lines shared by CPUs between watch 1 and 0\n"
     "  --weaken ORDER:PC,...           a weaker memory order at a place\n"
+    "fuzz: --max N programs (20000) of --seed S (0); --program HEX[:CHOICES]\n"
+    "  runs one, as a failure prints it\n"
     "Output: --quiet, --log (what the kernel says), --gdb (replay),\n"
+    "  --at STEP (replay --gdb, show),\n"
     "  --orders (memory orders that were executed, and where)\n";
 
 int
@@ -458,6 +500,12 @@ main(int argc, char **argv)
 	    strcmp(argv[1], "help") == 0) {
 		fputs(help, stdout);
 		return argc < 2 ? 2 : 0;
+	}
+	if (strcmp(argv[1], "record") == 0) {
+		for (i = 2; argv[i] != NULL && strcmp(argv[i], "--") != 0;)
+			i++;
+		options((int)i, argv);
+		return cmd_record(argv[i] != NULL ? argv + i + 1 : NULL);
 	}
 	for (i = 0; i < sizeof commands / sizeof commands[0]; i++)
 		if (strcmp(argv[1], commands[i].name) == 0) {

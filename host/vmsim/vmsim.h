@@ -15,7 +15,8 @@ struct options {
 	unsigned at, events;
 	bool bound_set, stale_set;
 	bool weak, list, orders, gdb, evict, swflags, reaper, quiet, lines;
-	const char *out, *program;
+	bool policy_set;
+	const char *out, *program, *known, *svg, *folded, *html;
 	const char *name[MAXNAMES];
 	unsigned nname;
 	char **argv;
@@ -45,6 +46,7 @@ int cmd_replay(void);
 int cmd_run(void);
 int cmd_show(void);
 int cmd_merge(void);
+int cmd_record(char **command); /* record.c */
 
 /*
  * lines.c: cache lines that CPUs share.

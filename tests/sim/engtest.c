@@ -9,6 +9,7 @@
  *	- the parts of a sharded search, together, see what the whole sees;
  *	- whatever an execution writes, by any instruction, is undone;
  *	- interrupts arrive at every point where they may, and nowhere else;
+ *	- clocks that start again order nothing anew;
  *	- deadlock, livelock and a bad pointer are failures, not accidents.
  */
 #include <stdatomic.h>
@@ -767,9 +768,107 @@ test_endings(void)
 	}
 }
 
+/*
+ * Clocks start again now and then.  What a port remembers from before the
+ * snapshot is long ago all the same.
+ */
+static uint32_t remembered;
+
+static void
+age_start(unsigned cpu)
+{
+	unsigned i;
+
+	if (cpu == 0) {
+		for (i = 0; i < 3000; i++)
+			atomic_thread_fence(memory_order_release);
+		remembered = det_clock();
+		det_cpu_start(1);
+		det_snapshot();
+	}
+	if (!det_ordered(0, remembered))
+		det_fail("the past is not over");
+	for (i = 0; i < 10000; i++)
+		atomic_thread_fence(memory_order_release);
+}
+
+static void
+test_ages(void)
+{
+	struct det_machine dm = {.dm_name = "ages",
+	    .dm_ncpu = 2,
+	    .dm_start = age_start};
+	struct det_config dc = {.dc_strategy = DET_RANDOM, .dc_maxexecs = 1000};
+	struct det_result r;
+
+	det_run(&dm, &dc, &r);
+	sim_result(!r.dr_failed && r.dr_execs == 1000, "clocks start again: %s",
+	    r.dr_failed ? r.dr_msg : "long ago");
+	det_result_free(&r);
+}
+
+/*
+ * The parts of a search that began with what the whole learned see together
+ * what the whole sees, and learn nothing new.
+ */
+static _Atomic(int) part_var[3];
+
+static void
+part_start(unsigned cpu)
+{
+	int seen;
+
+	if (cpu == 0) {
+		det_cpu_start(1);
+		det_snapshot();
+	}
+	/* The last word is shared only in some executions. */
+	atomic_fetch_add(&part_var[0], 1);
+	seen = atomic_load(&part_var[1]);
+	atomic_store(&part_var[1], 1);
+	if (cpu == 0 || seen == 0)
+		atomic_fetch_add(&part_var[2], 1);
+}
+
+static void
+part_known(void *arg, uintptr_t word, uint32_t bits)
+{
+	(void)arg;
+	det_share_add(word, bits);
+}
+
+static void
+test_known(void)
+{
+	struct det_machine dm = {.dm_name = "parts",
+	    .dm_ncpu = 2,
+	    .dm_start = part_start};
+	struct det_config dc = {.dc_strategy = DET_DFS,
+	    .dc_bound = DET_UNBOUND};
+	struct det_result whole, part;
+	uint64_t restarts = 0, execs = 0;
+	bool agree = true;
+	unsigned i;
+
+	det_run(&dm, &dc, &whole);
+	det_share_each(part_known, NULL);
+	dc.dc_nshard = 3;
+	for (i = 0; i < 3; i++) {
+		dc.dc_shard = i;
+		det_run(&dm, &dc, &part);
+		restarts += part.dr_restarts;
+		execs += part.dr_execs;
+		agree &= part.dr_complete && part.dr_shared == whole.dr_shared;
+	}
+	sim_result(agree && restarts == 0 && whole.dr_restarts > 0,
+	    "parts that know: %llu executions, the whole %llu",
+	    (unsigned long long)execs, (unsigned long long)whole.dr_execs);
+}
+
 void
 engine_tests(void)
 {
+	test_ages();
 	test_strategies_agree();
 	test_races_agree();
 	test_detector_exact();
@@ -777,4 +876,5 @@ engine_tests(void)
 	test_replay();
 	test_interrupts();
 	test_endings();
+	test_known();
 }

@@ -23,7 +23,7 @@
 #define seq_cst memory_order_seq_cst
 
 static struct {
-	_Atomic(int) x, y;
+	_Atomic(int) x, y, z;
 	int data;
 } v;
 static int r[4];
@@ -87,6 +87,26 @@ CPU(cas0, r[0] = cas(&v.x, 0, 1, relaxed);)
 CPU(cas1, r[1] = cas(&v.x, 0, 2, relaxed);)
 CPU(sbc0, ST(x, 1, relaxed); r[0] = cas(&v.y, 0, 0, relaxed);)
 CPU(sbc1, ST(y, 1, relaxed); r[1] = cas(&v.x, 0, 0, relaxed);)
+/* x and y are fields, z counts drops: who is last reads the other's field. */
+#define DROP(cpu, mine, other, drop, fence)                                    \
+	CPU(                                                                   \
+	    cpu, ST(mine, 1, relaxed); r[cpu##_r] = 9;                         \
+	    if (ADD(z, 1, drop) == 1) {                                        \
+		    fence;                                                     \
+		    r[cpu##_r] = LD(other, relaxed);                           \
+	    })
+enum { dr0_r, dr1_r, dn0_r = 0, dn1_r, dx0_r = 0, dx1_r };
+DROP(dr0, x, y, release, FENCE(acquire))
+DROP(dr1, y, x, release, FENCE(acquire))
+DROP(dn0, x, y, release, (void)0)
+DROP(dn1, y, x, release, (void)0)
+DROP(dx0, x, y, relaxed, FENCE(acquire))
+DROP(dx1, y, x, relaxed, FENCE(acquire))
+/* x is a CPU's bit, y an entry that is cleared (1): one sees the other. */
+CPU(au0, (void)ADD(x, 1, seq_cst); FENCE(seq_cst); r[0] = LD(y, relaxed);)
+CPU(au1, ST(y, 1, relaxed); FENCE(seq_cst); r[1] = LD(x, relaxed);)
+CPU(an0, (void)ADD(x, 1, relaxed); r[0] = LD(y, relaxed);)
+CPU(an1, ST(y, 1, relaxed); r[1] = LD(x, relaxed);)
 CPU(r0, ST(x, 1, relaxed); FENCE(seq_cst); ST(y, 1, relaxed);)
 CPU(r1, ST(y, 2, relaxed); FENCE(seq_cst); r[0] = LD(x, relaxed);)
 CPU(fs0, ST(x, 1, seq_cst); r[0] = LD(y, relaxed);)
@@ -134,6 +154,11 @@ static const struct litmus {
     {"WRC", {iw0, wrc1, wrc2}, NULL, 3, "000|001|010|011|100|101|111"},
     {"RelSeq", {rs0, rs1, rs2}, NULL, 2, "00|01|10|11|21"},
     {"CAS", {cas0, cas1}, NULL, 2, "01|10"},
+    {"drop", {dr0, dr1}, NULL, 2, "19|91"},
+    {"drop, no acq", {dn0, dn1}, NULL, 2, "09|19|90|91"},
+    {"drop, no rel", {dx0, dx1}, NULL, 2, "09|19|90|91"},
+    {"activate", {au0, au1}, NULL, 2, "01|10|11"},
+    {"activate, none", {an0, an1}, NULL, 2, "00|01|10|11"},
     {"R+fences", {r0, r1}, final, 3, "001|101|102"},
 };
 

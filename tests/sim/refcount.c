@@ -8,6 +8,7 @@
  * so a missing release or acquire shows as one.  DPOR exhausts each.
  * LIFECYCLE 40 holds base/include/base/refcount.h:refcount_release mutant 73
  * LIFECYCLE 41 holds base/include/base/refcount.h:refcount_release mutant 72
+ * LIFECYCLE 88 different base/include/base/refcount.h:refcount_release mutant 145 because the counts are atomic
  */
 #include <base/refcount.h>
 #include <det/det.h>

@@ -4,7 +4,7 @@
 #ifndef T_PMAP_H
 #define T_PMAP_H
 
-#include <machine/pte.h>
+#include <pmap/pte.h>
 
 /* What one leaf table maps. */
 #define TABLE_SPAN pte_span(1)

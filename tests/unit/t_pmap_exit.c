@@ -17,7 +17,7 @@
  * LIFECYCLE 33 holds pmap/pmap_switch.c:pmap_purge mutant 20
  * LIFECYCLE 34 holds pmap/pmap_switch.c:pmap_purge mutant 18
  * LIFECYCLE 38 holds pmap/pmap.c:leaf_make mutant 19
- * LIFECYCLE 39 holds pmap/pmap_switch.c:pmap_activate because what is loaded is one atomic word of the CPU, and who acts on it has interrupts or preemption off
+ * LIFECYCLE 39 holds pmap/pmap_switch.c:pmap_activate mutant 141 because what is loaded is one atomic word of the CPU, and who acts on it has interrupts or preemption off
  * LIFECYCLE 51 different pmap/pmap_switch.c:pmap_purge mutant 21 because nobody runs in the space any more: the root stays loaded lazily, and the purge is what drops it
  * LIFECYCLE 54 holds pmap/pmap_switch.c:pmap_purge mutant 21
  * LIFECYCLE 58 holds uvm/uvm_vmspace.c:uvmspace_purge mutant 18

@@ -238,6 +238,46 @@ TEST(uvm_purge_waits_for_readers)
 }
 
 /*
+ * A fault of one thread while another holds the big lock and, shared, the map
+ * lock: it waits for neither.
+ * LIFECYCLE 81 holds kern/trap.c:fault_resolve mutant 143 because the fault path
+ * takes no lock that is not listed in uvm_fault.c; the big lock guards files
+ * and the console
+ * LIFECYCLE 91 holds uvm/uvm_grow.c:uvm_grow mutant 144 because faults take the
+ * map lock shared, only growth and the first write to an inherited entry take
+ * it alone
+ */
+static void
+fault_it(void *arg)
+{
+	struct vmspace *vm = arg;
+
+	CHECK(uvm_fault(&vm->vm_map, BASE, PROT_WRITE, 0) == 0);
+}
+
+TEST(uvm_fault_waits_for_nobody)
+{
+	struct vmspace *vm = space();
+	struct thread *td;
+
+	if (vm == NULL)
+		return;
+	CHECK(map_anon(vm, BASE, ptoa(1), RW) == 0);
+	/* The amap is there: its first use wants the map alone. */
+	CHECK(poke(vm, BASE, 1) == 0);
+	pmap_remove(vm_pmap(vm), BASE, BASE + PAGE_SIZE);
+	big_enter();
+	rw_read_enter(&vm->vm_map.vm_lock);
+	td = ktest_spawn(fault_it, vm);
+	while (!pmap_extract(vm_pmap(vm), BASE, NULL, NULL))
+		thread_yield();
+	rw_exit(&vm->vm_map.vm_lock);
+	big_exit();
+	ktest_join(td);
+	end_space(vm);
+}
+
+/*
  * Readers and writers from outside, each with a reference, while the owner
  * purges and lets go: what they get is a byte or EFAULT, and the last one to
  * let go frees the space.

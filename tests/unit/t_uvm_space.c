@@ -9,7 +9,7 @@
 
 /*
  * LIFECYCLE 6 holds uvm/uvm_vmspace.c:uvmspace_purge mutant 06
- * LIFECYCLE 7 different uvm/uvm_vmspace.c:uvmspace_purge mutant 06 because the second call asserts that the map is empty and returns: whoever drops the last reference may call it
+ * LIFECYCLE 7 holds uvm/uvm_vmspace.c:uvmspace_purge mutant 06 because the second call asserts that the map is empty and returns: whoever drops the last reference may call it
  * LIFECYCLE 10 different uvm/uvm_vmspace.c:uvmspace_leave mutant 07 because users are counted apart from references: the last user purges, whatever others hold
  * LIFECYCLE 11 holds uvm/uvm_vmspace.c:uvmspace_purge mutant 07
  * LIFECYCLE 17 holds uvm/uvm_map.c:uvm_map_lock mutant 12
@@ -573,10 +573,6 @@ busy_toucher(void *arg)
 	}
 }
 
-/*
- * LIFECYCLE 81 holds kern/trap.c:fault_resolve because the fault path takes no lock that is not listed in uvm_fault.c; the big lock guards files and the console
- * LIFECYCLE 91 holds uvm/uvm_grow.c:uvm_grow because faults take the map lock shared, only growth and the first write to an inherited entry take it alone
- */
 TEST(uvm_concurrent)
 {
 	struct vmspace *vm = space(), *child;
