@@ -497,6 +497,26 @@ leaf_enter(struct vm_page *table, u_int idx, pte_t new, vaddr_t va,
 	return 0;
 }
 
+/*
+ * Before pg becomes executable somewhere.  Once for each page: the kernel says
+ * when it writes to one later, and programs that do look after themselves.
+ */
+static inline void
+exec_sync(struct vm_page *pg)
+{
+	if (!PTE_ICACHE || (page_flags(pg) & PG_ICACHE) != 0)
+		return;
+	md_icache_sync(page_direct(pg), PAGE_SIZE);
+	page_flags_set(pg, PG_ICACHE);
+}
+
+void
+pmap_page_written(struct vm_page *pg)
+{
+	if (PTE_ICACHE && (page_flags(pg) & PG_ICACHE) != 0)
+		md_icache_sync(page_direct(pg), PAGE_SIZE);
+}
+
 int
 pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
 {
@@ -522,15 +542,15 @@ pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
 		attr |= PTE_ATTR_WIRED;
 	new = pte_make_leaf(pa, prot, attr);
 	if ((prot & PROT_EXEC) != 0 && (flags & PMAP_UNMANAGED) == 0)
-		md_icache_sync(md_direct(pa), PAGE_SIZE);
+		exec_sync(phys_page(pa));
 
 	tlb_gather_init(&tg);
 	do {
 		error = leaf_make(pm, va, &table);
 		if (error != 0)
 			break;
-		error = leaf_enter(table, pte_index(va, 0), new, va, &tg,
-		    &cached);
+		error =
+		    leaf_enter(table, pte_index(va, 0), new, va, &tg, &cached);
 		page_unlock(table, RANK_TABLE);
 		/* Nearly always there was nothing to forget. */
 		if (__predict_false(tg.tg_n > 0)) {
@@ -589,7 +609,7 @@ pmap_enter_more(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
 		if (pv_enter(table, idx, pgs[i]) != 0)
 			break;
 		if ((prot & PROT_EXEC) != 0)
-			md_icache_sync(page_direct(pgs[i]), PAGE_SIZE);
+			exec_sync(pgs[i]);
 		atomic_store_explicit(&slots[idx], new, memory_order_release);
 		table_count_up(table, idx);
 	}

@@ -97,7 +97,7 @@ pmap_activate(struct pmap *pm)
 		asid = asid_activate(pm, pc);
 		/* A1 and A2 of pmap_tlb.c. */
 		atomic_fetch_or_explicit(&pm->pm_cpus,
-		    CPUMASK(curcpu()->cpu_id), memory_order_seq_cst);
+		    CPUMASK(curcpu()->cpu_id), memory_order_relaxed);
 		atomic_thread_fence(memory_order_seq_cst);
 		md_root_load(pm->pm_rootpa, asid);
 		pmap_loaded_set(pc, old, pm);
@@ -180,6 +180,6 @@ pmap_purge(struct pmap *pm)
 	asid_retire(pm);
 	atomic_store_explicit(&pm->pm_cpus, 0, memory_order_release);
 	atomic_store_explicit(&pm->pm_state, PMAP_DETACHED,
-	    memory_order_seq_cst);
+	    memory_order_release);
 	preempt_enable();
 }

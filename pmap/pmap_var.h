@@ -4,18 +4,18 @@
 #ifndef PMAP_VAR_H
 #define PMAP_VAR_H
 
-#include <machine/pte.h>
+#include <pmap/pte.h>
 #include <phys/pool.h>
 #include <pmap/pmap.h>
 
-#define PTE_ROOT    (PTE_LEVELS - 1)
+#define PTE_ROOT (PTE_LEVELS - 1)
 /*
  * pg_lines has a bit for each 64th of a table: with tables of 4 KiB that is a
  * cache line of entries, with larger ones a few of them.
  */
 #define PTE_NLINE   64u
 #define PTE_PERLINE (PTE_NENTRY / PTE_NLINE)
-_Static_assert(PTE_PERLINE * PTE_NLINE == PTE_NENTRY, "whole lines");
+_Static_assert(PTE_PERLINE *PTE_NLINE == PTE_NENTRY, "whole lines");
 
 /* An entry where it lies.  The MMU may change it at any time. */
 typedef _Atomic(pte_t) pte_slot_t;

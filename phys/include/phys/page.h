@@ -66,7 +66,8 @@ enum page_kind {
 #define PG_RELEASED 0x0004u /* freed while busy: whoever unbusies frees */
 #define PG_ZEROED   0x0008u /* known to be all zeroes (free or PK_LOOSE) */
 #define PG_POISON   0x0010u /* free and filled with poison: [f] */
-#define PG_HOLE     0x0020u /* of a file: not all of it has a place on disk */
+#define PG_ICACHE   0x0020u /* instruction fetches find what it holds */
+#define PG_HOLE     0x0040u /* of a file: not all of it has a place on disk */
 
 struct vm_page {
 	union {

@@ -17,7 +17,6 @@ typedef uint64_t pte_t;
 
 #define PTE_LEVELS     4
 #define PTE_INDEX_BITS 9
-#define PTE_NENTRY     (1u << PTE_INDEX_BITS)
 
 /* Entries of the root that belong to user space: the lower half. */
 #define PTE_ROOT_USER 256u
@@ -31,6 +30,9 @@ typedef uint64_t pte_t;
 #define PTE_FAULT_STAYS       0
 #define PTE_HW_UPDATE         1
 
+/* Whether what was stored is fetched only after md_icache_sync(). */
+#define PTE_ICACHE 0
+
 /* Attributes of a leaf besides its protection. */
 #define PTE_ATTR_REF       1u /* accessed */
 #define PTE_ATTR_MOD       2u /* written to */
@@ -38,16 +40,16 @@ typedef uint64_t pte_t;
 #define PTE_ATTR_WIRED     8u /* not to be paged out */
 
 /* APM vol. 2, section 5.4.1; bits 9 to 11 are left to software. */
-#define AMD64_PTE_P         0x001ull
-#define AMD64_PTE_RW        0x002ull
-#define AMD64_PTE_US        0x004ull
-#define AMD64_PTE_A         0x020ull
-#define AMD64_PTE_D         0x040ull
-#define AMD64_PTE_PS        0x080ull
-#define AMD64_PTE_UNMANAGED 0x200ull
-#define AMD64_PTE_WIRED     0x400ull
-#define AMD64_PTE_PA        0x000ffffffffff000ull
-#define AMD64_PTE_NX        0x8000000000000000ull
+#define PTE_VALID     0x001ull
+#define AMD64_PTE_RW  0x002ull
+#define AMD64_PTE_US  0x004ull
+#define PTE_ACCESSED  0x020ull
+#define AMD64_PTE_D   0x040ull
+#define AMD64_PTE_PS  0x080ull
+#define PTE_UNMANAGED 0x200ull
+#define PTE_WIRED     0x400ull
+#define AMD64_PTE_PA  0x000ffffffffff000ull
+#define AMD64_PTE_NX  0x8000000000000000ull
 
 /*
  * What each set of PROT_READ (1), PROT_WRITE (2), PROT_EXEC (4) becomes.
@@ -56,33 +58,14 @@ typedef uint64_t pte_t;
  */
 static const pte_t pte_prot_bits[8] = {
     [0] = 0,
-    [1] = AMD64_PTE_P | AMD64_PTE_US | AMD64_PTE_NX,
-    [2] = AMD64_PTE_P | AMD64_PTE_US | AMD64_PTE_NX | AMD64_PTE_RW,
-    [3] = AMD64_PTE_P | AMD64_PTE_US | AMD64_PTE_NX | AMD64_PTE_RW,
-    [4] = AMD64_PTE_P | AMD64_PTE_US,
-    [5] = AMD64_PTE_P | AMD64_PTE_US,
-    [6] = AMD64_PTE_P | AMD64_PTE_US | AMD64_PTE_RW,
-    [7] = AMD64_PTE_P | AMD64_PTE_US | AMD64_PTE_RW,
+    [1] = PTE_VALID | AMD64_PTE_US | AMD64_PTE_NX,
+    [2] = PTE_VALID | AMD64_PTE_US | AMD64_PTE_NX | AMD64_PTE_RW,
+    [3] = PTE_VALID | AMD64_PTE_US | AMD64_PTE_NX | AMD64_PTE_RW,
+    [4] = PTE_VALID | AMD64_PTE_US,
+    [5] = PTE_VALID | AMD64_PTE_US,
+    [6] = PTE_VALID | AMD64_PTE_US | AMD64_PTE_RW,
+    [7] = PTE_VALID | AMD64_PTE_US | AMD64_PTE_RW,
 };
-
-/* Bytes that one entry of a level maps, as a shift. */
-static inline u_int
-pte_shift(u_int level)
-{
-	return PAGE_SHIFT + level * PTE_INDEX_BITS;
-}
-
-static inline vsize_t
-pte_span(u_int level)
-{
-	return (vsize_t)1 << pte_shift(level);
-}
-
-static inline u_int
-pte_index(vaddr_t va, u_int level)
-{
-	return (u_int)(va >> pte_shift(level)) & (PTE_NENTRY - 1);
-}
 
 /* A leaf of level 0; prot is not empty. */
 static inline pte_t
@@ -91,13 +74,13 @@ pte_make_leaf(paddr_t pa, u_int prot, u_int attr)
 	pte_t pte = pa | pte_prot_bits[prot & 7];
 
 	if ((attr & PTE_ATTR_REF) != 0)
-		pte |= AMD64_PTE_A;
+		pte |= PTE_ACCESSED;
 	if ((attr & PTE_ATTR_MOD) != 0)
 		pte |= AMD64_PTE_D;
 	if ((attr & PTE_ATTR_UNMANAGED) != 0)
-		pte |= AMD64_PTE_UNMANAGED;
+		pte |= PTE_UNMANAGED;
 	if ((attr & PTE_ATTR_WIRED) != 0)
-		pte |= AMD64_PTE_WIRED;
+		pte |= PTE_WIRED;
 	return pte;
 }
 
@@ -105,13 +88,7 @@ pte_make_leaf(paddr_t pa, u_int prot, u_int attr)
 static inline pte_t
 pte_make_table(paddr_t pa)
 {
-	return pa | AMD64_PTE_P | AMD64_PTE_RW | AMD64_PTE_US | AMD64_PTE_A;
-}
-
-static inline bool
-pte_valid(pte_t pte)
-{
-	return (pte & AMD64_PTE_P) != 0;
+	return pa | PTE_VALID | AMD64_PTE_RW | AMD64_PTE_US | PTE_ACCESSED;
 }
 
 static inline bool
@@ -139,30 +116,6 @@ pte_prot(pte_t pte)
 }
 
 static inline bool
-pte_managed(pte_t pte)
-{
-	return (pte & AMD64_PTE_UNMANAGED) == 0;
-}
-
-static inline bool
-pte_wired(pte_t pte)
-{
-	return (pte & AMD64_PTE_WIRED) != 0;
-}
-
-static inline pte_t
-pte_unwire(pte_t pte)
-{
-	return pte & ~AMD64_PTE_WIRED;
-}
-
-static inline bool
-pte_referenced(pte_t pte)
-{
-	return (pte & AMD64_PTE_A) != 0;
-}
-
-static inline bool
 pte_modified(pte_t pte)
 {
 	return (pte & AMD64_PTE_D) != 0;
@@ -177,23 +130,6 @@ pte_narrow(pte_t pte, u_int prot)
 	if ((prot & 4) == 0)
 		pte |= AMD64_PTE_NX;
 	return pte;
-}
-
-/*
- * Whether what was cached of old must be forgotten when the entry becomes
- * new, which maps the same page.  A fault drops what refused the access, so
- * more rights need nothing (Intel SDM vol. 3, 4.10.4.1).
- */
-static inline bool
-pte_stale(pte_t old, pte_t new)
-{
-	return (pte_prot(old) & ~pte_prot(new)) != 0;
-}
-
-static inline pte_t
-pte_clear_referenced(pte_t pte)
-{
-	return pte & ~AMD64_PTE_A;
 }
 
 static inline pte_t
@@ -211,7 +147,7 @@ pte_root_init(pte_t *root, const pte_t *kroot)
 {
 	u_int i;
 
-	for (i = PTE_ROOT_USER; i < PTE_NENTRY; i++)
+	for (i = PTE_ROOT_USER; i < 1u << PTE_INDEX_BITS; i++)
 		root[i] = kroot[i];
 }
 

@@ -29,7 +29,6 @@ typedef uint64_t pte_t;
 #define PTE_INDEX_BITS (PAGE_SHIFT - 3)
 #define PTE_LEVELS                                                             \
 	((PTE_VA_BITS - PAGE_SHIFT + PTE_INDEX_BITS - 1) / PTE_INDEX_BITS)
-#define PTE_NENTRY (1u << PTE_INDEX_BITS)
 
 /* Entries of the root that belong to user space: as many as 48 bits need. */
 #define PTE_ROOT_USER                                                          \
@@ -47,6 +46,9 @@ typedef uint64_t pte_t;
 #define PTE_FAULT_STAYS       1
 #define PTE_HW_UPDATE         1
 
+/* Whether what was stored is fetched only after md_icache_sync(). */
+#define PTE_ICACHE 1
+
 /* Attributes of a leaf besides its protection. */
 #define PTE_ATTR_REF       1u /* accessed */
 #define PTE_ATTR_MOD       2u /* written to */
@@ -54,28 +56,28 @@ typedef uint64_t pte_t;
 #define PTE_ATTR_WIRED     8u /* not to be paged out */
 
 /* D8.3; bits 55 to 58 are left to software. */
-#define ARM64_PTE_VALID     0x1ull
-#define ARM64_PTE_PAGE      0x2ull      /* a page, or a table; clear: a block */
-#define ARM64_PTE_USER      (1ull << 6) /* AP[1]: loads and stores at EL0 */
-#define ARM64_PTE_RDONLY    (1ull << 7) /* AP[2] */
-#define ARM64_PTE_INNER     (3ull << 8) /* SH: inner shareable */
-#define ARM64_PTE_AF        (1ull << 10) /* accessed */
-#define ARM64_PTE_NG        (1ull << 11) /* of one ASID */
-#define ARM64_PTE_DBM       (1ull << 51) /* may be written */
-#define ARM64_PTE_PXN       (1ull << 53)
-#define ARM64_PTE_UXN       (1ull << 54)
-#define ARM64_PTE_DIRTY     (1ull << 55) /* ours: modified, now read-only */
-#define ARM64_PTE_UNMANAGED (1ull << 56) /* ours */
-#define ARM64_PTE_WIRED     (1ull << 57) /* ours */
-#define ARM64_PTE_PA        (((1ull << 48) - 1) & ~(pte_t)PAGE_MASK)
-#define DIRTY_SHIFT         48 /* from AP[2] to ARM64_PTE_DIRTY */
+#define PTE_VALID        0x1ull
+#define ARM64_PTE_PAGE   0x2ull       /* a page, or a table; clear: a block */
+#define ARM64_PTE_USER   (1ull << 6)  /* AP[1]: loads and stores at EL0 */
+#define ARM64_PTE_RDONLY (1ull << 7)  /* AP[2] */
+#define ARM64_PTE_INNER  (3ull << 8)  /* SH: inner shareable */
+#define PTE_ACCESSED     (1ull << 10) /* accessed */
+#define ARM64_PTE_NG     (1ull << 11) /* of one ASID */
+#define ARM64_PTE_DBM    (1ull << 51) /* may be written */
+#define ARM64_PTE_PXN    (1ull << 53)
+#define ARM64_PTE_UXN    (1ull << 54)
+#define ARM64_PTE_DIRTY  (1ull << 55) /* ours: modified, now read-only */
+#define PTE_UNMANAGED    (1ull << 56) /* ours */
+#define PTE_WIRED        (1ull << 57) /* ours */
+#define ARM64_PTE_PA     (((1ull << 48) - 1) & ~(pte_t)PAGE_MASK)
+#define DIRTY_SHIFT      48 /* from AP[2] to ARM64_PTE_DIRTY */
 
 /*
  * Every leaf: user memory, never executed by the kernel.  Memory attribute 0
  * is normal write-back memory; arch/arm64 sets MAIR_EL1 so.
  */
 #define ARM64_PTE_LEAF                                                         \
-	(ARM64_PTE_VALID | ARM64_PTE_PAGE | ARM64_PTE_INNER | ARM64_PTE_NG |   \
+	(PTE_VALID | ARM64_PTE_PAGE | ARM64_PTE_INNER | ARM64_PTE_NG |         \
 	    ARM64_PTE_PXN)
 
 /*
@@ -95,31 +97,6 @@ static const pte_t pte_prot_bits[8] = {
     [6] = ARM64_PTE_LEAF | ARM64_PTE_USER | ARM64_PTE_RDONLY | ARM64_PTE_DBM,
     [7] = ARM64_PTE_LEAF | ARM64_PTE_USER | ARM64_PTE_RDONLY | ARM64_PTE_DBM,
 };
-
-/* Bytes that one entry of a level maps, as a shift. */
-static inline u_int
-pte_shift(u_int level)
-{
-	return PAGE_SHIFT + level * PTE_INDEX_BITS;
-}
-
-static inline vsize_t
-pte_span(u_int level)
-{
-	return (vsize_t)1 << pte_shift(level);
-}
-
-static inline u_int
-pte_index(vaddr_t va, u_int level)
-{
-	return (u_int)(va >> pte_shift(level)) & (PTE_NENTRY - 1);
-}
-
-static inline bool
-pte_valid(pte_t pte)
-{
-	return (pte & ARM64_PTE_VALID) != 0;
-}
 
 static inline bool
 pte_is_leaf(pte_t pte, u_int level)
@@ -148,30 +125,6 @@ pte_prot(pte_t pte)
 }
 
 static inline bool
-pte_managed(pte_t pte)
-{
-	return (pte & ARM64_PTE_UNMANAGED) == 0;
-}
-
-static inline bool
-pte_wired(pte_t pte)
-{
-	return (pte & ARM64_PTE_WIRED) != 0;
-}
-
-static inline pte_t
-pte_unwire(pte_t pte)
-{
-	return pte & ~ARM64_PTE_WIRED;
-}
-
-static inline bool
-pte_referenced(pte_t pte)
-{
-	return (pte & ARM64_PTE_AF) != 0;
-}
-
-static inline bool
 pte_modified(pte_t pte)
 {
 	return (pte & ARM64_PTE_DIRTY) != 0 ||
@@ -185,7 +138,7 @@ pte_make_leaf(paddr_t pa, u_int prot, u_int attr)
 	pte_t pte = pa | pte_prot_bits[prot & 7];
 
 	if ((attr & PTE_ATTR_REF) != 0)
-		pte |= ARM64_PTE_AF;
+		pte |= PTE_ACCESSED;
 	if ((attr & PTE_ATTR_MOD) != 0) {
 		if ((pte & ARM64_PTE_DBM) != 0)
 			pte &= ~ARM64_PTE_RDONLY;
@@ -193,9 +146,9 @@ pte_make_leaf(paddr_t pa, u_int prot, u_int attr)
 			pte |= ARM64_PTE_DIRTY;
 	}
 	if ((attr & PTE_ATTR_UNMANAGED) != 0)
-		pte |= ARM64_PTE_UNMANAGED;
+		pte |= PTE_UNMANAGED;
 	if ((attr & PTE_ATTR_WIRED) != 0)
-		pte |= ARM64_PTE_WIRED;
+		pte |= PTE_WIRED;
 	return pte;
 }
 
@@ -203,7 +156,7 @@ pte_make_leaf(paddr_t pa, u_int prot, u_int attr)
 static inline pte_t
 pte_make_table(paddr_t pa)
 {
-	return pa | ARM64_PTE_VALID | ARM64_PTE_PAGE;
+	return pa | PTE_VALID | ARM64_PTE_PAGE;
 }
 
 /*
@@ -220,23 +173,6 @@ pte_narrow(pte_t pte, u_int prot)
 
 	pte |= (~pte & on & ARM64_PTE_RDONLY) << DIRTY_SHIFT;
 	return (pte & ~off) | on;
-}
-
-/*
- * Whether what was cached of old must be forgotten everywhere when the entry
- * becomes new, which maps the same page: only if it granted more.  What it
- * refuses is forgotten by the CPU that is refused, see PTE_FAULT_STAYS.
- */
-static inline bool
-pte_stale(pte_t old, pte_t new)
-{
-	return (pte_prot(old) & ~pte_prot(new)) != 0;
-}
-
-static inline pte_t
-pte_clear_referenced(pte_t pte)
-{
-	return pte & ~ARM64_PTE_AF;
 }
 
 static inline pte_t

@@ -181,7 +181,12 @@ bool pmap_clear_reference(struct vm_page *pg);
 bool pmap_page_mapped(struct vm_page *pg);
 u_int pmap_page_mapcount(struct vm_page *pg);
 
-/* Contents, through the direct map. */
+/*
+ * Contents, through the direct map.
+ * pmap_page_written: the kernel has stored to a page that may have been mapped;
+ *	instruction fetches find it, too.  Any context.
+ */
+void pmap_page_written(struct vm_page *pg);
 void pmap_zero_page(struct vm_page *pg);
 void pmap_copy_page(const struct vm_page *src, struct vm_page *dst);
 

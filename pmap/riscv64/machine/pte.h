@@ -25,10 +25,9 @@ typedef uint64_t pte_t;
 
 #define PTE_INDEX_BITS 9
 #define PTE_LEVELS     ((RISCV_SV - PAGE_SHIFT) / PTE_INDEX_BITS)
-#define PTE_NENTRY     (1u << PTE_INDEX_BITS)
 
 /* Entries of the root that belong to user space: the lower half. */
-#define PTE_ROOT_USER (PTE_NENTRY / 2)
+#define PTE_ROOT_USER ((1u << PTE_INDEX_BITS) / 2)
 
 /*
  * Whether an entry must be made invalid and flushed before it may map
@@ -39,6 +38,9 @@ typedef uint64_t pte_t;
 #define PTE_FAULT_STAYS       0
 #define PTE_HW_UPDATE         1
 
+/* Whether what was stored is fetched only after md_icache_sync(). */
+#define PTE_ICACHE 1
+
 /* Attributes of a leaf besides its protection. */
 #define PTE_ATTR_REF       1u /* accessed */
 #define PTE_ATTR_MOD       2u /* written to */
@@ -46,15 +48,15 @@ typedef uint64_t pte_t;
 #define PTE_ATTR_WIRED     8u /* must not be taken away by page-out */
 
 /* "Sv39 page table entry"; bits 8 and 9 are left to software. */
-#define RISCV_PTE_V         0x001ull
+#define PTE_VALID           0x001ull
 #define RISCV_PTE_R         0x002ull
 #define RISCV_PTE_W         0x004ull
 #define RISCV_PTE_X         0x008ull
 #define RISCV_PTE_U         0x010ull
-#define RISCV_PTE_A         0x040ull
+#define PTE_ACCESSED        0x040ull
 #define RISCV_PTE_D         0x080ull
-#define RISCV_PTE_UNMANAGED 0x100ull
-#define RISCV_PTE_WIRED     0x200ull
+#define PTE_UNMANAGED       0x100ull
+#define PTE_WIRED           0x200ull
 #define RISCV_PTE_RIGHTS    (RISCV_PTE_R | RISCV_PTE_W | RISCV_PTE_X)
 #define RISCV_PTE_PPN       0x003ffffffffffc00ull /* 53:10 */
 #define RISCV_PTE_PPN_SHIFT (PAGE_SHIFT - 10)
@@ -63,7 +65,7 @@ typedef uint64_t pte_t;
  * What each set of PROT_READ (1), PROT_WRITE (2), PROT_EXEC (4) becomes.  To
  * write without reading is reserved.  No rights at all: no entry.
  */
-#define RISCV_PTE_LEAF (RISCV_PTE_V | RISCV_PTE_U)
+#define RISCV_PTE_LEAF (PTE_VALID | RISCV_PTE_U)
 static const pte_t pte_prot_bits[8] = {
     [0] = 0,
     [1] = RISCV_PTE_LEAF | RISCV_PTE_R,
@@ -75,25 +77,6 @@ static const pte_t pte_prot_bits[8] = {
     [7] = RISCV_PTE_LEAF | RISCV_PTE_R | RISCV_PTE_W | RISCV_PTE_X,
 };
 
-/* Bytes that one entry of a level maps, as a shift. */
-static inline u_int
-pte_shift(u_int level)
-{
-	return PAGE_SHIFT + level * PTE_INDEX_BITS;
-}
-
-static inline vsize_t
-pte_span(u_int level)
-{
-	return (vsize_t)1 << pte_shift(level);
-}
-
-static inline u_int
-pte_index(vaddr_t va, u_int level)
-{
-	return (u_int)(va >> pte_shift(level)) & (PTE_NENTRY - 1);
-}
-
 /* A leaf of level 0; prot is not empty. */
 static inline pte_t
 pte_make_leaf(paddr_t pa, u_int prot, u_int attr)
@@ -101,13 +84,13 @@ pte_make_leaf(paddr_t pa, u_int prot, u_int attr)
 	pte_t pte = pa >> RISCV_PTE_PPN_SHIFT | pte_prot_bits[prot & 7];
 
 	if ((attr & PTE_ATTR_REF) != 0)
-		pte |= RISCV_PTE_A;
+		pte |= PTE_ACCESSED;
 	if ((attr & PTE_ATTR_MOD) != 0)
 		pte |= RISCV_PTE_D;
 	if ((attr & PTE_ATTR_UNMANAGED) != 0)
-		pte |= RISCV_PTE_UNMANAGED;
+		pte |= PTE_UNMANAGED;
 	if ((attr & PTE_ATTR_WIRED) != 0)
-		pte |= RISCV_PTE_WIRED;
+		pte |= PTE_WIRED;
 	return pte;
 }
 
@@ -115,13 +98,7 @@ pte_make_leaf(paddr_t pa, u_int prot, u_int attr)
 static inline pte_t
 pte_make_table(paddr_t pa)
 {
-	return pa >> RISCV_PTE_PPN_SHIFT | RISCV_PTE_V;
-}
-
-static inline bool
-pte_valid(pte_t pte)
-{
-	return (pte & RISCV_PTE_V) != 0;
+	return pa >> RISCV_PTE_PPN_SHIFT | PTE_VALID;
 }
 
 static inline bool
@@ -151,30 +128,6 @@ pte_prot(pte_t pte)
 }
 
 static inline bool
-pte_managed(pte_t pte)
-{
-	return (pte & RISCV_PTE_UNMANAGED) == 0;
-}
-
-static inline bool
-pte_wired(pte_t pte)
-{
-	return (pte & RISCV_PTE_WIRED) != 0;
-}
-
-static inline pte_t
-pte_unwire(pte_t pte)
-{
-	return pte & ~RISCV_PTE_WIRED;
-}
-
-static inline bool
-pte_referenced(pte_t pte)
-{
-	return (pte & RISCV_PTE_A) != 0;
-}
-
-static inline bool
 pte_modified(pte_t pte)
 {
 	return (pte & RISCV_PTE_D) != 0;
@@ -196,22 +149,6 @@ pte_narrow(pte_t pte, u_int prot)
 	       (pte_prot_bits[keep] & RISCV_PTE_RIGHTS);
 }
 
-/*
- * Whether what was cached of old must be forgotten when the entry becomes
- * new, which maps the same page.  More rights need nothing: see above.
- */
-static inline bool
-pte_stale(pte_t old, pte_t new)
-{
-	return (pte_prot(old) & ~pte_prot(new)) != 0;
-}
-
-static inline pte_t
-pte_clear_referenced(pte_t pte)
-{
-	return pte & ~RISCV_PTE_A;
-}
-
 static inline pte_t
 pte_clear_modified(pte_t pte)
 {
@@ -227,7 +164,7 @@ pte_root_init(pte_t *root, const pte_t *kroot)
 {
 	u_int i;
 
-	for (i = PTE_ROOT_USER; i < PTE_NENTRY; i++)
+	for (i = PTE_ROOT_USER; i < 1u << PTE_INDEX_BITS; i++)
 		root[i] = kroot[i];
 }
 

@@ -136,6 +136,7 @@ struct abi_stack {
 };
 #define SS_ONSTACK 1
 #define SS_DISABLE 2
+#define SS_AUTODISARM (1u << 31)
 
 struct abi_siginfo {
 	int32_t si_signo;
@@ -355,6 +356,7 @@ _Static_assert(sizeof(struct abi_shmid_ds) == 112, "shmid64_ds");
 #define CLONE_DETACHED       0x00400000u
 #define CLONE_UNTRACED       0x00800000u
 #define CLONE_CHILD_SETTID   0x01000000u
+#define CLONE_IO             0x80000000u
 #define CLONE_CLEAR_SIGHAND  0x100000000u /* clone3() only */
 
 #define WNOHANG     0x00000001
