@@ -89,7 +89,7 @@ try_advance(void)
 	atomic_thread_fence(memory_order_acquire);
 	/* Losing is as good: somebody else advanced it. */
 	atomic_compare_exchange_strong_explicit(&global_epoch, &epoch,
-	    epoch + 1, memory_order_acq_rel, memory_order_relaxed);
+	    epoch + 1, memory_order_release, memory_order_relaxed);
 	return true;
 }
 

@@ -456,7 +456,7 @@ sched_idle(void)
 		md_intr_disable();
 		KASSERT(td == curcpu()->cpu_idle);
 		atomic_fetch_or_explicit(&cpus_idle, CPUMASK(curcpu()->cpu_id),
-		    memory_order_seq_cst);
+		    memory_order_relaxed);
 		atomic_thread_fence(memory_order_seq_cst);
 		sched_switch();
 		/*

@@ -296,6 +296,9 @@ sys_memfd_create(const uintptr_t *a)
 					   : flags & MFD_ALLOW_SEALING
 					       ? 0u
 					       : F_SEAL_SEAL);
+	/* Only mounted file systems have a size. */
+	if (error == 0)
+		vp->v_obj->uo_file = false;
 	vfs_exit();
 	if (error == 0)
 		error = vfs_open_vnode(vp, O_RDWR, &f);
@@ -455,7 +458,12 @@ fs_mmap(int fd, vm_prot_t prot, u_int flags, uint64_t off,
 			atomic_fetch_add(&(*uop)->uo_writers, 1);
 		}
 	} else if (vp->v_obj == NULL)
-		error = ENODEV;
+		/* What is on no mounted file system is not for execution. */
+		error = (prot & PROT_EXEC) != 0 &&
+				(S_ISFIFO(vp->v_mode) ||
+				    (vp->v_mode & S_IFMT) == S_IFSOCK)
+			    ? EPERM
+			    : ENODEV;
 	else {
 		name_object(vp, buf, sizeof(buf));
 		error = map_regular(vp, prot, shared, maxprotp, uop);

@@ -267,7 +267,7 @@ pid_signals(struct proc *p, struct sigsets *ss)
 	ss->ss_proc = p->ps_sigpend.sp_set;
 	ss->ss_queued = p->ps_nsigq;
 	for (i = 0; i < NSIG; i++) {
-		handler = p->ps_sigact[i].sa_handler;
+		handler = sig_getact(p, (int)i + 1).sa_handler;
 		if (handler == SIG_IGN)
 			ss->ss_ignored |= (uint64_t)1 << i;
 		else if (handler != SIG_DFL)

@@ -428,6 +428,25 @@ panic_again(const char *msg)
 	panic("in a panic, on request");
 }
 
+/*
+ * What no bug may do: reach for the caller's memory without saying so, or run
+ * its code.  The machine refuses (SMAP and SMEP, PAN and PXN), and we do not
+ * come back.
+ */
+static int
+trip(bool run)
+{
+	vaddr_t data = curproc()->ps_vmspace->vm_argaddr;
+	vaddr_t text = md_frame_pc(curthread()->td_frame);
+
+	if (run)
+		((void (*)(void))text)();
+	else
+		(void)*(volatile char *)data;
+	kprintf("user memory is open to the kernel\n");
+	return EFAULT;
+}
+
 static int
 write_control(struct pnode *pn, char *text, size_t len)
 {
@@ -447,7 +466,11 @@ write_control(struct pnode *pn, char *text, size_t len)
 	else if (strcmp(text, "panic2") == 0) {
 		panic_hook = panic_again;
 		panic("on request, twice");
-	} else
+	} else if (strcmp(text, "trip-access") == 0)
+		return trip(false);
+	else if (strcmp(text, "trip-exec") == 0)
+		return trip(true);
+	else
 		return EINVAL;
 	return 0;
 }

@@ -389,7 +389,7 @@ static int
 put_statfs(struct vnode *vp, vaddr_t ust)
 {
 	struct abi_statfs st;
-	u_long used;
+	u_long used, swap;
 
 	memset(&st, 0, sizeof(st));
 	if (vp->v_mount != NULL) {
@@ -403,9 +403,12 @@ put_statfs(struct vnode *vp, vaddr_t ust)
 	st.f_namelen = NAME_MAX;
 	if (vp->v_ops->vo_create != NULL) {
 		used = uvm_file_pages();
-		st.f_blocks = MIN(uvm_file_pages_max, phys_total());
+		swap = atomic_load(&uvm_swap_total);
+		st.f_blocks =
+		    MIN(uvm_file_pages_limit(), phys_total() + swap);
 		st.f_bfree = st.f_blocks > used ? st.f_blocks - used : 0;
-		st.f_bfree = MIN(st.f_bfree, phys_free_count());
+		swap -= MIN(swap, atomic_load(&uvm_swap_used));
+		st.f_bfree = MIN(st.f_bfree, phys_free_count() + swap);
 		st.f_bavail = st.f_bfree;
 		st.f_files = st.f_blocks;
 		st.f_ffree = st.f_bfree;

@@ -188,7 +188,7 @@ tty_background(int sig)
 
 	spin_enter(&p->ps_siglock);
 	deaf = (l->l_sigmask & SIGBIT(sig)) != 0 ||
-	       p->ps_sigact[sig - 1].sa_handler == SIG_IGN;
+	       sig_getact(p, sig).sa_handler == SIG_IGN;
 	spin_exit(&p->ps_siglock);
 	mutex_enter(&proctree_lock);
 	pg = p->ps_pgrp;

@@ -206,14 +206,15 @@ static bool
 exit_unwanted(struct proc *p)
 {
 	struct proc *parent = p->ps_parent;
-	struct abi_sigaction *act = &parent->ps_sigact[SIGCHLD - 1];
+	struct abi_sigaction act;
 	bool unwanted;
 
 	if (p->ps_exitsig != SIGCHLD)
 		return false;
 	spin_enter(&parent->ps_siglock);
+	act = sig_getact(parent, SIGCHLD);
 	unwanted =
-	    act->sa_handler == SIG_IGN || (act->sa_flags & SA_NOCLDWAIT) != 0;
+	    act.sa_handler == SIG_IGN || (act.sa_flags & SA_NOCLDWAIT) != 0;
 	spin_exit(&parent->ps_siglock);
 	return unwanted;
 }

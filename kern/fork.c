@@ -130,7 +130,11 @@ fork_copy(struct proc *parent, struct proc *p, const struct clone_args *ca)
 	p->ps_exitsig = ca->ca_exitsig;
 
 	spin_enter(&parent->ps_siglock);
-	memcpy(p->ps_sigact, parent->ps_sigact, sizeof(p->ps_sigact));
+	if (__predict_true(parent->ps_sigacts == NULL))
+		memcpy(p->ps_sigact, parent->ps_sigact, sizeof(p->ps_sigact));
+	else
+		for (i = 0; i < NSIG; i++)
+			p->ps_sigact[i] = sig_getact(parent, (int)i + 1);
 	p->ps_sigfd = parent->ps_sigfd;
 	spin_exit(&parent->ps_siglock);
 	if (ca->ca_flags & CLONE_CLEAR_SIGHAND)
@@ -250,7 +254,11 @@ fork_process(const struct clone_args *ca, pid_t *tidp, u_int event,
 		goto fail_lwp;
 	lwp_setproc(l, p);
 	fork_copy(parent, p, ca);
-
+	if (ca->ca_flags & CLONE_SIGHAND) {
+		error = sig_share(parent, p);
+		if (error != 0)
+			goto fail_proc;
+	}
 	if (ca->ca_flags & CLONE_VM) {
 		uvmspace_share(parent->ps_vmspace);
 		p->ps_vmspace = parent->ps_vmspace;

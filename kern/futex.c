@@ -84,8 +84,8 @@ key_drop(struct futex_key *k)
 
 /*
  * What the word at va is.  A word of a shared mapping is known by its object
- * (a reference is taken), any other by the map; if nothing is mapped there
- * the access that follows will say so.
+ * (a reference is taken), any other by the map.  EFAULT: nothing is mapped
+ * there, which of a private one only the access that follows will say.
  */
 static int
 key_get(vaddr_t va, bool priv, struct futex_key *k)
@@ -102,7 +102,11 @@ key_get(vaddr_t va, bool priv, struct futex_key *k)
 		return 0;
 	rw_read_enter(&map->vm_lock);
 	e = uvm_map_lookup(map, va);
-	if (e != NULL && e->ve_obj != NULL && (e->ve_flags & VE_COW) == 0) {
+	if (e == NULL) {
+		rw_exit(&map->vm_lock);
+		return EFAULT;
+	}
+	if (e->ve_obj != NULL && (e->ve_flags & VE_COW) == 0) {
 		k->fk_obj = e->ve_obj;
 		k->fk_where = e->ve_obj;
 		k->fk_off = e->ve_off + (va - e->ve_start);

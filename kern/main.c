@@ -92,6 +92,7 @@ main_thread(void *arg __unused)
 	sigcode_boot();
 	policy = kern_param("vm.exit_policy");
 	mm_wx = kern_param_num("vm.wx", 0) != 0;
+	uvm_conceal = kern_param_num("vm.conceal", 0) != 0;
 	mm_stackcheck = kern_param_num("vm.stackcheck", 0) != 0;
 	uvm_exit_reaper = policy != NULL && strcmp(policy, "reaper") == 0;
 	if (kern_fs != NULL)
@@ -102,6 +103,7 @@ main_thread(void *arg __unused)
 	if (filter != NULL && ktest_boot != NULL)
 		md_halt(ktest_boot(filter) != 0);
 	main_find_restart();
+	uvm_reserve_init();
 	swap_boot(kern_param("swap"));
 	main_banner();
 	error = proc_create("init", init_start, NULL, &initproc);

@@ -165,6 +165,7 @@ proc_rele(struct proc *p)
 	KASSERT(p->ps_fs == NULL);
 	KASSERT(TAILQ_EMPTY(&p->ps_lwps));
 	KASSERT(LIST_EMPTY(&p->ps_tracees) && p->ps_ptrace == NULL);
+	sig_unshare(p);
 	kmem_free(p, sizeof(*p));
 }
 

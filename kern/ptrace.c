@@ -83,7 +83,7 @@ trace_notify(struct ptrace *pt, struct proc *p, int code, int status)
 	info.si_status = status;
 	if (code == CLD_TRAPPED || code == CLD_STOPPED) {
 		spin_enter(&tracer->ps_siglock);
-		tell = (tracer->ps_sigact[SIGCHLD - 1].sa_flags &
+		tell = (sig_getact(tracer, SIGCHLD).sa_flags &
 			   SA_NOCLDSTOP) == 0;
 		spin_exit(&tracer->ps_siglock);
 	}

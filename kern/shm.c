@@ -591,8 +591,10 @@ shm_setlock(int id, bool lock)
 		error = EPERM;
 	else if (lock && !cred_is_root() && sg->sg_size > limit)
 		error = ENOMEM;
-	else
+	else {
 		sg->sg_locked = lock;
+		uao_stay(sg->sg_obj, lock);
+	}
 	mutex_exit(&shm_lock);
 	return error;
 }

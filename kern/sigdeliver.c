@@ -215,9 +215,14 @@ sig_handle(struct lwp *l, struct md_frame *f, const struct abi_sigaction *act,
     const struct abi_siginfo *info, uint64_t mask)
 {
 	struct proc *p = l->l_proc;
+	struct abi_sigaction dfl;
 
 	sig_restart(l, f, act);
 	if (md_sendsig(&l->l_thread, act, info, &l->l_altstack, mask) == 0) {
+		/* It is the handler's to use as it likes, until it returns. */
+		if ((l->l_altstack.ss_flags & (int)SS_AUTODISARM) != 0)
+			l->l_altstack =
+			    (struct abi_stack){.ss_flags = SS_DISABLE};
 		/* The step led here; the first instruction is another. */
 		if (ptrace_stepping())
 			sig_self(SIGTRAP, TRAP_TRACE, md_frame_pc(f));
@@ -225,8 +230,11 @@ sig_handle(struct lwp *l, struct md_frame *f, const struct abi_sigaction *act,
 	}
 	/* Its stack cannot take it: that is fatal unless handled elsewhere. */
 	spin_enter(&p->ps_siglock);
-	if (info->si_signo == SIGSEGV)
-		p->ps_sigact[SIGSEGV - 1].sa_handler = SIG_DFL;
+	if (info->si_signo == SIGSEGV) {
+		dfl = *act;
+		dfl.sa_handler = SIG_DFL;
+		sig_setact(p, SIGSEGV, &dfl);
+	}
 	spin_exit(&p->ps_siglock);
 	sig_self(SIGSEGV, SI_KERNEL, 0);
 }
@@ -238,7 +246,7 @@ static void
 sig_act(struct lwp *l, struct md_frame *f, int sig, struct abi_siginfo *info)
 {
 	struct proc *p = l->l_proc;
-	struct abi_sigaction act = p->ps_sigact[sig - 1];
+	struct abi_sigaction act = sig_getact(p, sig), reset;
 	bool forced = info->si_code > 0 && (SIGBIT(sig) & SIG_SYNC) != 0;
 	uint64_t mask;
 
@@ -259,8 +267,11 @@ sig_act(struct lwp *l, struct md_frame *f, int sig, struct abi_siginfo *info)
 		return;
 	}
 
-	if (act.sa_flags & SA_RESETHAND)
-		p->ps_sigact[sig - 1].sa_handler = SIG_DFL;
+	if (act.sa_flags & SA_RESETHAND) {
+		reset = act;
+		reset.sa_handler = SIG_DFL;
+		sig_setact(p, sig, &reset);
+	}
 	mask = l->l_restoremask ? l->l_oldmask : l->l_sigmask;
 	l->l_restoremask = false;
 	l->l_sigmask |= act.sa_mask;

@@ -12,6 +12,7 @@
 #include <sys/errno.h>
 #include <base/print.h>
 #include <kern/ptrace.h>
+#include <phys/kmem.h>
 #include <phys/pool.h>
 #include <port/machdep.h>
 
@@ -239,11 +240,87 @@ sig_side_effects(struct proc *p, int sig, struct sigqueue *gone)
 		sig_drop_all(p, SIGBIT(SIGCONT), gone);
 }
 
+struct abi_sigaction
+sig_getact(struct proc *p, int sig)
+{
+	struct sigacts *sa = p->ps_sigacts;
+	struct abi_sigaction act;
+
+	KASSERT(spin_held(&p->ps_siglock));
+	KASSERT(sig >= 1 && sig <= NSIG);
+	if (__predict_true(sa == NULL))
+		return p->ps_sigact[sig - 1];
+	spin_enter(&sa->sa_lock);
+	act = sa->sa_act[sig - 1];
+	spin_exit(&sa->sa_lock);
+	return act;
+}
+
+void
+sig_setact(struct proc *p, int sig, const struct abi_sigaction *act)
+{
+	struct sigacts *sa = p->ps_sigacts;
+
+	KASSERT(spin_held(&p->ps_siglock));
+	KASSERT(sig >= 1 && sig <= NSIG);
+	if (__predict_true(sa == NULL)) {
+		p->ps_sigact[sig - 1] = *act;
+		return;
+	}
+	spin_enter(&sa->sa_lock);
+	sa->sa_act[sig - 1] = *act;
+	spin_exit(&sa->sa_lock);
+}
+
+int
+sig_share(struct proc *p, struct proc *child)
+{
+	struct sigacts *sa, *new;
+
+	KASSERT(p == curproc() && child->ps_sigacts == NULL);
+	new = kmem_alloc(sizeof(*new), 0);
+	if (new == NULL)
+		return ENOMEM;
+	refcount_init(&new->sa_refs, 1);
+	spin_init(&new->sa_lock, RANK_SIGACT);
+	spin_enter(&p->ps_siglock);
+	sa = p->ps_sigacts;
+	if (sa == NULL) {
+		memcpy(new->sa_act, p->ps_sigact, sizeof(new->sa_act));
+		p->ps_sigacts = sa = new;
+		new = NULL;
+	}
+	refcount_acquire(&sa->sa_refs);
+	spin_exit(&p->ps_siglock);
+	child->ps_sigacts = sa;
+	if (new != NULL)
+		kmem_free(new, sizeof(*new));
+	return 0;
+}
+
+void
+sig_unshare(struct proc *p)
+{
+	struct sigacts *sa;
+
+	spin_enter(&p->ps_siglock);
+	sa = p->ps_sigacts;
+	if (sa != NULL) {
+		spin_enter(&sa->sa_lock);
+		memcpy(p->ps_sigact, sa->sa_act, sizeof(p->ps_sigact));
+		spin_exit(&sa->sa_lock);
+		p->ps_sigacts = NULL;
+	}
+	spin_exit(&p->ps_siglock);
+	if (sa != NULL && refcount_release(&sa->sa_refs))
+		kmem_free(sa, sizeof(*sa));
+}
+
 /* Nobody would notice. */
 static bool
 sig_unheeded(struct proc *p, struct lwp *l, int sig)
 {
-	const struct abi_sigaction *act = &p->ps_sigact[sig - 1];
+	vaddr_t handler = sig_getact(p, sig).sa_handler;
 
 	if (l == NULL)
 		l = TAILQ_FIRST(&p->ps_lwps);
@@ -254,9 +331,9 @@ sig_unheeded(struct proc *p, struct lwp *l, int sig)
 	/* A tracer sees what is ignored as well. */
 	if (lwp_ptrace(l) != NULL && sig != SIGKILL)
 		return false;
-	if (act->sa_handler == SIG_IGN)
+	if (handler == SIG_IGN)
 		return true;
-	if (act->sa_handler != SIG_DFL)
+	if (handler != SIG_DFL)
 		return false;
 	/* The first process must not die by accident. */
 	return p == initproc || (SIGBIT(sig) & SIG_DFLIGN) != 0;
@@ -377,13 +454,16 @@ sig_self(int sig, int code, vaddr_t addr)
 {
 	struct lwp *l = curlwp();
 	struct proc *p = l->l_proc;
-	struct abi_sigaction *act = &p->ps_sigact[sig - 1];
+	struct abi_sigaction act;
 
 	KASSERT(!p->ps_kernel);
 	KASSERT(sig >= 1 && sig < SIGRTMIN);
 	spin_enter(&p->ps_siglock);
-	if (act->sa_handler == SIG_IGN || (l->l_sigmask & SIGBIT(sig)) != 0)
-		act->sa_handler = SIG_DFL;
+	act = sig_getact(p, sig);
+	if (act.sa_handler == SIG_IGN || (l->l_sigmask & SIGBIT(sig)) != 0) {
+		act.sa_handler = SIG_DFL;
+		sig_setact(p, sig, &act);
+	}
 	l->l_sigmask &= ~SIGBIT(sig);
 	memset(&l->l_fault, 0, sizeof(l->l_fault));
 	l->l_fault.si_signo = sig;
@@ -504,14 +584,16 @@ sig_action(int sig, const struct abi_sigaction *act, struct abi_sigaction *old)
 {
 	struct proc *p = curproc();
 	struct sigqueue gone = TAILQ_HEAD_INITIALIZER(gone);
+	struct abi_sigaction new;
 
 	KASSERT(sig >= 1 && sig <= NSIG);
 	spin_enter(&p->ps_siglock);
 	if (old != NULL)
-		*old = p->ps_sigact[sig - 1];
+		*old = sig_getact(p, sig);
 	if (act != NULL) {
-		p->ps_sigact[sig - 1] = *act;
-		p->ps_sigact[sig - 1].sa_mask &= ~SIG_CANTMASK;
+		new = *act;
+		new.sa_mask &= ~SIG_CANTMASK;
+		sig_setact(p, sig, &new);
 		if (act->sa_handler == SIG_IGN ||
 		    (act->sa_handler == SIG_DFL &&
 			(SIGBIT(sig) & SIG_DFLIGN) != 0))
@@ -527,6 +609,7 @@ sig_exec(struct proc *p)
 	struct lwp *l = curlwp();
 	u_int i;
 
+	sig_unshare(p);
 	spin_enter(&p->ps_siglock);
 	for (i = 0; i < NSIG; i++) {
 		if (p->ps_sigact[i].sa_handler == SIG_IGN)
@@ -578,7 +661,7 @@ sig_notify_parent(struct proc *p, int code, int status)
 	tell = info.si_signo != 0;
 	if (code != 0) {
 		spin_enter(&parent->ps_siglock);
-		if (parent->ps_sigact[SIGCHLD - 1].sa_flags & SA_NOCLDSTOP)
+		if (sig_getact(parent, SIGCHLD).sa_flags & SA_NOCLDSTOP)
 			tell = false;
 		spin_exit(&parent->ps_siglock);
 	}

@@ -70,7 +70,7 @@ advise_keep(struct vm_map *map, const struct mm_part *mp)
 
 /*
  * MADV_FREE: the contents may be lost when memory is short.  They never are,
- * since nothing takes such pages yet; what may be asked for is checked.
+ * but go to swap; what may be asked for is checked.
  */
 static int
 advise_free(struct vm_map *map __unused, const struct mm_part *mp)
@@ -97,18 +97,29 @@ advise_remove(struct vm_map *map __unused, const struct mm_part *mp)
 	return 0;
 }
 
-/* Hints about when; nothing is out, nothing goes out. */
+/* There are no huge pages. */
 static int
 advise_nothing(struct vm_map *map __unused, const struct mm_part *mp __unused)
 {
 	return 0;
 }
 
-/* The same for what may not be locked. */
+/* Files are in memory or on swap, too. */
 static int
-advise_unlocked(struct vm_map *map __unused, const struct mm_part *mp)
+advise_willneed(struct vm_map *map, const struct mm_part *mp)
 {
-	return mp->mp_wired != 0 ? EINVAL : 0;
+	uvm_fetch_range(map, mp->mp_start, mp->mp_end);
+	return 0;
+}
+
+/* What is locked does not go, whatever anybody thinks of it. */
+static int
+advise_cold(struct vm_map *map, const struct mm_part *mp)
+{
+	if (mp->mp_wired != 0)
+		return EINVAL;
+	uvm_cool_range(map, mp->mp_start, mp->mp_end);
+	return 0;
 }
 
 /* What cannot go, for want of swap, stays. */
@@ -186,10 +197,11 @@ mm_advise(struct vm_map *map, vaddr_t start, vaddr_t end, int advice)
 	case MADV_DODUMP:
 		return uvm_setflags(map, start, end, 0, VE_DONTDUMP);
 	case MADV_WILLNEED:
+		return mm_each(map, start, end, advise_willneed);
 	case MADV_NOHUGEPAGE:
 		return mm_each(map, start, end, advise_nothing);
 	case MADV_COLD:
-		return mm_each(map, start, end, advise_unlocked);
+		return mm_each(map, start, end, advise_cold);
 	case MADV_PAGEOUT:
 		return mm_each(map, start, end, advise_pageout);
 	case MADV_POPULATE_READ:
@@ -217,7 +229,12 @@ sys_madvise(const uintptr_t *args)
 		return -EINVAL;
 	if (len == 0)
 		return 0;
-	if (!mm_range(start, len, &end))
-		return -ENOMEM;
-	return -mm_advise(curmap(), start, end, (int)args[2]);
+	if (mm_range(start, len, &end))
+		return -mm_advise(curmap(), start, end, (int)args[2]);
+	/* Beyond the top there is nothing: a hole. */
+	error =
+	    start < VM_MAXUSER_ADDRESS
+		? mm_advise(curmap(), start, VM_MAXUSER_ADDRESS, (int)args[2])
+		: 0;
+	return error != 0 ? -error : -ENOMEM;
 }

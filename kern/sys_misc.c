@@ -88,15 +88,15 @@ sys_sysinfo(const uintptr_t *args)
 
 	si.uptime = (int64_t)(md_time_ns() / NSEC);
 	uvm_stats(&st);
-	si.totalram = st.us_total;
-	si.freeram = st.us_free;
-	si.totalswap = atomic_load(&uvm_swap_total);
-	si.freeswap =
-	    si.totalswap - MIN(si.totalswap, atomic_load(&uvm_swap_used));
-	si.mem_unit = PAGE_SIZE;
+	si.totalram = ptoa(st.us_total);
+	si.freeram = ptoa(st.us_free);
+	si.totalswap = ptoa(atomic_load(&uvm_swap_total));
+	si.freeswap = si.totalswap -
+		      MIN(si.totalswap, ptoa(atomic_load(&uvm_swap_used)));
+	si.mem_unit = 1;
 	mutex_enter(&proctree_lock);
 	LIST_FOREACH(p, &proc_all, ps_all)
-		si.procs++;
+		si.procs += (uint16_t)proc_threads(p);
 	mutex_exit(&proctree_lock);
 	return -copyout(&si, args[0], sizeof(si));
 }

@@ -50,6 +50,8 @@ do_mlock(vaddr_t start, vsize_t len, u_int how)
 
 	len += start % PAGE_SIZE;
 	start = trunc_page(start);
+	if (round_page(len) == 0)
+		return how != 0 ? -mm_may_lock(0, ENOMEM) : 0;
 	if (!mm_range(start, len, &end))
 		return start + round_page(len) < start ? -EINVAL : -ENOMEM;
 	if (how != 0) {
@@ -59,8 +61,6 @@ do_mlock(vaddr_t start, vsize_t len, u_int how)
 		if (error != 0)
 			return -error;
 	}
-	if (start == end)
-		return 0;
 	if (how == VW_ONFAULT)
 		return -uvm_wire_onfault(map, start, end);
 	return -uvm_wire(map, start, end, how != 0);

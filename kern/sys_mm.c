@@ -213,6 +213,26 @@ mmap_told(u_int flags, const struct uvm_mapargs *a)
 	       kern_fs->fo_mmap_done != NULL;
 }
 
+/*
+ * Whether what is wrong with a mapping is, before all else but its offset,
+ * that there is no such descriptor.
+ */
+static bool
+mmap_badfd(u_int flags, int fd, uint64_t off)
+{
+	struct uvm_object *uo = NULL;
+	vm_prot_t maxprot;
+	int error;
+
+	if ((flags & MAP_ANONYMOUS) != 0 || off % PAGE_SIZE != 0)
+		return false;
+	error =
+	    kern_fs->fo_mmap(fd, PROT_NONE, MAP_PRIVATE, off, &uo, &maxprot);
+	if (error == 0 && uo != NULL)
+		uvm_object_free(uo);
+	return error == EBADF;
+}
+
 /* mmap(addr, len, prot, flags, fd, off) */
 long
 sys_mmap(const uintptr_t *args)
@@ -228,7 +248,8 @@ sys_mmap(const uintptr_t *args)
 	if (error == 0 && mm_wx && (prot & PROT_WRITE) && (prot & PROT_EXEC))
 		error = EOPNOTSUPP;
 	if (error != 0)
-		return -error;
+		return mmap_badfd(flags, (int)args[4], args[5]) ? -EBADF
+								: -error;
 	len = round_page(len);
 	lock = flags & MAP_LOCKED ? VW_LOCKED : curproc()->ps_lockfuture;
 	if (lock != 0 && (error = mm_may_lock(len, EAGAIN)) != 0)
@@ -423,10 +444,10 @@ sys_msync(const uintptr_t *args)
 	if ((flags & ~mem_flags(MC_msync)) != 0 || args[0] % PAGE_SIZE != 0 ||
 	    (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
 		return -EINVAL;
+	if (round_page(args[1]) == 0)
+		return 0;
 	if (!mm_range(args[0], args[1], &end))
 		return -ENOMEM;
-	if (end == args[0])
-		return 0;
 	if ((flags & MS_INVALIDATE) && range_locked(args[0], end))
 		return -EBUSY;
 	error = uvm_msync_check(curmap(), args[0], end);

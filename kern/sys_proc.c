@@ -14,14 +14,15 @@
 /*
  * What clone() may be asked for.  What is accepted without effect has none on
  * a system without the thing: System V semaphore undo lists (SYSVSEM), and
- * tracing of the child (UNTRACED).  DETACHED has been ignored for decades.
+ * tracing of the child (UNTRACED; PTRACE of who is not traced), scheduling of
+ * I/O (IO).  DETACHED has been ignored for decades.
  */
 #define CLONE_OK                                                               \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |     \
 	    CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |       \
 	    CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED |      \
 	    CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND |        \
-	    CLONE_PIDFD)
+	    CLONE_PIDFD | CLONE_IO | CLONE_PTRACE)
 
 static long
 do_clone(const struct clone_args *ca)
@@ -38,16 +39,15 @@ do_clone(const struct clone_args *ca)
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
 		return -EINVAL;
-	/* Actions are shared by the threads of a process, no further. */
-	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_THREAD))
-		return -EINVAL;
-	/* So are descriptors and directories: a thread has no others. */
+	/* Descriptors and directories are a process's: no thread has others. */
 	if ((flags & CLONE_THREAD) &&
 	    (flags & (CLONE_FS | CLONE_FILES)) != (CLONE_FS | CLONE_FILES))
 		return -EINVAL;
 	if (ca->ca_exitsig < 0 || ca->ca_exitsig > NSIG)
 		return -EINVAL;
 	if ((flags & CLONE_PARENT) && curproc() == initproc)
+		return -EINVAL;
+	if ((flags & CLONE_PTRACE) && lwp_ptrace(curlwp()) != NULL)
 		return -EINVAL;
 	/* A pidfd is a process's. */
 	if ((flags & CLONE_PIDFD) && (flags & (CLONE_THREAD | CLONE_DETACHED)))
@@ -144,7 +144,7 @@ sys_clone3(const uintptr_t *args)
 	if (error != 0)
 		return -error;
 	if ((a.flags & (CLONE_DETACHED | CSIGNAL)) != 0 ||
-	    a.exit_signal > NSIG || a.set_tid_size != 0)
+	    a.exit_signal > NSIG || a.set_tid_size != 0 || a.set_tid != 0)
 		return -EINVAL;
 	if ((a.stack == 0) != (a.stack_size == 0))
 		return -EINVAL;

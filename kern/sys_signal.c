@@ -122,6 +122,18 @@ sys_rt_sigsuspend(const uintptr_t *args)
 	return wait_signal();
 }
 
+/* The stack for signals from now on; SS_ONSTACK is no property of it. */
+static void
+set_altstack(struct lwp *l, struct abi_stack st)
+{
+	if ((st.ss_flags & SS_DISABLE) != 0) {
+		st.ss_sp = 0;
+		st.ss_size = 0;
+	}
+	st.ss_flags &= SS_DISABLE | (int)SS_AUTODISARM;
+	l->l_altstack = st;
+}
+
 long
 sys_rt_sigreturn(const uintptr_t *args __unused)
 {
@@ -134,7 +146,7 @@ sys_rt_sigreturn(const uintptr_t *args __unused)
 		return -EFAULT;
 	}
 	(void)sig_mask(mask);
-	l->l_altstack = stack;
+	set_altstack(l, stack);
 	return -EJUSTRETURN;
 }
 
@@ -144,7 +156,9 @@ on_altstack(struct lwp *l)
 {
 	vaddr_t sp = md_frame_sp(l->l_thread.td_frame);
 
-	return (l->l_altstack.ss_flags & SS_DISABLE) == 0 &&
+	/* One that is disarmed by a handler is no stack to be on. */
+	return (l->l_altstack.ss_flags & (SS_DISABLE | (int)SS_AUTODISARM)) ==
+		   0 &&
 	       sp - l->l_altstack.ss_sp < l->l_altstack.ss_size;
 }
 
@@ -153,22 +167,21 @@ sys_sigaltstack(const uintptr_t *args)
 {
 	struct lwp *l = curlwp();
 	struct abi_stack new, old = l->l_altstack;
+	u_int mode;
 
-	old.ss_flags =
-	    on_altstack(l) ? SS_ONSTACK : l->l_altstack.ss_flags & SS_DISABLE;
+	if (on_altstack(l))
+		old.ss_flags |= SS_ONSTACK;
 	if (args[0] != 0) {
 		if (copyin(args[0], &new, sizeof(new)) != 0)
 			return -EFAULT;
 		if (on_altstack(l))
 			return -EPERM;
-		if (new.ss_flags & ~(SS_DISABLE | SS_ONSTACK))
+		mode = (u_int) new.ss_flags & ~SS_AUTODISARM;
+		if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
 			return -EINVAL;
-		if (new.ss_flags & SS_DISABLE)
-			new = (struct abi_stack){.ss_flags = SS_DISABLE};
-		else if (new.ss_size < MINSIGSTKSZ)
+		if (mode != SS_DISABLE && new.ss_size < MINSIGSTKSZ)
 			return -ENOMEM;
-		new.ss_flags &= SS_DISABLE;
-		l->l_altstack = new;
+		set_altstack(l, new);
 	}
 	if (args[1] != 0 && copyout(&old, args[1], sizeof(old)) != 0)
 		return -EFAULT;

@@ -125,8 +125,12 @@ kern_ast(struct md_frame *f)
 	struct thread *td = curthread();
 
 	KASSERT(lock_none());
-	if (atomic_exchange_explicit(&td->td_ast, false, memory_order_acquire))
+	if (atomic_exchange_explicit(&td->td_ast, false,
+		memory_order_acquire)) {
+		if (uvm_pageout_short())
+			(void)uvm_pageout_wait();
 		sig_deliver(f);
+	}
 	if (sched_need())
 		sched_preempt();
 }

@@ -365,3 +365,67 @@ uvmspace_swapped(struct vmspace *vm)
 	rw_exit(&map->vm_lock);
 	return n;
 }
+
+/* The first page in [slot, last] of e that is on swap; last + 1: none. */
+static uint64_t
+next_swapped(const struct vm_entry *e, uint64_t slot, uint64_t last)
+{
+	struct vm_amap *am = e->ve_amap;
+	struct uvm_object *uo = e->ve_obj;
+	uint64_t a = slot, o = slot;
+	struct vm_anon *an;
+	void *v = NULL;
+
+	if (am != NULL) {
+		rw_read_enter(&am->am_lock);
+		while ((an = radix_next(&am->am_anons, &a)) != NULL &&
+		       a <= last && uvm_anon_page(an) != NULL)
+			a++;
+		if (an == NULL)
+			a = last + 1;
+		rw_exit(&am->am_lock);
+	} else
+		a = last + 1;
+	if (uo != NULL) {
+		rw_read_enter(&uo->uo_lock);
+		while ((v = radix_next(&uo->uo_pages, &o)) != NULL &&
+		       o <= last && !uvm_is_slot((uintptr_t)v))
+			o++;
+		rw_exit(&uo->uo_lock);
+	}
+	if (v == NULL)
+		o = last + 1;
+	return MIN(MIN(a, o), last + 1);
+}
+
+void
+uvm_fetch_range(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+	struct vm_entry *e;
+	uint64_t slot, last;
+	vaddr_t va = start;
+
+	KASSERT(lock_none_above(RANK_MAP));
+	while (va < end &&
+	       atomic_load_explicit(&uvm_swap_used, memory_order_relaxed) > 0 &&
+	       phys_free_count() > phys_low_pages) {
+		rw_read_enter(&map->vm_lock);
+		e = map->vm_state == VM_LIVE ? uvm_map_next(map, va) : NULL;
+		if (e == NULL || e->ve_start >= end) {
+			rw_exit(&map->vm_lock);
+			return;
+		}
+		va = MAX(va, e->ve_start);
+		last = entry_slot(e, MIN(end, e->ve_end) - 1);
+		slot = next_swapped(e, entry_slot(e, va), last);
+		va = slot > last ? e->ve_end
+				 : e->ve_start +
+				       (ptoa(slot) - entry_off(e, e->ve_start));
+		rw_exit(&map->vm_lock);
+		if (slot > last)
+			continue;
+		/* What hides it, or forbids it, is no reason to stop. */
+		(void)uvm_touch(map, va, va + PAGE_SIZE, PROT_READ);
+		va += PAGE_SIZE;
+	}
+}

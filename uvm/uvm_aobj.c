@@ -54,7 +54,7 @@ uao_get(struct uvm_object *uo, uint64_t idx, vm_prot_t access __unused,
 	if (pg == NULL && uvm_object_slot(uo, idx) != 0)
 		return EAGAIN;
 	if (pg == NULL) {
-		if (uo->uo_file && uvm_file_pages() >= uvm_file_pages_max)
+		if (uo->uo_file && uvm_file_pages() >= uvm_file_pages_limit())
 			return ENOSPC;
 		pg = page_alloc(PK_LOOSE, PA_ZERO);
 		if (pg == NULL)
@@ -381,5 +381,14 @@ uao_punch(struct uvm_object *uo, uint64_t first, uint64_t last)
 	KASSERT(lock_none_above(RANK_AMAP));
 	rw_write_enter(&uo->uo_lock);
 	uvm_object_free_pages(uo, first, last);
+	rw_exit(&uo->uo_lock);
+}
+
+void
+uao_stay(struct uvm_object *uo, bool stays)
+{
+	KASSERT(uo->uo_ops == &uao_ops);
+	rw_write_enter(&uo->uo_lock);
+	uo->uo_stays = stays;
 	rw_exit(&uo->uo_lock);
 }

@@ -17,6 +17,8 @@
 
 #include "uvm_local.h"
 
+bool uvm_conceal;
+
 int
 uvm_io(struct vmspace *vm, vaddr_t va, void *kbuf, size_t len, bool write,
     u_int flags, size_t *donep)
@@ -39,10 +41,17 @@ uvm_io(struct vmspace *vm, vaddr_t va, void *kbuf, size_t len, bool write,
 		error = uvm_fault_hold(&ufi);
 		if (error != 0)
 			break;
+		if (uvm_conceal &&
+		    (ufi.ufi_entry->ve_flags & VE_DONTDUMP) != 0) {
+			uvm_fault_drop(&ufi);
+			error = EFAULT;
+			break;
+		}
 		p = (char *)page_direct(ufi.ufi_page) + off;
 		if (write) {
 			memcpy(p, (char *)kbuf + done, n);
 			page_set_modified(ufi.ufi_page);
+			pmap_page_written(ufi.ufi_page);
 		} else
 			memcpy((char *)kbuf + done, p, n);
 		page_set_referenced(ufi.ufi_page);

@@ -30,6 +30,7 @@ uvm_object_init(struct uvm_object *uo, const struct uvm_pagerops *ops,
 	atomic_init(&uo->uo_writers, 0);
 	TAILQ_INIT(&uo->uo_amaps);
 	uo->uo_file = uo->uo_disk = false;
+	uo->uo_stays = false;
 	uo->uo_path = NULL;
 	uo->uo_pathlen = 0;
 	uo->uo_dev = 0;
@@ -125,6 +126,16 @@ u_long
 uvm_disk_pages(void)
 {
 	return count_pages(true);
+}
+
+u_long
+uvm_file_pages_limit(void)
+{
+	u_long swap =
+	    atomic_load_explicit(&uvm_swap_total, memory_order_relaxed);
+
+	return uvm_file_pages_max > ~0UL - swap ? ~0UL
+						: uvm_file_pages_max + swap;
 }
 
 void
@@ -384,7 +395,7 @@ page_io(struct uvm_object *uo, uint64_t idx, size_t off, void *buf, size_t len,
 	while ((error = uvm_object_hold(uo, idx, access, &pg)) != 0) {
 		if (error == EAGAIN)
 			error = uvm_object_fetch(uo, idx);
-		else if (error == ENOMEM && wait && uvm_nomem())
+		if (error == ENOMEM && wait && uvm_nomem())
 			error = 0;
 		if (error != 0)
 			return error;
@@ -393,6 +404,7 @@ page_io(struct uvm_object *uo, uint64_t idx, size_t off, void *buf, size_t len,
 	if (write) {
 		memcpy(p, buf, len);
 		page_set_modified(pg);
+		pmap_page_written(pg);
 	} else
 		memcpy(buf, p, len);
 	page_set_referenced(pg);
@@ -426,17 +438,19 @@ uvm_object_io(struct uvm_object *uo, uint64_t off, void *kbuf, vaddr_t ubuf,
 	struct vm_page *bounce;
 	uint64_t size;
 	size_t done, n, pgoff;
+	bool wait;
 	int error;
 
 	KASSERT(lock_none_above(RANK_OBJECT));
 	KASSERT(kbuf != NULL || (lock_none_above(RANK_MAP) && !big_held()));
+	/* Whoever is killed for it may want what the caller holds. */
+	wait = lock_none_above(RANK_MAP) && !big_held();
 	bounce = NULL;
-	if (kbuf == NULL) {
+	*donep = 0;
+	while (kbuf == NULL && bounce == NULL) {
 		bounce = page_alloc(PK_KERNEL, 0);
-		if (bounce == NULL) {
-			*donep = 0;
+		if (bounce == NULL && !uvm_nomem())
 			return ENOMEM;
-		}
 	}
 	error = 0;
 	for (done = 0; done < len && error == 0; done += n) {
@@ -450,7 +464,7 @@ uvm_object_io(struct uvm_object *uo, uint64_t off, void *kbuf, vaddr_t ubuf,
 		n = MIN(n, size - (off + done));
 		if (kbuf != NULL)
 			error = page_io(uo, atop(off + done), pgoff,
-			    (char *)kbuf + done, n, write, false);
+			    (char *)kbuf + done, n, write, wait);
 		else
 			error = page_uio(uo, atop(off + done), pgoff,
 			    ubuf + done, n, write, page_direct(bounce));

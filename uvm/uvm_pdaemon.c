@@ -42,12 +42,14 @@
 
 #include "uvm_local.h"
 
-#define NSCANQ   8u
-#define NCLUSTER 8u   /* requests under way */
-#define SCAN_MAX 512u /* pages looked at in one hold of a lock */
-#define MSEC     1000000ull
-#define NAP      (20 * MSEC) /* between two looks of who waits */
-#define SKIP_MAX 1000u       /* ms that locks may keep a round from its end */
+#define NSCANQ      8u
+#define NCLUSTER    8u   /* requests under way */
+#define SCAN_MAX    512u /* pages looked at in one hold of a lock */
+#define MSEC        1000000ull
+#define NAP         (20 * MSEC) /* between two looks of who waits */
+#define RESERVE_MIN 32ul
+#define RESERVE_MAX 1024ul
+#define SKIP_MAX    1000u /* ms that locks may keep a round from its end */
 
 /*
  * Protection:
@@ -467,6 +469,8 @@ scan_object(struct uvm_object *uo, uint64_t *idxp, uint64_t last,
 
 	cl->cl_obj = uo;
 	for (n = 0; n < SCAN_MAX && !end && cl->cl_n < BIO_MAXPAGES; n++) {
+		if (uo->uo_stays)
+			return true;
 		v = radix_next(&uo->uo_pages, idxp);
 		end = v == NULL || *idxp > last;
 		if (end)
@@ -677,30 +681,103 @@ uvm_pageout_range(struct vm_map *map, vaddr_t start, vaddr_t end)
 	return freed;
 }
 
+/* As if nobody had used what e has from va to end.  Map locked. */
+static void
+entry_cool(struct vm_entry *e, vaddr_t va, vaddr_t end)
+{
+	uint64_t idx = entry_slot(e, va), last = entry_slot(e, end - 1);
+	struct vm_amap *am = e->ve_amap;
+	struct uvm_object *uo = e->ve_obj;
+	struct vm_anon *an;
+	struct vm_page *pg;
+	void *v;
+
+	if (am != NULL) {
+		rw_write_enter(&am->am_lock);
+		while ((an = radix_next(&am->am_anons, &idx)) != NULL &&
+		       idx <= last) {
+			/* Others may page a shared one out meanwhile. */
+			pg = uvm_anon_hold(an);
+			if (pg != NULL) {
+				(void)pmap_age(pg);
+				uvm_anon_unhold(an);
+			}
+			idx++;
+		}
+		rw_exit(&am->am_lock);
+	}
+	if (uo == NULL)
+		return;
+	idx = entry_slot(e, va);
+	rw_write_enter(&uo->uo_lock);
+	for (; (v = radix_next(&uo->uo_pages, &idx)) != NULL && idx <= last;
+	     idx++)
+		if (!uvm_is_slot((uintptr_t)v))
+			(void)pmap_age(v);
+	rw_exit(&uo->uo_lock);
+}
+
+void
+uvm_cool_range(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+	struct vm_entry *e;
+
+	KASSERT(lock_none_above(RANK_MAP));
+	rw_read_enter(&map->vm_lock);
+	if (map->vm_state == VM_LIVE)
+		for (e = uvm_map_next(map, start);
+		     e != NULL && e->ve_start < end; e = e->ve_next)
+			entry_cool(e, MAX(start, e->ve_start),
+			    MIN(end, e->ve_end));
+	rw_exit(&map->vm_lock);
+}
+
 /*
  * The daemon.
  */
 
-/* Memory gets low.  Called by the allocator with its callers' locks held. */
+/*
+ * Memory gets low.  Called by the allocator with its callers' locks held.  A
+ * thread that takes what is left for the kernel waits for the daemon before it
+ * goes on in user mode, where it can: its next call finds memory again.
+ */
 static void
 pageout_low(void)
 {
+	if (!room())
+		atomic_store_explicit(&curthread()->td_ast, true,
+		    memory_order_relaxed);
 	if (atomic_exchange_explicit(&po.po_wanted, true, memory_order_relaxed))
 		return;
 	wakeup(&po.po_wanted);
 }
 
+/*
+ * A part for those who free memory, and as much again for the kernel: what
+ * programs cannot take.
+ */
+static u_long
+reserve(void)
+{
+	return MIN(MAX(phys_total() / 128, RESERVE_MIN), RESERVE_MAX);
+}
+
+void
+uvm_reserve_init(void)
+{
+	/* The smallest machines are for tests that count pages. */
+	if (phys_total() / 128 >= RESERVE_MIN)
+		phys_reserve_pages = reserve();
+}
+
 void
 uvm_pageout_thread(void *arg __unused)
 {
+	u_long freed, before = phys_reserve_pages;
 	uint64_t deadline;
-	u_long freed;
 
-	/*
-	 * A part for the kernel and those who free memory, as much again for
-	 * the kernel alone, and the daemon begins before programs feel it.
-	 */
-	phys_reserve_pages = MIN(MAX(phys_total() / 128, 32ul), 1024ul);
+	/* The daemon begins before programs feel anything. */
+	phys_reserve_pages = reserve();
 	phys_low_pages = 4 * phys_reserve_pages;
 	phys_low_hook = pageout_low;
 	spin_enter(&wait_lock);
@@ -725,10 +802,18 @@ uvm_pageout_thread(void *arg __unused)
 	}
 	phys_low_hook = NULL;
 	phys_low_pages = 0;
-	phys_reserve_pages = 0;
+	phys_reserve_pages = before;
 	po.po_running = po.po_stop = false;
 	wakeup(&po.po_rounds);
 	spin_exit(&wait_lock);
+}
+
+bool
+uvm_pageout_short(void)
+{
+	return atomic_load_explicit(&phys_low_hook, memory_order_relaxed) !=
+		   NULL &&
+	       !room();
 }
 
 void

@@ -117,8 +117,8 @@ empty_target(struct remap *re)
 	if (re->re_newlen != re->re_oldlen)
 		return uvm_map_unmap(re->re_map, re->re_new,
 		    re->re_new + re->re_newlen, &re->re_dead);
-	while ((e = uvm_map_next(re->re_map, va)) != NULL &&
-	       e->ve_start < end) {
+	while (
+	    (e = uvm_map_next(re->re_map, va)) != NULL && e->ve_start < end) {
 		va = MAX(va, e->ve_start);
 		to = re->re_new + (va - re->re_old);
 		va = MIN(end, e->ve_end);

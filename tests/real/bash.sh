@@ -13,7 +13,9 @@ exec {out}>&"${COPROC[1]}"- && exec {out}>&-
 wait "$COPROC_PID"
 echo "coproc $?"
 for i in 1 2 3; do (sleep 0.$i; exit "$i") & done
-for i in 1 2 3; do wait -n; echo "job $?"; done
+ended=
+for i in 1 2 3; do wait -n; ended="$ended $?"; done
+echo jobs $(printf '%s\n' $ended | sort)
 trap 'echo usr1' USR1
 kill -USR1 $$
 trap 'echo exit' EXIT

@@ -26,5 +26,7 @@ X
 	done
 	wait
 	sqlite3 $mode.db 'SELECT count(*), sum(n) FROM t; PRAGMA integrity_check;'
-	sqlite3 $mode.db .dump | sha256sum
+	# No decimal fractions: .dump's last digit is the long double's.
+	sqlite3 $mode.db 'SELECT id, v, CAST(n * 2 AS INTEGER) FROM t' |
+	    sha256sum
 done

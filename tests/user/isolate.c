@@ -6,6 +6,7 @@
  *	isolate			all of it
  *	isolate scan		look for the pattern in a fresh process
  *	isolate where		print where things are
+ *	isolate bits		print how many bits of each differ between runs
  */
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -284,18 +285,21 @@ where(void)
 	char here;
 	void *p = mmap(NULL, PAGE, RW, PRIV, -1, 0);
 
-	printf("%lx %lx %lx %lx\n", (unsigned long)&here, (unsigned long)p,
-	    (unsigned long)sbrk(0), *(unsigned long *)getauxval(AT_RANDOM));
+	printf("%lx %lx %lx %lx %lx\n", (unsigned long)&here, (unsigned long)p,
+	    (unsigned long)sbrk(0), (unsigned long)where,
+	    *(unsigned long *)getauxval(AT_RANDOM));
 }
 
 #define SAMPLES 48
 
-/* How many bits of each address change from run to run. */
+/* How many bits of each address change from run to run: so many, at least. */
 static void
-entropy(const char *self)
+entropy(const char *self, int print)
 {
-	static const int least[4] = {20, 20, 10, 40};
-	unsigned long v[4], first[4] = {0}, varies[4] = {0};
+	static const char *const name[] = {"stack", "mmap", "brk", "exec",
+	    "random"};
+	static const int least[] = {20, 20, 10, 20, 40};
+	unsigned long v[5], first[5] = {0}, varies[5] = {0};
 	char cmd[256];
 	FILE *f;
 	int i, k;
@@ -304,17 +308,21 @@ entropy(const char *self)
 	for (i = 0; i < SAMPLES; i++) {
 		f = popen(cmd, "r");
 		CHECK(f != NULL);
-		CHECK(fscanf(f, "%lx %lx %lx %lx", &v[0], &v[1], &v[2],
-			  &v[3]) == 4);
+		CHECK(fscanf(f, "%lx %lx %lx %lx %lx", &v[0], &v[1], &v[2],
+			  &v[3], &v[4]) == 5);
 		CHECK(pclose(f) == 0);
-		for (k = 0; k < 4; k++) {
+		for (k = 0; k < 5; k++) {
 			if (i == 0)
 				first[k] = v[k];
 			varies[k] |= v[k] ^ first[k];
 		}
 	}
-	for (k = 0; k < 4; k++)
+	for (k = 0; k < 5; k++) {
+		if (print)
+			printf("%s %d bits\n", name[k],
+			    __builtin_popcountl(varies[k]));
 		CHECK(__builtin_popcountl(varies[k]) >= least[k]);
+	}
 }
 
 int
@@ -329,6 +337,8 @@ main(int argc, char **argv)
 	if (argc == 2) {
 		if (strcmp(argv[1], "where") == 0)
 			where();
+		else if (strcmp(argv[1], "bits") == 0)
+			entropy(argv[0], 1);
 		return 0;
 	}
 	for (i = 0; i < 3; i++) {
@@ -340,6 +350,6 @@ main(int argc, char **argv)
 #endif
 	strangers();
 	spawn(guard_gap, NULL, NULL);
-	entropy(argv[0]);
+	entropy(argv[0], 0);
 	return 0;
 }

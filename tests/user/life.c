@@ -124,7 +124,7 @@ stops(void)
 
 /*
  * Nobody wants the zombies: wait says so, after the last has gone.
- * LIFECYCLE 8 holds kern/exit.c:proc_zombie
+ * LIFECYCLE 8 holds kern/exit.c:proc_zombie mutant 139
  */
 static void
 no_zombies(void)

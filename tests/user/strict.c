@@ -1,11 +1,13 @@
 /*
- * strict.c: the kernel parameters vm.wx and vm.stackcheck, when they are set.
+ * strict.c: the kernel parameters vm.wx, vm.stackcheck and vm.conceal, when
+ * they are set.
  */
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <ucontext.h>
 #include "t.h"
 
@@ -74,6 +76,29 @@ pivots(int killed)
 		CHECK(status == 0);
 }
 
+/* Memory that is not for dumps, seen through /proc/self/mem. */
+static void
+conceal(int hidden)
+{
+	char *p = mmap(NULL, PAGE, RW, PRIV, -1, 0), c = 1;
+	int fd = open("/proc/self/mem", O_RDWR);
+
+	CHECK(p != MAP_FAILED && fd != -1);
+	*p = 'x';
+	CHECK(pread(fd, &c, 1, (off_t)(uintptr_t)p) == 1 && c == 'x');
+	CHECK(madvise(p, PAGE, MADV_DONTDUMP) == 0);
+	c = 1;
+	if (hidden) {
+		FAILS(EIO, pread(fd, &c, 1, (off_t)(uintptr_t)p));
+		FAILS(EIO, pwrite(fd, "y", 1, (off_t)(uintptr_t)p));
+		CHECK(c == 1 && *p == 'x');
+	} else
+		CHECK(pread(fd, &c, 1, (off_t)(uintptr_t)p) == 1 && c == 'x');
+	CHECK(madvise(p, PAGE, MADV_DODUMP) == 0);
+	CHECK(pread(fd, &c, 1, (off_t)(uintptr_t)p) == 1 && c == 'x');
+	CHECK(close(fd) == 0 && munmap(p, PAGE) == 0);
+}
+
 int
 main(void)
 {
@@ -90,5 +115,6 @@ main(void)
 	CHECK(pthread_create(&td, NULL, thread, p) == 0);
 	CHECK(pthread_join(td, &ok) == 0 && ok == p);
 	pivots(set("vm.stackcheck=1"));
+	conceal(set("vm.conceal=1"));
 	return 0;
 }

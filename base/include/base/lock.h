@@ -55,6 +55,7 @@ enum lock_rank {
 	RANK_SIG = 42,      /* signal state of a process */
 	RANK_BLK = 43,      /* block devices, requests that are done */
 	RANK_TTY = 44,      /* console input */
+	RANK_SIGACT = 45,   /* signal actions that processes share */
 	RANK_SLEEPQ = 46,   /* a bucket of the sleep queues */
 	RANK_TIMEOUT = 48,  /* the list of timeouts */
 	RANK_RUNQ = 50,     /* a CPU's run queue */

@@ -135,7 +135,8 @@ struct proc {
 	u_int ps_stopsig;          /* [s] stopped by; 0: running */
 	struct sigpend ps_sigpend; /* [s] process-wide */
 	u_int ps_nsigq;            /* [s] queued real-time signals */
-	struct abi_sigaction ps_sigact[NSIG]; /* [s] of signal n at n - 1 */
+	struct abi_sigaction ps_sigact[NSIG]; /* [s] of signal n at n - 1, */
+	struct sigacts *ps_sigacts;  /* [s] or, unless NULL, those in here */
 	uint64_t ps_utime, ps_stime; /* [s] ns, of threads that have gone */
 	u_long ps_minflt, ps_majflt; /* [s] of threads that have gone */
 	struct timeout ps_alarm;     /* [s] ITIMER_REAL */

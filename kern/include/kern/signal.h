@@ -16,11 +16,12 @@
 #include <sys/abi.h>
 #include <sys/queue.h>
 #include <sys/types.h>
+#include <base/lock.h>
+#include <base/refcount.h>
 
 struct lwp;
 struct md_frame;
 struct proc;
-struct spin;
 struct mutex;
 
 #define SIGBIT(sig)  ((uint64_t)1 << ((sig)-1))
@@ -44,6 +45,19 @@ TAILQ_HEAD(sigqueue, sigq);
 struct sigpend {
 	uint64_t sp_set; /* bit n - 1: signal n */
 	struct sigqueue sp_queue;
+};
+
+/*
+ * What processes do about signals that share it (CLONE_SIGHAND).
+ *
+ * Protection:
+ *	a	C11 atomic
+ *	l	sa_lock
+ */
+struct sigacts {
+	refcount_t sa_refs;                /* [a] processes */
+	struct spin sa_lock;               /* RANK_SIGACT */
+	struct abi_sigaction sa_act[NSIG]; /* [l] */
 };
 
 /* What a nanosleep() that is to be continued still has to do. */
@@ -104,6 +118,10 @@ long kill_proc(struct proc *p, int sig, vaddr_t info);
  *	ps_siglock held.
  * sig_mask: the calling thread blocks mask from now on; the old one.
  * sig_action: set (act not NULL) and get (old not NULL) an action.
+ * sig_getact, sig_setact: of p; ps_siglock held.
+ * sig_share: child is to do as p does, from now on and for ever.  ENOMEM.  Of
+ *	the caller's process and one nobody sees yet.
+ * sig_unshare: p is to do as it likes again, what it does now at first.
  * sig_update: l's td_sigpend and td_ast after a change of mask or state.
  *	ps_siglock held.
  * sig_poke: the same, and make l look if there is something for it.
@@ -117,6 +135,10 @@ bool sig_dequeue(struct sigpend *sp, int sig, struct abi_siginfo *info,
 uint64_t sig_mask(uint64_t mask);
 void sig_action(int sig, const struct abi_sigaction *act,
     struct abi_sigaction *old);
+struct abi_sigaction sig_getact(struct proc *p, int sig);
+void sig_setact(struct proc *p, int sig, const struct abi_sigaction *act);
+int sig_share(struct proc *p, struct proc *child);
+void sig_unshare(struct proc *p);
 void sig_update(struct lwp *l);
 void sig_poke(struct lwp *l);
 

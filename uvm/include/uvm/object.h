@@ -73,6 +73,7 @@ struct uvm_object {
 	_Atomic(u_int) uo_writers; /* [a] shared entries that may write */
 	struct amapq uo_amaps;     /* [o] copies that mappings made */
 	bool uo_file;              /* [I] its pages count as file pages */
+	bool uo_stays;             /* [o] no page of it goes to swap */
 	bool uo_disk;              /* [I] as pages of files on disk */
 	char *uo_path;             /* [o+] for /proc maps; NULL: none */
 	size_t uo_pathlen;         /* [o+] bytes with the NUL */
@@ -185,9 +186,11 @@ void uvm_object_wait(struct uvm_object *uo, uint64_t idx);
  *
  * uao_create: size in bytes, one reference; ENOMEM.
  * uao_create_file: the same for a file of tmpfs: its pages count, and past
- *	uvm_file_pages_max of all such objects uo_get answers ENOSPC (a write
+ *	uvm_file_pages_limit() of all such objects uo_get answers ENOSPC (a write
  *	fails, a fault is SIGBUS), so that files cannot take all memory.
- * uvm_file_pages: how many there are.  uvm_disk_pages: of files on disk.
+ * uvm_file_pages: how many there are, in memory and on swap.
+ * uvm_disk_pages: those of files on disk.
+ * uvm_file_pages_limit: uvm_file_pages_max, and what swap there is.
  * uao_resize: uvm_object_resize() of one, which cannot fail.  No lock at
  *	RANK_AMAP or above held.
  * uao_commit: count its whole size as committed, once, until it goes; for
@@ -195,11 +198,15 @@ void uvm_object_wait(struct uvm_object *uo, uint64_t idx);
  * uao_punch: the pages [first, last) read as zeroes again: freed and
  *	unmapped.  Copies stay.  No lock at RANK_AMAP or above held.  Shoots
  *	down.
+ * uao_stay: from now on its pages stay in memory once they are there, or no
+ *	longer do.  No lock at RANK_OBJECT or above held.
  */
 int uao_create(uint64_t size, struct uvm_object **uop);
 int uao_create_file(uint64_t size, struct uvm_object **uop);
 u_long uvm_file_pages(void);
 u_long uvm_disk_pages(void);
+u_long uvm_file_pages_limit(void);
+void uao_stay(struct uvm_object *uo, bool stays);
 extern u_long uvm_file_pages_max;
 void uao_resize(struct uvm_object *uo, uint64_t size);
 int uao_commit(struct uvm_object *uo);

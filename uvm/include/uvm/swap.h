@@ -88,6 +88,9 @@ struct uvm_swapinfo {
 };
 bool uvm_swap_info(u_int i, struct uvm_swapinfo *si);
 
+/* Keep the last pages from programs, swap or not.  Once, before the first. */
+void uvm_reserve_init(void);
+
 /*
  * The page-out daemon.
  * uvm_pageout_thread: its body; kern starts one thread with it before the first
@@ -97,14 +100,23 @@ bool uvm_swap_info(u_int i, struct uvm_swapinfo *si);
  * uvm_pageout_wait: wait until the daemon has freed memory: true; or false:
  *	there is none, or it can do nothing more.  No VM lock held; sleeps
  *	at most some ms without looking whether the caller was killed.
+ * uvm_pageout_short: there is a daemon, and programs get no memory at the
+ *	moment.  Any context.
  * uvm_pageout_range: page out what is in [start, end) of map and not wired,
  *	used or not, as MADV_PAGEOUT asks; how many pages went.  The daemon
  *	need not run.  No lock held; sleeps until it is written.
+ * uvm_cool_range: what is in [start, end) of map counts as unused, until it is
+ *	used again, as MADV_COLD asks.  No lock held.
+ * uvm_fetch_range: bring back what is on swap in [start, end), as MADV_WILLNEED
+ *	asks, as long as there is memory.  No lock held; sleeps.
  */
 void uvm_pageout_thread(void *arg);
 void uvm_pageout_stop(void);
 bool uvm_pageout_wait(void);
+bool uvm_pageout_short(void);
 u_long uvm_pageout_range(struct vm_map *map, vaddr_t start, vaddr_t end);
+void uvm_cool_range(struct vm_map *map, vaddr_t start, vaddr_t end);
+void uvm_fetch_range(struct vm_map *map, vaddr_t start, vaddr_t end);
 
 /* Counters of the daemon, in pages.  May be stale. */
 struct uvm_pageout_stats {

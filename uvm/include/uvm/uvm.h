@@ -168,6 +168,9 @@ bool uvm_grow_plan(enum grow_dir dir, vaddr_t base, vaddr_t bound, vsize_t size,
  */
 vaddr_t uvm_brk(struct vmspace *vm, vaddr_t want, vsize_t datalimit);
 
+/* Parameter vm.conceal: MADV_DONTDUMP also keeps memory from uvm_io(). */
+extern bool uvm_conceal;
+
 /*
  * uvm_io: copy len bytes between kbuf and va of any space (the caller holds
  *	a reference).  Faults pages in; UVM_FAULT_FORCE as above.  *donep
