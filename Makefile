@@ -10,12 +10,14 @@
 #	layers		the nets that keep the layers apart
 #	style		what tools/ can say about the source
 #	mutants		seeded bugs: each has to be caught by its test
+#	orders		memory orders: each has to be needed, or excused
 #	lifecycle	docs/design/lifecycle.md, from comments beside tests
 #	build-bench	Debian's gcc and make building C inside, and their times
 #	bench		this kernel beside Linux; bench-quick: smaller sizes
 #	bench-host	cycles and instructions per page of the hosted release
 #	conflicts	cache lines that operations share which need not
-#	size docs gdb dist clean distclean
+#	component demo port-check dist tiers	for other kernels: embed/embed.mk
+#	size docs gdb tarball clean distclean
 
 ARCH ?= amd64
 DEBUG ?= 0
@@ -67,7 +69,7 @@ INC_all := port $(LAYERS)
 SRC_pmap := $(wildcard pmap/*.c pmap/$(ARCH)/*.c)
 $(foreach l,base phys dev uvm kern fs,$(eval SRC_$l := $(wildcard $l/*.c)))
 SRC_arch := $(wildcard arch/common/*.c arch/$(ARCH)/*.c arch/$(ARCH)/*.S)
-SRC_host := $(wildcard host/*.c) $(wildcard host/mmu/mmu_*.c)
+SRC_host := $(wildcard host/*.c host/mmu/mmu_*.c) host/det/swtch.c
 SRC_test := $(wildcard tests/unit/*.c)
 LDSCRIPT := $(firstword $(wildcard arch/$(ARCH)/*.ld))
 
@@ -203,6 +205,7 @@ $(U)/unit: $(call hobj,$(HOSTED))
 	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^ -lpthread
 
 include host/vmsim.mk
+include host/fuzz.mk
 include embed/embed.mk
 
 #
@@ -230,12 +233,13 @@ $(O)/initramfs.cpio: tools/mkimage $(BUSYBOX)/bin/busybox $(LISTER) \
 	$(Q)$(B)/host/mkcpio $(O)/root >$@
 
 # Programs of our own for the tests, each from one file.
+LINK_isolate := -static-pie -fPIE
 PROGS := $(patsubst tests/user/%.c,$(O)/testroot/t/%,$(wildcard tests/user/*.c))
 
 $(O)/testroot/t/%: tests/user/%.c $(wildcard tests/user/*.h)
 	@mkdir -p $(@D) $(O)/testdep
-	$(Q)$(CC_USER) -std=gnu11 -g -O2 $(WARN) -D_GNU_SOURCE -static -pthread \
-	    -o $@ $<
+	$(Q)$(CC_USER) -std=gnu11 -g -O2 $(WARN) -D_GNU_SOURCE -pthread \
+	    $(or $(LINK_$*),-static) -o $@ $<
 $(O)/testroot.stamp: $(PROGS)
 	@touch $@
 
@@ -295,26 +299,38 @@ style:
 # Seeded bugs, each of which a test has to catch.
 mutants:
 	$(Q)B=$(abspath $(B)) tools/mutants
+orders: vmsim
+	$(Q)B=$(abspath $(B)) tools/orders
 
 lifecycle:
 	$(Q)tools/genlifecycle
 
+# Lines by layer; code and data of the component by tier and machine.
 size:
 	@tools/sizes $(ARCH)
+	@tools/sizes component
 
-docs:
+# Pages and pictures say what the source says; HTML in B/docs.
+docs: $(SYSCALLS_H) $(NAMES)
 	$(Q)mandoc -T lint -W warning docs/man/*.?
+	$(Q)B=$(B) tools/checkman
+	$(Q)tools/genfigures -c
+	$(Q)mkdir -p $(B)/docs
+	$(Q)for f in docs/man/*.?; do \
+	    mandoc -T html -O man=%N.%S.html,style=mandoc.css $$f \
+	    >$(B)/docs/$${f##*/}.html || exit 1; done
+	$(Q)cp docs/man/mandoc.css $(B)/docs/
 
 # A kernel that waits for "make gdb" in another terminal:
 #	QEMUFLAGS='-s -S' ./run
 gdb: $(O)/vmspace
 	gdb -q $< -ex 'target remote :1234'
 
-VERSION = $(shell git describe --always --dirty)
-dist:
+REVISION = $(shell git describe --always --dirty)
+tarball:
 	@mkdir -p $(B)
-	git archive --prefix=vmspace-$(VERSION)/ -o $(B)/vmspace-$(VERSION).tar.gz \
-	    HEAD
+	git archive --prefix=vmspace-$(REVISION)/ \
+	    -o $(B)/vmspace-$(REVISION).tar.gz HEAD
 
 # What was downloaded stays until distclean.
 clean:
@@ -322,8 +338,8 @@ clean:
 distclean:
 	rm -rf $(B)
 
-.PHONY: bench-host conflicts bench build-bench bench-image bench-quick all image kernel ktest unit progs layers style mutants lifecycle size \
-    docs gdb dist \
+.PHONY: bench-host conflicts bench build-bench bench-image bench-quick all image kernel ktest unit progs layers style mutants lifecycle orders size \
+    docs gdb tarball \
     clean distclean
 
 -include $(shell find $(O) $(H) $(B)/host -name '*.d' 2>/dev/null)
