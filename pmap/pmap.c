@@ -87,6 +87,8 @@ pmap_bootstrap(paddr_t kroot)
 	refcount_init(&pmap_kernel.pm_refs, 1);
 	pool_init(&pmap_pool, "pmap", sizeof(struct pmap), CACHELINE);
 	pool_init(&pv_chunk_pool, "pvchunk", sizeof(struct pv_chunk), 0);
+	pool_init(&table_users_pool, "pmapusers", sizeof(struct table_users),
+	    CACHELINE);
 	root_shared_init();
 	asid_init();
 	pmap_switch_init();
@@ -192,7 +194,7 @@ table_follow(pte_t pte, u_int level)
  * The lowest table over va that there seems to be, not below *levelp, and
  * its level.  Nothing is locked.
  */
-static struct vm_page *
+struct vm_page *
 table_descend(struct pmap *pm, vaddr_t va, u_int *levelp)
 {
 	struct vm_page *table = pm->pm_root, *next;
@@ -223,7 +225,7 @@ table_descend(struct pmap *pm, vaddr_t va, u_int *levelp)
  * Link a new table of level - 1 over va into this one, unless somebody else
  * did, or the table is gone, which the next descent will see.  0, ENOMEM.
  */
-static int
+int
 table_grow(struct pmap *pm, vaddr_t va, struct vm_page *table, u_int level)
 {
 	struct vm_page *new;
@@ -269,21 +271,20 @@ leaf_hint(struct pmap_cpu *pc, struct pmap *pm, vaddr_t va)
 
 /* Table, which is locked, is the hint now; NULL: forget it. */
 static inline void
-leaf_hint_set(struct pmap_cpu *pc, struct vm_page *table)
+leaf_hint_set(struct pmap_cpu *pc, struct pmap *pm, struct vm_page *table)
 {
 	if (table == atomic_load_explicit(&pc->pc_leaf, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&pc->pc_leaf, table, memory_order_relaxed);
 	if (table == NULL)
 		return;
-	atomic_store_explicit(&pc->pc_leafpm, table->pg_pmap,
-	    memory_order_relaxed);
+	atomic_store_explicit(&pc->pc_leafpm, pm, memory_order_relaxed);
 	atomic_store_explicit(&pc->pc_leafva, table->pg_va,
 	    memory_order_relaxed);
 }
 
 /*
- * The leaf table over va, locked, made if need be.
+ * The leaf table over va that pm has for itself, locked, made if need be.
  * 0	*tablep
  * ENOMEM, ESRCH (not live)
  */
@@ -293,6 +294,7 @@ leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 	struct pmap_cpu *pc = pmap_curcpu();
 	struct vm_page *table;
 	u_int level;
+	bool mine, shared;
 	int error;
 
 	for (;;) {
@@ -319,13 +321,17 @@ leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 			page_unlock(table, RANK_TABLE);
 			return ESRCH;
 		}
-		if (table_is(table, pm, va, 0)) {
-			leaf_hint_set(pc, table);
+		mine = table_is(table, pm, va, 0);
+		shared = mine && table_shared(table);
+		if (mine && !shared) {
+			leaf_hint_set(pc, pm, table);
 			*tablep = table;
 			return 0;
 		}
-		leaf_hint_set(pc, NULL);
+		leaf_hint_set(pc, pm, NULL);
 		page_unlock(table, RANK_TABLE);
+		if (shared)
+			leaf_part(pm, va);
 	}
 }
 
@@ -592,18 +598,18 @@ pmap_enter_more(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
 }
 
 /*
- * Unlink the tables over va that have become empty, from the leaf up; the
- * gather frees them.
+ * Unlink the tables over va that have become empty, from the one below level
+ * up; the gather frees them.
  */
 static void
-table_prune(struct pmap *pm, vaddr_t va, struct tlb_gather *tg)
+table_prune(struct pmap *pm, vaddr_t va, u_int level, struct tlb_gather *tg)
 {
 	struct vm_page *child, *parent;
-	u_int level, l;
 	pte_slot_t *slot;
 	bool empty;
+	u_int l;
 
-	for (level = 1; level <= PTE_ROOT; level++) {
+	for (; level <= PTE_ROOT; level++) {
 		l = level;
 		parent = table_descend(pm, va, &l);
 		page_lock(parent, RANK_TABLE);
@@ -617,7 +623,7 @@ table_prune(struct pmap *pm, vaddr_t va, struct tlb_gather *tg)
 		child = phys_page(pte_pa(pte_load(slot)));
 		page_lock(child, RANK_TABLE + 1);
 		KASSERT(table_is(child, pm, va, level - 1));
-		empty = child->pg_count == 0;
+		empty = child->pg_count == 0 && !table_shared(child);
 		if (empty) {
 			pv_table_fini(child);
 			child->pg_pmap = NULL;
@@ -772,6 +778,13 @@ pmap_narrow(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 			continue;
 		}
 		end = MIN(eva, table->pg_va + pte_span(1));
+		if (table_shared(table)) {
+			page_unlock(table, RANK_TABLE);
+			leaf_part(pm, va);
+			table_prune(pm, va, 2, &tg);
+			va = end;
+			continue;
+		}
 		if (prot == PROT_NONE)
 			leaf_clear(table, va, end, &tg);
 		else
@@ -779,7 +792,7 @@ pmap_narrow(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 		empty = table->pg_count == 0;
 		page_unlock(table, RANK_TABLE);
 		if (empty && prot == PROT_NONE)
-			table_prune(pm, va, &tg);
+			table_prune(pm, va, 1, &tg);
 		va = end;
 	}
 	tlb_gather_pmap(&tg, pm);

@@ -42,6 +42,7 @@ struct vm_anon;
 struct uvm_object;
 struct pmap;
 struct pv_link;
+struct table_users;
 
 /*
  * What a page is.  Set at allocation; an owner may turn PK_LOOSE into its
@@ -71,8 +72,9 @@ struct vm_page {
 	union {
 		TAILQ_ENTRY(vm_page) pg_link; /* [f] or page queues */
 		struct {
-			struct pmap *pg_pmap; /* [t] PK_TABLE: whose */
-			vaddr_t pg_va;        /* [t] first address it maps */
+			struct pmap
+			    *pg_pmap;  /* [t] PK_TABLE: whose; NULL: shared */
+			vaddr_t pg_va; /* [t] first address it maps */
 		};
 	};
 	union {
@@ -86,10 +88,14 @@ struct vm_page {
 		struct pv_chunk **pg_chunks; /* [t] PK_TABLE: NULL or 64 */
 		void *pg_kva2;               /* PK_KERNEL: for its user */
 	};
-	_Atomic(uintptr_t) pg_pv;            /* [e] kernel address of a PTE */
-	_Atomic(struct pv_link *) pg_pvmore; /* [v] further mappings */
-	_Atomic(uint32_t) pg_flags;          /* [a] PG_* */
-	uint32_t pg_pfn;                     /* [I] address / PAGE_SIZE */
+	_Atomic(uintptr_t) pg_pv; /* [e] kernel address of a PTE */
+	union {
+		_Atomic(struct pv_link *) pg_pvmore; /* [v] further mappings */
+		struct table_users
+		    *pg_users; /* [t] PK_TABLE: NULL or several */
+	};
+	_Atomic(uint32_t) pg_flags; /* [a] PG_* */
+	uint32_t pg_pfn;            /* [I] address / PAGE_SIZE */
 	union {
 		uint16_t pg_wired; /* [O] wirings */
 		uint16_t pg_count; /* [t] PK_TABLE: valid entries */

@@ -115,6 +115,13 @@ void pmap_purge(struct pmap *pm);
 u_long pmap_remove_all(struct pmap *pm);
 
 /*
+ * pmap_fork: child, a new space that nobody else knows, is to have what pm has
+ *	mapped in [sva, eva), except that neither may write: all of it that can
+ *	be shared by the table, the rest comes by faults.  S
+ */
+void pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva);
+
+/*
  * pmap_enter: map the page at pa at va with prot, replacing what was there.
  *	flags: PMAP_WIRED: pmap_age() tells; access bits PROT_* that just
  *	happened are recorded as referenced and modified.  PMAP_UNMANAGED:
@@ -173,6 +180,7 @@ bool pmap_clear_modify(struct vm_page *pg);
 bool pmap_is_referenced(struct vm_page *pg);
 bool pmap_clear_reference(struct vm_page *pg);
 bool pmap_page_mapped(struct vm_page *pg);
+/* How many spaces map it, each as often as it does. */
 u_int pmap_page_mapcount(struct vm_page *pg);
 
 /* Contents, through the direct map. */
