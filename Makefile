@@ -13,6 +13,7 @@
 #	lifecycle	docs/design/lifecycle.md, from comments beside tests
 #	build-bench	Debian's gcc and make building C inside, and their times
 #	bench		this kernel beside Linux; bench-quick: smaller sizes
+#	conflicts	cache lines that operations share which need not
 #	size docs gdb dist clean distclean
 
 ARCH ?= amd64
@@ -24,6 +25,16 @@ endif
 CLANG := $(findstring clang,$(CC))
 O := $(B)/$(ARCH)$(if $(filter 1,$(DEBUG)),-debug)$(if $(CLANG),-clang)
 H := $(B)/host$(if $(CLANG),-clang)
+# The unit tests of another machine's table format, in a process of this one;
+# GRANULE=16 or 64: arm64's larger pages.
+U := $(H)$(if $(filter-out amd64,$(ARCH)),/$(ARCH)-$(or $(GRANULE),4))
+HOST_FORMAT_amd64 := mmu_amd64
+HOST_FORMAT_arm64 := mmu_arm64_$(or $(GRANULE),4)k
+HOST_FORMAT_riscv64 := mmu_sv$(or $(SV),48)
+
+GRANULE_SHIFT_16 := 14
+GRANULE_SHIFT_64 := 16
+CF_GRANULE := $(addprefix -DPAGE_SHIFT=,$(GRANULE_SHIFT_$(GRANULE)))
 Q := $(if $(V),,@)
 
 # CC is for this machine; KCC makes kernels.  Debian's compilers answer to
@@ -54,8 +65,8 @@ INC_all := port $(LAYERS)
 
 SRC_pmap := $(wildcard pmap/*.c pmap/$(ARCH)/*.c)
 $(foreach l,base phys dev uvm kern fs,$(eval SRC_$l := $(wildcard $l/*.c)))
-SRC_arch := $(wildcard arch/$(ARCH)/*.c arch/$(ARCH)/*.S)
-SRC_host := $(wildcard host/*.c)
+SRC_arch := $(wildcard arch/common/*.c arch/$(ARCH)/*.c arch/$(ARCH)/*.S)
+SRC_host := $(wildcard host/*.c) $(wildcard host/mmu/mmu_*.c)
 SRC_test := $(wildcard tests/unit/*.c)
 LDSCRIPT := $(firstword $(wildcard arch/$(ARCH)/*.ld))
 
@@ -78,17 +89,18 @@ CF_arm64 := -mno-outline-atomics
 LTO ?= $(if $(CLANG)$(filter 1,$(DEBUG)),,-flto -ffat-lto-objects)
 CF_HOST := -std=gnu11 -g -O1 $(WARN) -fno-strict-aliasing -fno-common \
     -fno-omit-frame-pointer -fsanitize=address,undefined \
-    -fno-sanitize-recover=all -D_GNU_SOURCE -DDEBUG=1 -I host/include -MMD -MP
+    -fno-sanitize-recover=all -D_GNU_SOURCE -DDEBUG=1 $(CF_GRANULE) \
+    -DHOST_FORMAT=$(HOST_FORMAT_$(ARCH)) -I host/include -I host -MMD -MP
 CF_TOOL := -std=gnu11 -g -O2 $(WARN) -D_GNU_SOURCE -MMD -MP
 
 obj = $(addprefix $(O)/,$(addsuffix .o,$(basename $1)))
-hobj = $(addprefix $(H)/,$(addsuffix .o,$(basename $1)))
+hobj = $(addprefix $(U)/,$(addsuffix .o,$(basename $1)))
 
 all: image
 image: $(O)/vmspace $(O)/initramfs.cpio $(B)/host/feed $(B)/host/mkswap
 kernel: $(O)/vmspace
 ktest: $(O)/vmspace-ktest
-unit: $(H)/unit
+unit: $(U)/unit
 progs: $(O)/testroot.stamp
 
 #
@@ -100,7 +112,7 @@ $(O)/$1/%.o: $1/%.c
 	$(Q)$$(KCC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,$1) -c $$< -o $$@
 $(O)/lib$1.a: $(call obj,$(SRC_$1))
 	$(Q)rm -f $$@ && $(TRIPLET)-ar rcsD $$@ $$^
-$(H)/$1/%.o: $1/%.c
+$(U)/$1/%.o: $1/%.c
 	@mkdir -p $$(@D)
 	$(Q)$$(CC) $(CF_HOST) $(call incs,$1) -c $$< -o $$@
 endef
@@ -148,9 +160,9 @@ $(O)/vmspace: $(call obj,$(SRC_arch))
 $(O)/vmspace-ktest: LINK += -fno-lto
 $(O)/vmspace-ktest: $(call obj,$(SRC_arch) $(SRC_test))
 $(O)/vmspace $(O)/vmspace-ktest: $(LIBS) $(LDSCRIPT) $(O)/layers.ok \
-    arch/$(ARCH)/ksyms.awk
+    arch/common/ksyms.awk
 	$(Q)$(LINK)
-	$(Q)$(TRIPLET)-nm -n $@ | LC_ALL=C awk -f arch/$(ARCH)/ksyms.awk >$@.ksyms.S
+	$(Q)$(TRIPLET)-nm -n $@ | LC_ALL=C awk -f arch/common/ksyms.awk >$@.ksyms.S
 	$(Q)$(KCC) -c $@.ksyms.S -o $@.ksyms.o
 	$(Q)$(LINK) $@.ksyms.o
 	$(Q)$(if $(filter arm64,$(ARCH)),$(TRIPLET)-objcopy -O binary $@ $@.bin)
@@ -187,13 +199,13 @@ HOSTED := $(filter-out base/libc.c,$(SRC_base)) $(SRC_phys) $(SRC_dev) $(SRC_pma
     $(SRC_uvm) $(SRC_host) \
     $(filter-out tests/unit/t_kern_% tests/unit/t_fs_%,$(SRC_test))
 
-$(H)/host/%.o: host/%.c
+$(U)/host/%.o: host/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CF_HOST) $(call incs,all) -I tests/unit -c $< -o $@
-$(H)/tests/%.o: tests/%.c
+$(U)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CF_HOST) $(call incs,all) -I tests/unit -c $< -o $@
-$(H)/unit: $(call hobj,$(HOSTED))
+$(U)/unit: $(call hobj,$(HOSTED))
 	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^ -lpthread
 
 include host/vmsim.mk
@@ -253,6 +265,12 @@ bench: kernel bench-image
 bench-quick: kernel bench-image
 	$(Q)B=$(B) ARCH=$(ARCH) bench/bench quick
 
+# Cache lines that operations share which need not.
+conflicts: $(H)/vmsim-amd64
+	$(Q)ln -sf vmsim-amd64 $(H)/vmsim
+	$(Q)B=$(abspath $(B)) bench/conflicts
+	$(Q)B=$(abspath $(B)) bench/conflicts growth
+
 #
 # The rest.
 #
@@ -289,7 +307,7 @@ clean:
 distclean:
 	rm -rf $(B)
 
-.PHONY: bench build-bench bench-image bench-quick all image kernel ktest unit progs layers style mutants lifecycle size \
+.PHONY: conflicts bench build-bench bench-image bench-quick all image kernel ktest unit progs layers style mutants lifecycle size \
     docs gdb dist \
     clean distclean
 

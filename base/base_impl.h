@@ -99,7 +99,16 @@ void sched_verify(void);
 void sleepq_verify(void);
 void timeout_verify(void);
 
-/* Start the thread that runs epoch callbacks. */
+/*
+ * Callbacks of epochs.
+ * epoch_init: the lists of them.
+ * epoch_thread_init: start the thread that runs them.
+ * epoch_kick: there is one more.  Preemption disabled, locks below RANK_EPOCH.
+ * epoch_pending: how many were given and have not run; may be stale.
+ */
 void epoch_init(void);
+void epoch_thread_init(void);
+void epoch_kick(void);
+u_long epoch_pending(void);
 
 #endif

@@ -11,7 +11,8 @@
  * reads what sections published.  A fence stands between on both sides.
  *
  * Callbacks wait on a list of the CPU that asked for them, oldest first.  One
- * thread runs those of all CPUs; epoch_drain() and whoever else likes may help.
+ * thread (epoch_thread.c) runs those of all CPUs; epoch_drain() and whoever
+ * else likes may help.
  */
 #include <base/epoch.h>
 
@@ -23,10 +24,10 @@
 /* cpu_epoch: the epoch shifted by one, and this: a section is open. */
 #define EPOCH_OPEN 1u
 
-#define GRACE    2          /* advances until an entry may be reclaimed */
-#define POLL_NS  2000000ull /* while callbacks wait */
+#define GRACE    2 /* advances until an entry may be reclaimed */
 #define RETRY_NS 100000ull
 #define SPINS    100
+#define SETTLE   8 /* turns; two do where nobody else gives */
 
 /*
  * Protection:
@@ -42,12 +43,6 @@ struct epoch_list {
 
 static _Atomic(uint64_t) global_epoch = GRACE;
 static struct epoch_list lists[MAXCPU];
-
-/* The thread that runs callbacks. */
-static struct thread worker;
-static uint8_t worker_stack[KSTACK_SIZE] __aligned(PAGE_SIZE);
-static struct spin worker_lock = SPIN_INITIALIZER(RANK_EPOCH);
-static _Atomic(bool) worker_awake; /* cleared under worker_lock */
 
 void
 epoch_enter(void)
@@ -117,12 +112,7 @@ epoch_call(struct epoch_entry *e, void (*fn)(struct epoch_entry *))
 	atomic_fetch_add_explicit(&el->el_pending, 1, memory_order_relaxed);
 	spin_exit(&el->el_lock);
 	atomic_thread_fence(memory_order_seq_cst);
-	if (!atomic_exchange_explicit(&worker_awake, true,
-		memory_order_relaxed)) {
-		spin_enter(&worker_lock);
-		wakeup(&worker);
-		spin_exit(&worker_lock);
-	}
+	epoch_kick();
 	preempt_enable();
 }
 
@@ -166,8 +156,8 @@ epoch_poll(void)
 	}
 }
 
-static u_long
-pending(void)
+u_long
+epoch_pending(void)
 {
 	struct epoch_list *el;
 	u_long n = 0;
@@ -200,38 +190,33 @@ epoch_wait(void)
 	}
 }
 
+/* False: nothing is left. */
+static bool
+drain_turn(void)
+{
+	epoch_poll();
+	if (epoch_pending() == 0)
+		return false;
+	epoch_wait();
+	/* Callbacks that the worker began may still run. */
+	thread_yield();
+	return true;
+}
+
 void
 epoch_drain(void)
 {
-	while (pending() > 0) {
-		epoch_poll();
-		if (pending() == 0)
-			break;
-		epoch_wait();
-		/* Callbacks that the worker began may still run. */
-		thread_yield();
-	}
+	while (drain_turn())
+		continue;
 }
 
-static void
-worker_main(void *arg __unused)
+void
+epoch_settle(void)
 {
-	for (;;) {
-		epoch_poll();
-		if (pending() > 0) {
-			sleep_until(md_time_ns() + POLL_NS, 0, "epoch");
-			continue;
-		}
-		spin_enter(&worker_lock);
-		atomic_store_explicit(&worker_awake, false,
-		    memory_order_relaxed);
-		atomic_thread_fence(memory_order_seq_cst);
-		if (pending() == 0)
-			sleep_spin(&worker, &worker_lock, 0, 0, "epoch");
-		atomic_store_explicit(&worker_awake, true,
-		    memory_order_relaxed);
-		spin_exit(&worker_lock);
-	}
+	u_int turns = 0;
+
+	while (turns++ < SETTLE && drain_turn())
+		continue;
 }
 
 void
@@ -243,8 +228,4 @@ epoch_init(void)
 		spin_init(&lists[i].el_lock, RANK_EPOCH);
 		lists[i].el_end = &lists[i].el_first;
 	}
-	thread_init(&worker, worker_stack, "epoch", worker_main, NULL);
-	worker.td_prio = PRIO_HIGH;
-	atomic_store_explicit(&worker_awake, true, memory_order_relaxed);
-	thread_ready(&worker);
 }

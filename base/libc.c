@@ -8,6 +8,13 @@
  */
 #include <base/print.h>
 
+#ifdef LIBC_WEAK /* in a kernel that may have its own */
+#pragma weak memcpy
+#pragma weak memmove
+#pragma weak memset
+#pragma weak memcmp
+#endif
+
 /* A word that may lie anywhere and be anything. */
 typedef u_long __attribute__((may_alias, aligned(1))) anyword;
 

@@ -560,4 +560,5 @@ base_init(void)
 	set_cpu(&idle0, c);
 	c->cpu_idle = &idle0;
 	epoch_init();
+	epoch_thread_init();
 }

@@ -23,8 +23,13 @@
 void host_boot(u_int ncpus, size_t len, uint64_t seed);
 void host_ram_init(size_t len);
 
-/* What md_asid_count() is: set before host_boot(); 1: the machine has none. */
+/*
+ * What md_asid_count() is: set before host_boot(); 1: the machine has none.
+ * Whether accessed and dirty flags are for software to set, where the table
+ * format (HOST_FORMAT, of host/mmu) leaves that open.
+ */
 extern u_int host_asids;
+extern bool host_softflags;
 
 /* The caller becomes the boot CPU; md_cpu_start() starts host_ncpus in all. */
 extern u_int host_ncpus;

@@ -2,9 +2,9 @@
  * port_mmu.c (host): the MMU of the hosted machine.  An access asks the TLB
  * (port_tlb.c), then walks the tables.
  *
- * The walker is written from the Intel SDM, volume 3, section 4.5 (4-level
- * paging), and shares nothing with pmap/: where the two disagree, one of them
- * is wrong.
+ * What entries mean is said by the formats of host/mmu, which are written
+ * from the manuals and share nothing with pmap/: where the two disagree, one
+ * of them is wrong.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -13,79 +13,66 @@
 #include <port/machdep.h>
 #include <base/cpu.h>
 #include <base/kassert.h>
+#include <mmu/mmu.h>
 
 #include "host.h"
 
-/* Table 4-15 to 4-20: what an entry says. */
-#define ENTRY_P    (1ull << 0)  /* present */
-#define ENTRY_RW   (1ull << 1)  /* writes allowed */
-#define ENTRY_US   (1ull << 2)  /* user accesses allowed */
-#define ENTRY_A    (1ull << 5)  /* accessed */
-#define ENTRY_D    (1ull << 6)  /* dirty, in a leaf */
-#define ENTRY_PS   (1ull << 7)  /* a leaf above the last level */
-#define ENTRY_XD   (1ull << 63) /* no execution */
-#define ENTRY_ADDR 0x000ffffffffff000ull
-
-#define LEVELS      4
-#define LEVEL_BITS  9
-#define CANONICAL_U (1ull << 47) /* end of the lower half */
+_Static_assert(HOST_READ == MMU_READ && HOST_WRITE == MMU_WRITE &&
+		   HOST_EXEC == MMU_EXEC,
+    "one set of accesses");
 
 int (*host_fault)(vaddr_t va, u_int access);
 u_int host_asids = 1;
+bool host_softflags;
 
 /* How often an access is tried again after its fault was handled. */
 #define MAXTRIES 64
 
-/* Set the bits that the processor sets (section 4.8), atomically. */
-static bool
-mark(_Atomic(uint64_t) *slot, uint64_t seen, uint64_t bits)
+/* The entry over va of a table of this level (0: the leaves). */
+static _Atomic(uint64_t) *
+slot_of(const struct mmu_format *fm, paddr_t table, vaddr_t va, u_int level)
 {
-	if ((seen & bits) == bits)
-		return true;
-	return atomic_compare_exchange_strong(slot, &seen, seen | bits);
+	u_int shift = fm->fm_pageshift + level * fm->fm_bits;
+	u_int bits =
+	    level == fm->fm_levels - 1u ? fm->fm_rootbits : fm->fm_bits;
+
+	return (_Atomic(uint64_t) *)md_direct(table) +
+	       (va >> shift & ((1ul << bits) - 1));
 }
 
 bool
 host_walk(paddr_t root, vaddr_t va, u_int access, paddr_t *pap)
 {
-	_Atomic(uint64_t) *table, *slot[LEVELS];
-	uint64_t entry[LEVELS], rights, mask;
-	u_int level, shift;
-	bool leaf, no_exec;
+	const struct mmu_format *fm = &HOST_FORMAT;
+	struct mmu_tr tr;
+	enum mmu_fault fault;
+	_Atomic(uint64_t) *slot;
+	uint64_t entry, want, next;
+	u_int level;
+	bool leaf;
 
 again:
-	if (root == 0 || va >= CANONICAL_U)
+	if (root == 0 || va >> fm->fm_vabits != 0)
 		return false;
-	rights = ENTRY_RW | ENTRY_US;
-	no_exec = false;
-	table = md_direct(root & ENTRY_ADDR);
-	for (level = LEVELS; level-- > 0;) {
-		shift = 12 + level * LEVEL_BITS;
-		slot[level] = &table[(va >> shift) & ((1u << LEVEL_BITS) - 1)];
-		entry[level] = atomic_load(slot[level]);
-		if ((entry[level] & ENTRY_P) == 0)
+	tr = (struct mmu_tr){.tr_rights = MMU_READ | MMU_WRITE | MMU_EXEC};
+	for (next = root, level = fm->fm_levels; level-- > 0;) {
+		slot = slot_of(fm, next, va, level);
+		entry = atomic_load(slot);
+		fault = fm->fm_step(fm, entry, level, &next, &leaf, &tr);
+		KASSERT(fault != MMU_MALFORMED);
+		if (fault != MMU_OK || (leaf && (access & ~tr.tr_rights) != 0))
 			return false;
-		rights &= entry[level];
-		no_exec |= (entry[level] & ENTRY_XD) != 0;
-		leaf = level == 0 || (entry[level] & ENTRY_PS) != 0;
+		want =
+		    fm->fm_flags(entry, leaf, access, !host_softflags, &fault);
+		if (fault != MMU_OK)
+			return false;
+		if (want != entry &&
+		    !atomic_compare_exchange_strong(slot, &entry, want))
+			goto again;
 		if (leaf)
 			break;
-		table = md_direct(entry[level] & ENTRY_ADDR);
 	}
-	if ((rights & ENTRY_US) == 0 ||
-	    ((access & HOST_WRITE) != 0 && (rights & ENTRY_RW) == 0) ||
-	    ((access & HOST_EXEC) != 0 && no_exec))
-		return false;
-	/* A leaf of a large page is at level 1 or 2, never at the top. */
-	KASSERT(level < LEVELS - 1);
-	for (u_int l = LEVELS; l-- > level;)
-		if (!mark(slot[l], entry[l],
-			l == level && (access & HOST_WRITE) != 0
-			    ? ENTRY_A | ENTRY_D
-			    : ENTRY_A))
-			goto again;
-	mask = (1ull << (12 + level * LEVEL_BITS)) - 1;
-	*pap = (entry[level] & ENTRY_ADDR & ~mask) | (va & mask);
+	*pap = tr.tr_pa | (va & ((1ul << tr.tr_shift) - 1));
 	return true;
 }
 

@@ -37,13 +37,14 @@ size_t (*_Atomic md_console_input)(const char *s, size_t len);
 void
 host_ram_init(size_t len)
 {
-	void *p;
+	char *p;
 
-	p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+	/* A page may be larger than the host's. */
+	p = mmap(NULL, len + PAGE_SIZE, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		abort();
-	host_direct = (uintptr_t)p - HOST_RAM_START;
+	host_direct = roundup2((uintptr_t)p, PAGE_SIZE) - HOST_RAM_START;
 }
 
 void *

@@ -19,13 +19,13 @@
 #include "host.h"
 #include "ktest.h"
 
-#define RAM_LEN ((size_t)64 << 20)
+#define RAM_LEN (16384 * PAGE_SIZE)
 
 static void
 usage(void)
 {
 	fprintf(stderr, "usage: unit [--seed N] [--cpus N] [--asids N] "
-			"[--list] [NAME...]\n");
+			"[--softflags] [--list] [NAME...]\n");
 	exit(2);
 }
 
@@ -70,6 +70,8 @@ main(int argc, char **argv)
 			cpus = number(argv[++i], HOST_MAXCPU);
 		else if (strcmp(argv[i], "--asids") == 0)
 			host_asids = number(argv[++i], 65536);
+		else if (strcmp(argv[i], "--softflags") == 0)
+			host_softflags = true;
 		else if (strcmp(argv[i], "--list") == 0)
 			list = true;
 		else

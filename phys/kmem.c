@@ -13,7 +13,8 @@
 #define KMEM_MAX      (PAGE_SIZE << PHYS_MAXORDER)
 
 static const char *const kmem_name[] = {"kmem-16", "kmem-32", "kmem-64",
-    "kmem-128", "kmem-256", "kmem-512", "kmem-1024", "kmem-2048", "kmem-4096"};
+    "kmem-128", "kmem-256", "kmem-512", "kmem-1024", "kmem-2048", "kmem-4096",
+    "kmem-8192", "kmem-16384"};
 static struct pool kmem_pool[nitems(kmem_name)];
 
 _Static_assert(KMEM_MAXPOOL >> KMEM_MINSHIFT < 1ul << nitems(kmem_name),

@@ -3,10 +3,10 @@
  *
  * A mapping is named by the address of its entry, from which the table page,
  * the pmap and the virtual address follow.  The first is kept in the page
- * itself.  For the others there are links, allocated in chunks of one per
- * entry of a table line, so that the link of an entry is found by arithmetic.
+ * itself.  For the others there are links, allocated in chunks for eight
+ * neighbours, so that the link of an entry is found by arithmetic.
  *
- *	table page  pg_chunks[line] -> chunk: link 0 ... link 7
+ *	table page  pg_chunks[n] -> chunk: link 0 ... link 7
  *				               |
  *	mapped page pg_pvmore -> link <-> link <-> link
  *
@@ -37,7 +37,7 @@
 
 struct pool pv_chunk_pool;
 
-#define CHUNKS_LEN (PTE_NLINE * sizeof(struct pv_chunk *))
+#define CHUNKS_LEN (PV_NCHUNK * sizeof(struct pv_chunk *))
 
 /* [v] Insert a link after prev; NULL: first. */
 static void
@@ -74,9 +74,9 @@ pv_unlink(struct vm_page *pg, struct pv_link *pv)
 	pv->pv_next = pv->pv_prev = NULL;
 }
 
-/* The chunk for a line of a locked table, made if need be; NULL: no memory. */
+/* Chunk n of a locked table, made if need be; NULL: no memory. */
 static struct pv_chunk *
-pv_chunk_make(struct vm_page *table, u_int line)
+pv_chunk_make(struct vm_page *table, u_int n)
 {
 	struct pv_chunk *ck;
 
@@ -85,13 +85,13 @@ pv_chunk_make(struct vm_page *table, u_int line)
 		if (table->pg_chunks == NULL)
 			return NULL;
 	}
-	ck = table->pg_chunks[line];
+	ck = table->pg_chunks[n];
 	if (ck == NULL) {
 		ck = pool_get(&pv_chunk_pool, 0);
 		if (ck == NULL)
 			return NULL;
 		ck->ck_used = 0;
-		table->pg_chunks[line] = ck;
+		table->pg_chunks[n] = ck;
 	}
 	return ck;
 }
@@ -100,17 +100,17 @@ int
 pv_enter_link(struct vm_page *table, u_int idx, struct vm_page *pg)
 {
 	pte_slot_t *slot = &table_slots(table)[idx];
-	u_int bit = 1u << (idx % PTE_PERLINE);
+	u_int bit = 1u << (idx % PV_PERCHUNK);
 	struct pv_chunk *ck;
 	struct pv_link *pv;
 
 	KASSERT(page_locked(table) && table->pg_level == 0);
-	ck = pv_chunk_make(table, idx / PTE_PERLINE);
+	ck = pv_chunk_make(table, idx / PV_PERCHUNK);
 	if (ck == NULL)
 		return ENOMEM;
 	KASSERT((ck->ck_used & bit) == 0);
 	ck->ck_used |= bit;
-	pv = &ck->ck_link[idx % PTE_PERLINE];
+	pv = &ck->ck_link[idx % PV_PERCHUNK];
 	pv->pv_slot = slot;
 	page_lock(pg, RANK_PV);
 	pv_insert(pg, NULL, pv);
@@ -122,7 +122,7 @@ void
 pv_remove(struct vm_page *table, u_int idx, struct vm_page *pg)
 {
 	pte_slot_t *slot = &table_slots(table)[idx];
-	u_int bit = 1u << (idx % PTE_PERLINE);
+	u_int bit = 1u << (idx % PV_PERCHUNK);
 	struct pv_chunk *ck;
 	struct pv_link *pv;
 
@@ -134,9 +134,9 @@ pv_remove(struct vm_page *table, u_int idx, struct vm_page *pg)
 		return;
 	}
 	KASSERT(table->pg_chunks != NULL);
-	ck = table->pg_chunks[idx / PTE_PERLINE];
+	ck = table->pg_chunks[idx / PV_PERCHUNK];
 	KASSERT(ck != NULL && (ck->ck_used & bit) != 0);
-	pv = &ck->ck_link[idx % PTE_PERLINE];
+	pv = &ck->ck_link[idx % PV_PERCHUNK];
 	KASSERT(pv->pv_slot == slot);
 	page_lock(pg, RANK_PV);
 	pv_unlink(pg, pv);
@@ -144,7 +144,7 @@ pv_remove(struct vm_page *table, u_int idx, struct vm_page *pg)
 	pv->pv_slot = NULL;
 	ck->ck_used &= ~bit;
 	if (ck->ck_used == 0) {
-		table->pg_chunks[idx / PTE_PERLINE] = NULL;
+		table->pg_chunks[idx / PV_PERCHUNK] = NULL;
 		pool_put(&pv_chunk_pool, ck);
 	}
 }
@@ -152,13 +152,13 @@ pv_remove(struct vm_page *table, u_int idx, struct vm_page *pg)
 void
 pv_table_fini(struct vm_page *table)
 {
-	u_int line;
+	u_int n;
 
 	KASSERT(page_locked(table));
 	if (table->pg_chunks == NULL)
 		return;
-	for (line = 0; DEBUG && line < PTE_NLINE; line++)
-		KASSERT(table->pg_chunks[line] == NULL);
+	for (n = 0; DEBUG && n < PV_NCHUNK; n++)
+		KASSERT(table->pg_chunks[n] == NULL);
 	kmem_free(table->pg_chunks, CHUNKS_LEN);
 	table->pg_chunks = NULL;
 }

@@ -9,16 +9,20 @@
 #include <pmap/pmap.h>
 
 #define PTE_ROOT    (PTE_LEVELS - 1)
-#define PTE_PERLINE ((u_int)(CACHELINE / sizeof(pte_t)))
-#define PTE_NLINE   (PTE_NENTRY / PTE_PERLINE)
-_Static_assert(PTE_NLINE == 64, "pg_lines has a bit for each line");
+/*
+ * pg_lines has a bit for each 64th of a table: with tables of 4 KiB that is a
+ * cache line of entries, with larger ones a few of them.
+ */
+#define PTE_NLINE   64u
+#define PTE_PERLINE (PTE_NENTRY / PTE_NLINE)
+_Static_assert(PTE_PERLINE * PTE_NLINE == PTE_NENTRY, "whole lines");
 
 /* An entry where it lies.  The MMU may change it at any time. */
 typedef _Atomic(pte_t) pte_slot_t;
 
 /*
- * Reverse-map links beyond the one in the page.  A chunk belongs to one line
- * of one leaf table: link i to entry i of the line.
+ * Reverse-map links beyond the one in the page.  A chunk belongs to eight
+ * neighbours in one leaf table: link i to entry i of them.
  *
  * Protection:
  *	v	the lock of the mapped page (RANK_PV); t while not in its list
@@ -30,8 +34,11 @@ struct pv_link {
 	pte_slot_t *pv_slot;     /* [v] NULL: a walker's mark */
 };
 
+#define PV_PERCHUNK 8u
+#define PV_NCHUNK   (PTE_NENTRY / PV_PERCHUNK)
+
 struct pv_chunk {
-	struct pv_link ck_link[PTE_PERLINE];
+	struct pv_link ck_link[PV_PERCHUNK];
 	u_int ck_used; /* [t] a bit for each link in use */
 };
 

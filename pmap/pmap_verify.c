@@ -26,9 +26,9 @@ verify_pv(struct vm_page *table, u_int idx, struct vm_page *pg)
 		if (pv->pv_slot != slot)
 			continue;
 		KASSERT(table->pg_chunks != NULL);
-		ck = table->pg_chunks[idx / PTE_PERLINE];
-		KASSERT(ck != NULL && pv == &ck->ck_link[idx % PTE_PERLINE]);
-		KASSERT((ck->ck_used >> (idx % PTE_PERLINE) & 1) != 0);
+		ck = table->pg_chunks[idx / PV_PERCHUNK];
+		KASSERT(ck != NULL && pv == &ck->ck_link[idx % PV_PERCHUNK]);
+		KASSERT((ck->ck_used >> (idx % PV_PERCHUNK) & 1) != 0);
 		found++;
 	}
 	page_unlock(pg, RANK_PV);
@@ -52,9 +52,9 @@ verify_leaf(struct vm_page *table)
 			KASSERT(pte == 0);
 			if (table->pg_chunks == NULL)
 				continue;
-			ck = table->pg_chunks[line];
+			ck = table->pg_chunks[idx / PV_PERCHUNK];
 			KASSERT(ck == NULL ||
-				(ck->ck_used >> (idx % PTE_PERLINE) & 1) == 0);
+				(ck->ck_used >> (idx % PV_PERCHUNK) & 1) == 0);
 			continue;
 		}
 		n++;

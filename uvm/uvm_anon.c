@@ -138,13 +138,12 @@ anon_arrived(struct vm_anon *an)
 	spin_exit(&anon_lock);
 }
 
-/* Claim an, if it is on this slot (0: on any), to be read. */
+/* Claim an, to be read, if w is where it is and a slot. */
 static bool
-anon_claim(struct vm_anon *an, swslot_t slot)
+anon_claim(struct vm_anon *an, uintptr_t w)
 {
-	uintptr_t w = atomic_load_explicit(&an->an_where, memory_order_relaxed);
-
-	if (!uvm_is_slot(w) || (slot != 0 && uvm_slot_of(w) != slot))
+	if (an == NULL || !uvm_is_slot(w) ||
+	    atomic_load_explicit(&an->an_where, memory_order_relaxed) != w)
 		return false;
 	if (!anon_try(an, AN_IN))
 		return false;
@@ -157,33 +156,50 @@ anon_claim(struct vm_anon *an, swslot_t slot)
 	return true;
 }
 
+/* Whether the slot next to one that is wanted is in memory. */
+static bool
+anon_near(struct vm_amap *am, uint64_t slot)
+{
+	struct vm_anon *an = amap_lookup(am, slot, NULL);
+
+	return an != NULL && uvm_anon_page(an) != NULL;
+}
+
 void
 anon_gather(struct vm_amap *am, uint64_t slot, u_int max,
     struct anon_cluster *ac)
 {
-	struct vm_anon *an;
-	swslot_t first;
-	u_int n;
+	struct vm_anon *an[SWAP_READHEAD];
+	u_int first, end, want;
+	uintptr_t w;
 
 	KASSERT(rw_write_held(&am->am_lock));
 	KASSERT(max > 0 && max <= SWAP_READHEAD);
-	an = amap_lookup(am, slot, NULL);
-	KASSERT(an != NULL);
-	ac->ac_anon[0] = an;
+	/* What goes on from memory that is there is no random access. */
+	if (max > 1 && !anon_near(am, slot - 1) && !anon_near(am, slot + 1))
+		max /= 2;
+	want = (u_int)(slot % max);
+	(void)amap_gather(am, slot - want, max, an);
+	KASSERT(an[want] != NULL);
+	w = atomic_load_explicit(&an[want]->an_where, memory_order_relaxed);
+	ac->ac_anon[0] = an[want];
+	ac->ac_want = 0;
 	ac->ac_n = 0;
-	if (!anon_claim(an, 0)) {
-		refcount_acquire(&an->an_refs);
+	if (!anon_claim(an[want], w)) {
+		refcount_acquire(&an[want]->an_refs);
 		return;
 	}
-	first = uvm_slot_of(
-	    atomic_load_explicit(&an->an_where, memory_order_relaxed));
-	for (n = 1; n < max; n++) {
-		an = amap_lookup(am, slot + n, NULL);
-		if (an == NULL || !anon_claim(an, first + n))
+	for (first = want; first > 0; first--)
+		if (!anon_claim(an[first - 1],
+			uvm_slot_tag(uvm_slot_of(w) - (want - first + 1))))
 			break;
-		ac->ac_anon[n] = an;
-	}
-	ac->ac_n = n;
+	for (end = want + 1; end < max; end++)
+		if (!anon_claim(an[end],
+			uvm_slot_tag(uvm_slot_of(w) + (end - want))))
+			break;
+	ac->ac_want = want - first;
+	ac->ac_n = end - first;
+	memcpy(ac->ac_anon, an + first, ac->ac_n * sizeof(an[0]));
 }
 
 /* Wait until an, which the caller has a reference to, is not being read. */
@@ -197,10 +213,20 @@ anon_wait(struct vm_anon *an)
 	spin_exit(&anon_lock);
 }
 
-/* Give an the page pg, read from slot. */
-static void
-anon_settle(struct vm_anon *an, struct vm_page *pg, swslot_t slot)
+/* The slot that an, which is claimed, is on. */
+static swslot_t
+anon_slot(const struct vm_anon *an)
 {
+	return uvm_slot_of(
+	    atomic_load_explicit(&an->an_where, memory_order_relaxed));
+}
+
+/* Give an the page pg, read from its slot. */
+static void
+anon_settle(struct vm_anon *an, struct vm_page *pg)
+{
+	swslot_t slot = anon_slot(an);
+
 	pg->pg_anon = an;
 	if (swap_crowded() || swap_on_leaving(slot))
 		swap_free(slot, 1);
@@ -210,61 +236,54 @@ anon_settle(struct vm_anon *an, struct vm_page *pg, swslot_t slot)
 	    memory_order_release);
 }
 
-/* Read n pages from slot on into as many new ones; how many. */
+/* Read the n anons of ac from the first on into new pages. */
 static int
-read_slots(swslot_t slot, u_int *np, struct bio *b)
+read_slots(const struct anon_cluster *ac, u_int first, u_int n, struct bio *b)
 {
-	u_int i, n = *np;
-	int error;
+	u_int i;
+	int error = 0;
 
-	*np = 0;
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && error == 0; i++) {
 		b->b_page[i] = page_alloc(PK_ANON, 0);
 		if (b->b_page[i] == NULL)
-			break;
+			error = ENOMEM;
 	}
-	if (i == 0)
-		return ENOMEM;
-	b->b_npages = i;
-	b->b_write = false;
-	error = blk_io(swap_bio(slot, b), b);
-	if (error != 0) {
-		while (i > 0)
-			page_free(b->b_page[--i]);
-		return error;
-	}
-	*np = i;
-	return 0;
+	if (error == 0) {
+		b->b_npages = n;
+		b->b_write = false;
+		error = blk_io(swap_bio(anon_slot(ac->ac_anon[first]), b), b);
+	} else
+		i--;
+	while (error != 0 && i > 0)
+		page_free(b->b_page[--i]);
+	return error;
 }
 
 int
 anon_fetch(struct anon_cluster *ac)
 {
-	struct vm_anon *an = ac->ac_anon[0];
+	u_int i, first = 0, n = ac->ac_n;
+	struct vm_anon *an;
 	struct bio b;
-	swslot_t slot;
-	u_int i, n;
 	int error;
 
 	KASSERT(lock_none_above(RANK_MAP));
-	if (ac->ac_n == 0) {
-		anon_wait(an);
-		uvm_anon_rele(an);
+	if (n == 0) {
+		anon_wait(ac->ac_anon[0]);
+		uvm_anon_rele(ac->ac_anon[0]);
 		return 0;
 	}
-	slot = uvm_slot_of(
-	    atomic_load_explicit(&an->an_where, memory_order_relaxed));
-	n = ac->ac_n;
-	error = read_slots(slot, &n, &b);
-	if (error == EIO && ac->ac_n > 1) {
-		/* A bad neighbour must not harm this one. */
+	error = read_slots(ac, first, n, &b);
+	if (error != 0 && n > 1) {
+		/* Neighbours must not harm the one that is wanted. */
+		first = ac->ac_want;
 		n = 1;
-		error = read_slots(slot, &n, &b);
+		error = read_slots(ac, first, n, &b);
 	}
 	for (i = 0; i < ac->ac_n; i++) {
 		an = ac->ac_anon[i];
-		if (i < n)
-			anon_settle(an, b.b_page[i], slot + i);
+		if (error == 0 && i >= first && i < first + n)
+			anon_settle(an, b.b_page[i - first]);
 		anon_arrived(an);
 		uvm_anon_rele(an);
 	}

@@ -123,33 +123,60 @@ uao_paged_out(struct uvm_object *uo, struct vm_page *pg, swslot_t slot,
 	return error == 0;
 }
 
-/*
- * Put new busy pages in the place of the slots from page idx on, as far as
- * they are neighbours on swap too; into b.  uo_lock write-held.
- */
-static void
-fetch_begin(struct uvm_object *uo, uint64_t idx, swslot_t slot, struct bio *b)
+/* Put a new busy page in the place of the slot at idx.  NULL: no memory. */
+static struct vm_page *
+fetch_page(struct uvm_object *uo, uint64_t idx)
 {
 	struct vm_page *pg;
 	void *old;
-	u_int n;
 
-	for (n = 0; n < SWAP_READHEAD; n++) {
-		if (uvm_object_slot(uo, idx + n) != uvm_slot_tag(slot + n))
+	pg = page_alloc(PK_OBJECT, 0);
+	if (pg == NULL)
+		return NULL;
+	pg->pg_obj = uo;
+	pg->pg_index = idx;
+	uvm_page_busy(pg);
+	place(uo, idx, pg, &old);
+	uo->uo_npages++;
+	uo->uo_nswap--;
+	uo->uo_npaging++;
+	return pg;
+}
+
+/*
+ * Begin to fetch the page at idx, which is on slot, and those around it that
+ * are its neighbours on swap too; into b.  The first slot.  uo_lock
+ * write-held.
+ */
+static swslot_t
+fetch_begin(struct uvm_object *uo, uint64_t idx, swslot_t slot, struct bio *b)
+{
+	struct vm_page *pg[SWAP_READHEAD];
+	u_int want = (u_int)(idx % SWAP_READHEAD), i, end;
+
+	b->b_npages = 0;
+	pg[want] = fetch_page(uo, idx);
+	if (pg[want] == NULL)
+		return slot;
+	for (end = want + 1; end < SWAP_READHEAD; end++) {
+		if (uvm_object_slot(uo, idx + (end - want)) !=
+		    uvm_slot_tag(slot + (end - want)))
 			break;
-		pg = page_alloc(PK_OBJECT, 0);
-		if (pg == NULL)
+		pg[end] = fetch_page(uo, idx + (end - want));
+		if (pg[end] == NULL)
 			break;
-		pg->pg_obj = uo;
-		pg->pg_index = idx + n;
-		uvm_page_busy(pg);
-		place(uo, idx + n, pg, &old);
-		b->b_page[n] = pg;
 	}
-	b->b_npages = n;
-	uo->uo_npages += n;
-	uo->uo_nswap -= n;
-	uo->uo_npaging += n;
+	for (i = want; i > 0; i--) {
+		if (uvm_object_slot(uo, idx - (want - i + 1)) !=
+		    uvm_slot_tag(slot - (want - i + 1)))
+			break;
+		pg[i - 1] = fetch_page(uo, idx - (want - i + 1));
+		if (pg[i - 1] == NULL)
+			break;
+	}
+	b->b_npages = end - i;
+	memcpy(b->b_page, pg + i, b->b_npages * sizeof(pg[0]));
+	return slot - (want - i);
 }
 
 /* The pages have been read, or not. */
@@ -202,7 +229,7 @@ uao_fetch(struct uvm_object *uo, uint64_t idx)
 		return 0;
 	}
 	slot = uvm_slot_of(tag);
-	fetch_begin(uo, idx, slot, &b);
+	slot = fetch_begin(uo, idx, slot, &b);
 	rw_exit(&uo->uo_lock);
 	if (b.b_npages == 0)
 		return ENOMEM;

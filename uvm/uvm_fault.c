@@ -345,7 +345,9 @@ fault_anon(struct uvm_faultinfo *ufi, struct vm_anon *an, bool alone)
 	else if ((pg = uvm_anon_hold(an)) != NULL)
 		ufi->ufi_held = an;
 	if (pg == NULL) {
-		anon_gather(ufi->ufi_amap, ufi->ufi_slot, SWAP_READHEAD,
+		anon_gather(ufi->ufi_amap, ufi->ufi_slot,
+		    ufi->ufi_entry->ve_advice == MADV_RANDOM ? 1
+							     : SWAP_READHEAD,
 		    &ufi->ufi_swap);
 		return FAULT_SWAP;
 	}

@@ -3,6 +3,7 @@
  */
 #include <uvm/uvm.h>
 
+#include <base/epoch.h>
 #include <phys/pool.h>
 
 #include "uvm_local.h"
@@ -22,6 +23,8 @@ uvm_init(void)
 void
 uvm_stats(struct uvm_stats *st)
 {
+	/* What waits for its grace period makes no difference. */
+	epoch_settle();
 	pool_drain_all();
 	st->us_total = phys_total();
 	st->us_slack = pool_slack();

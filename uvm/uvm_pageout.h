@@ -47,15 +47,18 @@ void scan_remove(struct scan_item *si, struct rwlock *lock);
  *	has a reference of his own and has unmapped pg since he took it.
  * struct anon_cluster: anons that are on neighbouring slots, busy, each with
  *	a reference.
- * anon_gather: the anon at slot of am, which is on swap, and those behind it,
- *	at most max.  am_lock write-held.  False: it is busy or not on swap;
- *	then ac_anon[0] has the reference but is not busy (ac_n is 0).
+ * anon_gather: the anon at slot of am, which is on swap, and those around it
+ *	that lie around it there too: at most max, a power of two, and aligned
+ *	to that; half as much where no neighbour is in memory.  am_lock
+ *	write-held.  If it is busy or not on swap, ac_n is 0: ac_anon[0] has
+ *	the reference but is not busy.
  * anon_fetch: bring them in, make them not busy and drop the references.  If
  *	ac_n is 0, wait until ac_anon[0] is not busy.  No lock held, sleeps.
- *	0; ENOMEM; EIO: the first cannot be read.
+ *	0; ENOMEM; EIO: the one that was wanted cannot be read.
  */
 struct anon_cluster {
 	u_int ac_n;
+	u_int ac_want; /* index of the one that was asked for */
 	struct vm_anon *ac_anon[SWAP_READHEAD];
 };
 struct vm_page *anon_dissolve(struct vm_anon *an);

@@ -44,7 +44,7 @@ uniform(const struct remap *re)
 	return true;
 }
 
-/* Whether part of [old, old + oldlen), which has no hole, is sealed. */
+/* Whether part of [old, old + oldlen) is sealed. */
 static bool
 sealed(const struct remap *re)
 {
@@ -258,14 +258,18 @@ remap_locked(struct remap *re)
 {
 	struct vm_map *map = re->re_map;
 	struct vm_entry *e;
-	bool done;
+	bool done, moves;
 	int error;
 
 	if (re->re_oldlen == 0)
 		return duplicate(re);
+	moves = (re->re_flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) != 0;
 	e = uvm_map_lookup(map, re->re_old);
+	/* What is cut off may have holes. */
 	if (e == NULL ||
-	    !uvm_map_contiguous(map, re->re_old, re->re_old + re->re_oldlen))
+	    ((moves || re->re_newlen > re->re_oldlen) &&
+		!uvm_map_contiguous(map, re->re_old,
+		    re->re_old + MIN(re->re_oldlen, re->re_newlen))))
 		return EFAULT;
 	if (sealed(re))
 		return EPERM;
@@ -290,7 +294,7 @@ remap_locked(struct remap *re)
 		if (error != 0)
 			return error;
 	}
-	if ((re->re_flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) == 0) {
+	if (!moves) {
 		error = in_place(re, &done);
 		if (error != 0 || done)
 			return error;

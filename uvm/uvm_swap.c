@@ -60,7 +60,7 @@ struct swap_header {
 	uint8_t sh_uuid[16];
 	char sh_label[16];
 	uint32_t sh_pad[117];
-	uint32_t sh_bad[637];
+	uint32_t sh_bad[(PAGE_SIZE - 1536 - 10) / 4];
 };
 #define HEADER_OFF 1024u
 #define MAGIC      "SWAPSPACE2"

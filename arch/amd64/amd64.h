@@ -114,6 +114,8 @@
 #include <base/thread.h>
 #include <port/frame.h>
 
+#include "../common/common.h"
+
 #define FLAG_CF   0x00000001u
 #define FLAG_ONE  0x00000002u
 #define FLAG_TF   0x00000100u
@@ -404,8 +406,6 @@ thread_stacktop(const struct thread *td)
  *	and continue where another call was made whose pointer is to.
  * md_thread_start: where a new thread's first switch arrives.
  * md_ap_begin .. md_ap_end: real-mode code for AP_PAGE.
- * md_ap_mail: the struct cpu that the next CPU to come up shall be; taken by
- *	exchange with NULL, so that a late one finds nothing and stops.
  * md_boot_stack: KSTACK_SIZE bytes, the first thread's.
  */
 extern const uint8_t md_vectors[256][16];
@@ -414,13 +414,7 @@ __attribute__((noreturn)) void md_exit_user(struct md_frame *f);
 void md_switch_stack(uint64_t *sp, uint64_t to);
 void md_thread_start(void);
 extern const uint8_t md_ap_begin[], md_ap_end[];
-extern struct cpu *_Atomic md_ap_mail;
 extern uint8_t md_boot_stack[];
-
-/* Instructions that touch user memory, and where to go if they cannot. */
-struct ex_entry {
-	uint64_t ex_start, ex_end, ex_fixup;
-};
 
 /*
  * trap.c: called by vectors.S with interrupts off, f on the stack in use.
@@ -470,9 +464,6 @@ void *md_map_device(paddr_t pa, size_t len);
 paddr_t md_map_root(void);
 extern paddr_t md_kroot;
 void md_map_load(void);
-/* Whether all of [pa, pa + len) is in the direct map. */
-bool md_map_isdirect(paddr_t pa, size_t len);
-void md_map_setdirect(paddr_t start, paddr_t end);
 /*
  * tlb.c
  * md_pcid_enable: use PCIDs if CPU and command line have them; boot CPU,
@@ -538,30 +529,6 @@ void md_delay(uint64_t ns);
 
 /* pci.c: message n (below NMSI) has arrived.  Interrupt context. */
 void md_msi_intr(u_int n);
-
-/*
- * console.c: probe it; wait until all is sent; take input from now on; its
- * interrupt.
- */
-void md_console_init(void);
-void md_console_flush(void);
-void md_console_listen(void);
-void md_console_intr(void);
-
-/*
- * The symbols of the image, sorted by address: made when it is linked, by
- * ksyms.awk; without that, ksyms.c has an empty table.
- */
-struct ksym {
-	uint32_t ks_addr; /* less KERNBASE */
-	uint32_t ks_name; /* offset in md_ksymstr */
-};
-extern const struct ksym md_ksyms[];
-extern const uint32_t md_nksyms;
-extern const char md_ksymstr[];
-
-/* The value of "name=..." on the command line, or NULL; ends at a space. */
-const char *md_cmdline(const char *name);
 
 #endif /* !__ASSEMBLER__ */
 #endif

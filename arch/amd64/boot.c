@@ -60,7 +60,6 @@ struct range {
 static struct md_cpu cpu0;
 static struct thread thread0;
 static struct bootinfo bootinfo;
-static char cmdline[2048];
 static struct range ram[64];   /* page-aligned, above 1 MiB, ascending */
 static struct range shown[64]; /* what the direct map is to hold */
 static u_int nram, nshown;
@@ -72,20 +71,6 @@ static paddr_t
 image_pa(const char *p)
 {
 	return (uintptr_t)p - KERNBASE;
-}
-
-const char *
-md_cmdline(const char *name)
-{
-	size_t len = strlen(name);
-	const char *p;
-
-	for (p = cmdline; *p != '\0'; p++) {
-		if ((p == cmdline || p[-1] == ' ') &&
-		    strncmp(p, name, len) == 0 && p[len] == '=')
-			return p + len + 1;
-	}
-	return NULL;
 }
 
 /* Put a range where it belongs in an ascending list. */
@@ -140,8 +125,9 @@ read_start(paddr_t pa)
 	if (hs->hs_magic != START_MAGIC || hs->hs_version < 1)
 		panic("not started by a PVH loader with a memory map");
 	if (hs->hs_cmdline != 0)
-		strlcpy(cmdline, early(hs->hs_cmdline, 1), sizeof(cmdline));
-	bootinfo.bi_cmdline = cmdline;
+		strlcpy(md_bootline, early(hs->hs_cmdline, 1),
+		    sizeof(md_bootline));
+	bootinfo.bi_cmdline = md_bootline;
 	if (hs->hs_nmod > 0) {
 		hm = early(hs->hs_mods, sizeof(*hm));
 		bootinfo.bi_initrd = hm->hm_start;

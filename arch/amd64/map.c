@@ -27,12 +27,6 @@ static paddr_t early_start, early_next, early_limit;
 paddr_t md_kroot;
 static vaddr_t device_next = DEVICE_BASE;
 
-/* Pieces of the physical address space that the direct map shows. */
-static struct {
-	paddr_t start, end;
-} direct[64];
-static u_int ndirect;
-
 void
 md_map_init(paddr_t free, paddr_t limit)
 {
@@ -111,28 +105,6 @@ md_map_range(vaddr_t va, paddr_t pa, vsize_t len, uint64_t flags)
 		pa += size;
 		len -= size;
 	}
-}
-
-void
-md_map_setdirect(paddr_t start, paddr_t end)
-{
-	if (ndirect == nitems(direct))
-		panic("memory in more than %zu pieces", nitems(direct));
-	direct[ndirect].start = start;
-	direct[ndirect].end = end;
-	ndirect++;
-}
-
-bool
-md_map_isdirect(paddr_t pa, size_t len)
-{
-	u_int i;
-
-	for (i = 0; i < ndirect; i++) {
-		if (pa >= direct[i].start && pa < direct[i].end)
-			return direct[i].end - pa >= len;
-	}
-	return false;
 }
 
 void

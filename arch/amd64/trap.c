@@ -176,21 +176,13 @@ interrupt(uint64_t num)
 	cpu_intr_exit();
 }
 
-/* Interrupts off.  Whether kern_ast() has something to do first. */
-static bool
-ast_need(struct thread *td)
-{
-	return atomic_load_explicit(&td->td_ast, memory_order_relaxed) ||
-	       sched_need();
-}
-
 void
 md_user_return(struct thread *td, struct md_frame *f)
 {
 	KASSERT(td->td_frame == f);
 	for (;;) {
 		intr_off();
-		if (ast_need(td)) {
+		if (md_ast_need(td)) {
 			intr_on();
 			kern_ast(f);
 			continue;
@@ -213,7 +205,7 @@ static inline void
 user_leave(struct thread *td, struct md_frame *f)
 {
 	intr_off();
-	if (__predict_true(!ast_need(td) && f->f_rip >> 47 == 0))
+	if (__predict_true(!md_ast_need(td) && f->f_rip >> 47 == 0))
 		thread_user_enter(td);
 	else
 		md_user_return(td, f);
@@ -277,25 +269,11 @@ md_trap_user(struct md_frame *f)
 	user_leave(td, f);
 }
 
-/* Where a copy routine continues that cannot go on at pc; 0: not one. */
-static uintptr_t
-fixup(uintptr_t pc)
-{
-	extern const struct ex_entry __ex_start[], __ex_end[];
-	const struct ex_entry *ex;
-
-	for (ex = __ex_start; ex < __ex_end; ex++) {
-		if (pc >= ex->ex_start && pc < ex->ex_end)
-			return ex->ex_fixup;
-	}
-	return 0;
-}
-
 /* A page fault at va in the kernel, interrupts off. */
 static void
 kernel_fault(struct md_frame *f, vaddr_t va)
 {
-	uintptr_t to = fixup(f->f_rip);
+	uintptr_t to = md_fixup(f->f_rip);
 
 	if (to == 0 || va >= VM_MAXUSER_ADDRESS || (f->f_err & PF_RSVD) != 0)
 		trap_panic(f);

@@ -91,6 +91,8 @@
 #include <base/thread.h>
 #include <port/frame.h>
 
+#include "../common/common.h"
+
 /* TCR_EL1, what the CPU offers. */
 #define TCR_AS    (1ul << 36) /* ASIDs of 16 bits */
 #define TCR_HA    (1ul << 39) /* the MMU sets the access flag */
@@ -163,11 +165,10 @@ md_mycpu(void)
 		v_;                                                            \
 	})
 #define WRITE_SYSREG(name, v)                                                  \
-	__asm__ volatile("msr " #name ", %0"                                   \
-			 :                                                     \
-			 : "r"((uint64_t)(v))                                  \
-			 : "memor"                                             \
-			   "y")
+	__extension__({                                                        \
+		uint64_t w_ = (uint64_t)(v);                                   \
+		__asm__ volatile("msr " #name ", %0" : : "r"(w_) : "memory");  \
+	})
 
 static inline void
 isb(void)
@@ -266,8 +267,6 @@ extern uint32_t md_use_pan;
  * md_fpu_save, md_fpu_load: between the registers and memory.
  * md_ap_start: physical, with the MMU off: where PSCI lets a CPU begin; x0 is
  *	the stack pointer it gets.
- * md_ap_mail: the struct cpu that the next CPU to come up shall be; taken by
- *	exchange with NULL, so that a late one finds nothing and stops.
  * md_load_ttbr1: to be called at its physical address, under the identity map.
  * md_semihost: a semihosting call (Arm, "Semihosting for AArch32 and
  *	AArch64"); does nothing where there is no host.
@@ -279,16 +278,10 @@ void md_thread_start(void);
 void md_fpu_save(struct fpsimd *fp);
 void md_fpu_load(const struct fpsimd *fp);
 void md_ap_start(void);
-extern struct cpu *_Atomic md_ap_mail;
 void md_load_ttbr1(paddr_t root);
 long md_semihost(u_long op, const void *arg);
 extern uint8_t md_boot_stack[];
 extern uint64_t md_kroot[], md_idmap[], md_noroot[];
-
-/* Instructions that may fault, and where to go then. */
-struct ex_entry {
-	uint64_t ex_start, ex_end, ex_fixup;
-};
 
 /*
  * trap.c: called by vectors.S with interrupts off, f on the stack in use.
@@ -329,9 +322,6 @@ void md_cpu_enable(void);
 void md_map_range(vaddr_t va, paddr_t pa, vsize_t len, u_int flags);
 void *md_map_device(paddr_t pa, size_t len);
 void md_map_load(void);
-/* Whether all of [pa, pa + len) is in the direct map. */
-bool md_map_isdirect(paddr_t pa, size_t len);
-void md_map_setdirect(paddr_t start, paddr_t end);
 
 /* tlb.c: how many ASIDs to use; boot CPU, before pmap_bootstrap(). */
 void md_asid_init(void);
@@ -344,8 +334,14 @@ struct range {
 	paddr_t start, end;
 };
 
+/* Where a virtio device may be. */
+#define NTRANSPORT 32
+struct transport {
+	paddr_t tr_pa;
+	u_int tr_irq;
+};
+
 struct machine {
-	char hw_cmdline[2048];
 	paddr_t hw_initrd, hw_initrdend; /* equal: none */
 	struct range hw_ram[NRANGE];     /* ascending, page-aligned */
 	u_int hw_nram;
@@ -363,8 +359,10 @@ struct machine {
 	u_int hw_uartirq;  /* interrupt ids, as the GIC has them */
 	u_int hw_timerirq; /* of the virtual timer */
 	paddr_t hw_rtc;    /* PL031; 0: none */
-	bool hw_psci;      /* there is one, */
-	bool hw_smc;       /* called by SMC, not HVC */
+	struct transport hw_virtio[NTRANSPORT]; /* ascending */
+	u_int hw_nvirtio;
+	bool hw_psci; /* there is one, */
+	bool hw_smc;  /* called by SMC, not HVC */
 };
 extern struct machine md_hw;
 
@@ -375,7 +373,10 @@ const char *md_fdt_read(const void *fdt);
  * gic.c
  * md_gic_init: map and enable the distributor; boot CPU.
  * md_gic_enable: this CPU's interface; mc is it.
- * md_gic_route: SPI id to this CPU, level-triggered, enabled.
+ * md_intr_establish: from now on SPI id calls fn(arg) on this CPU, in
+ *	interrupt context; level-triggered.  Boot thread; ids that cannot be are
+ *	ignored.
+ * md_intr_device: call what was established for id, if anything.
  * md_gic_local: enable the private interrupt id on this CPU.
  * md_gic_ack: take the interrupt that is due; GIC_NONE when there is none.
  * md_gic_eoi: what md_gic_ack() returned is done.
@@ -384,7 +385,8 @@ const char *md_fdt_read(const void *fdt);
 #define GIC_NONE 1023u
 void md_gic_init(void);
 void md_gic_enable(struct md_cpu *mc);
-void md_gic_route(u_int id);
+void md_intr_establish(u_int id, void (*fn)(void *), void *arg);
+void md_intr_device(u_int id);
 void md_gic_local(u_int id);
 uint32_t md_gic_ack(void);
 void md_gic_eoi(uint32_t ack);
@@ -400,34 +402,10 @@ void md_wall_init(void);
 void md_clock_enable(void);
 void md_clock_intr(void);
 
-/*
- * console.c: find it; wait until all is sent; take input from now on; its
- * interrupt.
- */
-void md_console_init(void);
-void md_console_flush(void);
-void md_console_listen(void);
-void md_console_intr(void);
-
 /* psci.c: DEN 0022; md_psci_call() returns its result. */
 long md_psci_call(uint32_t fn, u_long a, u_long b, u_long c);
 #define PSCI_CPU_ON     0xc4000003u
 #define PSCI_SYSTEM_OFF 0x84000008u
-
-/*
- * The symbols of the image, sorted by address: made when it is linked, by
- * ksyms.awk; without that, ksyms.c has an empty table.
- */
-struct ksym {
-	uint32_t ks_addr; /* less KERNBASE */
-	uint32_t ks_name; /* offset in md_ksymstr */
-};
-extern const struct ksym md_ksyms[];
-extern const uint32_t md_nksyms;
-extern const char md_ksymstr[];
-
-/* The value of "name=..." on the command line, or NULL; ends at a space. */
-const char *md_cmdline(const char *name);
 
 #endif /* !__ASSEMBLER__ */
 #endif

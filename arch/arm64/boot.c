@@ -25,20 +25,6 @@ static struct bootinfo bootinfo;
 extern char __text_start[], __text_end[], __rodata_end[], __end[];
 __attribute__((noreturn)) void md_boot(const void *fdt, paddr_t image);
 
-const char *
-md_cmdline(const char *name)
-{
-	size_t len = strlen(name);
-	const char *p;
-
-	for (p = md_hw.hw_cmdline; *p != '\0'; p++) {
-		if ((p == md_hw.hw_cmdline || p[-1] == ' ') &&
-		    strncmp(p, name, len) == 0 && p[len] == '=')
-			return p + len + 1;
-	}
-	return NULL;
-}
-
 /* Show [start, end) in the direct map. */
 static void
 map_direct(paddr_t start, paddr_t end, u_int flags)
@@ -127,6 +113,6 @@ md_boot(const void *fdt, paddr_t image)
 	pmap_cpu_init(&cpu0.mc_cpu);
 	md_root_kernel();
 	fs_register();
-	bootinfo.bi_cmdline = md_hw.hw_cmdline;
+	bootinfo.bi_cmdline = md_bootline;
 	kern_main(&bootinfo);
 }

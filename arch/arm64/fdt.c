@@ -223,7 +223,7 @@ read_chosen(const struct node *nd)
 
 	s = prop(nd, "bootargs", &len);
 	if (s != NULL)
-		strlcpy(md_hw.hw_cmdline, s, sizeof(md_hw.hw_cmdline));
+		strlcpy(md_bootline, s, sizeof(md_bootline));
 	p = prop(nd, "linux,initrd-start", &len);
 	if (p != NULL)
 		md_hw.hw_initrd = cells(p, len / 4);
@@ -264,6 +264,22 @@ read_psci(const struct node *nd)
 	md_hw.hw_smc = s != NULL && strcmp(s, "smc") == 0;
 }
 
+/* In the order of their addresses, which is not that of QEMU's tree. */
+static void
+read_virtio(const struct node *nd)
+{
+	struct transport *t = md_hw.hw_virtio;
+	struct range r;
+	u_int i;
+
+	if (!reg(nd, 0, &r) || md_hw.hw_nvirtio == NTRANSPORT)
+		return;
+	for (i = md_hw.hw_nvirtio++; i > 0 && t[i - 1].tr_pa > r.start; i--)
+		t[i] = t[i - 1];
+	t[i].tr_pa = r.start;
+	t[i].tr_irq = irq(nd, 0);
+}
+
 /* Interrupts of the timer: secure, physical, virtual, hypervisor. */
 static void
 read_devices(const struct node *nd)
@@ -286,6 +302,8 @@ read_devices(const struct node *nd)
 		md_hw.hw_uartirq = irq(nd, 0);
 	} else if (compatible(nd, "arm,pl031") && reg(nd, 0, &r))
 		md_hw.hw_rtc = r.start;
+	else if (compatible(nd, "virtio,mmio"))
+		read_virtio(nd);
 }
 
 static void

@@ -3,7 +3,7 @@
  *
  * Private interrupts (0 to 31) are set up by each CPU for itself, in the
  * distributor of a GICv2 or its own redistributor of a GICv3; the console's
- * shared one goes to the boot CPU.  All have one priority.
+ * shared ones, of devices, go to the CPU that asks for them.  All have one priority.
  *
  * Between CPUs, interrupts 0 and up are the kinds of <port/machdep.h>.  Where
  * there is a GICv3 with one security state, MD_IPI_STOP is of group 0, which
@@ -67,6 +67,13 @@
 static void *gicd, *gicc;
 static void *gicr[nitems(md_hw.hw_gicr)];
 static bool stop_fiq; /* MD_IPI_STOP is of group 0 */
+
+/* Shared interrupts; each is set before it is enabled. */
+#define NSPI 128u
+static struct {
+	void (*si_fn)(void *);
+	void *si_arg;
+} spi[NSPI];
 
 /* Set an 8-bit field of an array of registers. */
 static void
@@ -182,11 +189,14 @@ md_gic_local(u_int id)
 }
 
 void
-md_gic_route(u_int id)
+md_intr_establish(u_int id, void (*fn)(void *), void *arg)
 {
 	u_long cfg = GICD_ICFGR + id / 16 * 4;
 
-	KASSERT(id >= 32);
+	if (id < 32 || id >= 32 + NSPI)
+		return;
+	spi[id - 32].si_arg = arg;
+	spi[id - 32].si_fn = fn;
 	mmio_write(gicd, cfg,
 	    mmio_read(gicd, cfg) & ~(CFG_EDGE << id % 16 * 2));
 	set_byte(gicd, GICD_IPRIORITYR, id, PRIORITY);
@@ -199,7 +209,16 @@ md_gic_route(u_int id)
 	} else
 		set_byte(gicd, GICD_ITARGETSR, id,
 		    (uint8_t)md_mycpu()->mc_gicmask);
+	/* Before the interrupt, on whatever CPU. */
+	__asm__ volatile("dsb st" : : : "memory");
 	mmio_write(gicd, GICD_ISENABLER + id / 32 * 4, 1u << id % 32);
+}
+
+void
+md_intr_device(u_int id)
+{
+	if (id - 32 < NSPI && spi[id - 32].si_fn != NULL)
+		spi[id - 32].si_fn(spi[id - 32].si_arg);
 }
 
 uint32_t

@@ -43,10 +43,6 @@ static uint64_t tables[NTABLE][ENTRIES] __aligned(PAGE_SIZE);
 static u_int ntable;
 static vaddr_t device_next = DEVICE_BASE;
 
-/* Pieces of the physical address space that the direct map shows. */
-static struct range direct[NRANGE];
-static u_int ndirect;
-
 static paddr_t
 table_alloc(void)
 {
@@ -110,28 +106,6 @@ md_map_range(vaddr_t va, paddr_t pa, vsize_t len, u_int flags)
 	}
 	/* Entries that were invalid: nothing to flush (D8, TLB maintenance). */
 	__asm__ volatile("dsb ishst; isb" : : : "memory");
-}
-
-void
-md_map_setdirect(paddr_t start, paddr_t end)
-{
-	if (ndirect == nitems(direct))
-		panic("memory in more than %zu pieces", nitems(direct));
-	direct[ndirect].start = start;
-	direct[ndirect].end = end;
-	ndirect++;
-}
-
-bool
-md_map_isdirect(paddr_t pa, size_t len)
-{
-	u_int i;
-
-	for (i = 0; i < ndirect; i++) {
-		if (pa >= direct[i].start && pa < direct[i].end)
-			return direct[i].end - pa >= len;
-	}
-	return false;
 }
 
 void *

@@ -1,5 +1,5 @@
 /*
- * misc.c: the end of the machine, call chains, page contents, entropy.
+ * misc.c: the end of the machine, page contents, random numbers.
  */
 #include "arm64.h"
 
@@ -11,8 +11,6 @@
 #define SYS_WRITE0 0x04
 #define SYS_EXIT   0x18
 #define EXIT_APP   0x20026 /* ADP_Stopped_ApplicationExit */
-
-#define BACKTRACE_MAX 32
 
 /*
  * The status goes out as text, to the host's debug console, which a run
@@ -33,70 +31,6 @@ md_halt(int status)
 	(void)md_psci_call(PSCI_SYSTEM_OFF, 0, 0, 0);
 	for (;;)
 		__asm__ volatile("wfi" : : : "memory");
-}
-
-/* The nearest symbol at or below pc; NULL: none known. */
-static const char *
-symbol(uintptr_t pc, uintptr_t *off)
-{
-	u_int lo = 0, hi = md_nksyms, mid;
-
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (KERNBASE + md_ksyms[mid].ks_addr <= pc)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == 0)
-		return NULL;
-	*off = pc - KERNBASE - md_ksyms[lo - 1].ks_addr;
-	return md_ksymstr + md_ksyms[lo - 1].ks_name;
-}
-
-/* Print pc, named after the function that at lies in. */
-static void
-print_pc(uintptr_t pc, uintptr_t at)
-{
-	uintptr_t off;
-	const char *name = symbol(at, &off);
-
-	if (name != NULL)
-		kprintf("  %#lx %s+%#lx\n", pc, name, off + (pc - at));
-	else
-		kprintf("  %#lx\n", pc);
-}
-
-/* Whether [p, p + 16) is memory that certainly can be read. */
-static bool
-readable(uintptr_t p)
-{
-	extern char __rodata_end[], __end[];
-
-	if ((p & 7) != 0)
-		return false;
-	if (p >= (uintptr_t)__rodata_end && p + 16 <= (uintptr_t)__end)
-		return true;
-	return p >= MD_DIRECT_BASE && p < KERNBASE &&
-	       md_map_isdirect(p - MD_DIRECT_BASE, 16);
-}
-
-/* A frame record is the caller's and the return address (AAPCS64, 6.4.6). */
-void
-md_backtrace(void)
-{
-	extern char __text_start[], __text_end[];
-	const uintptr_t *fp = __builtin_frame_address(0);
-	u_int n;
-
-	for (n = 0; n < BACKTRACE_MAX && readable((uintptr_t)fp); n++) {
-		if (fp[1] < (uintptr_t)__text_start ||
-		    fp[1] >= (uintptr_t)__text_end)
-			break;
-		/* A call that does not return may be the last instruction. */
-		print_pc(fp[1], fp[1] - 1);
-		fp = (const uintptr_t *)fp[0];
-	}
 }
 
 /* DC ZVA clears a block, whose size the CPU chose, without reading it. */
@@ -147,12 +81,12 @@ md_page_copy(void *dst, const void *src)
 }
 
 /* RNDR (Arm ARM, D17.2): Z is set when there was none in time. */
-static bool
-rndr(uint64_t *v)
+bool
+md_random(uint64_t *v)
 {
 	u_int tries, none;
 
-	for (tries = 0; tries < 10; tries++) {
+	for (tries = 0; md_feat.cf_rndr && tries < 10; tries++) {
 		__asm__ volatile("mrs %0, S3_3_C2_C4_0; cset %w1, eq"
 				 : "=r"(*v), "=r"(none)
 				 :
@@ -161,33 +95,4 @@ rndr(uint64_t *v)
 			return true;
 	}
 	return false;
-}
-
-/*
- * RNDR where there is one: QEMU's follows its -seed.  Otherwise the jitter of
- * the counter, stirred (the multipliers are those of SplitMix64, Steele et al.
- * 2014): enough to spread addresses, not for keys.
- */
-void
-md_entropy(void *buf, size_t len)
-{
-	static _Atomic(uint64_t) pool;
-	uint64_t v, old;
-	char *p = buf;
-	size_t n;
-
-	while (len > 0) {
-		if (!md_feat.cf_rndr || !rndr(&v)) {
-			old = atomic_fetch_add_explicit(&pool, md_cycles() | 1,
-			    memory_order_relaxed);
-			v = old ^ md_cycles();
-			v = (v ^ v >> 30) * 0xbf58476d1ce4e5b9ul;
-			v = (v ^ v >> 27) * 0x94d049bb133111ebul;
-			v ^= v >> 31;
-		}
-		n = MIN(len, sizeof(v));
-		memcpy(p, &v, n);
-		p += n;
-		len -= n;
-	}
 }

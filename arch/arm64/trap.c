@@ -207,8 +207,8 @@ interrupt(void)
 		}
 		if (id == md_hw.hw_timerirq)
 			md_clock_intr();
-		else if (id == md_hw.hw_uartirq)
-			md_console_intr();
+		else
+			md_intr_device(id);
 		md_gic_eoi(ack);
 	}
 	cpu_intr_exit();
@@ -225,14 +225,6 @@ md_fiq(struct md_frame *f)
 	cpu_ipi(MD_IPI_STOP);
 }
 
-/* Interrupts off.  Whether kern_ast() has something to do first. */
-static bool
-ast_need(struct thread *td)
-{
-	return atomic_load_explicit(&td->td_ast, memory_order_relaxed) ||
-	       sched_need();
-}
-
 void
 md_user_return(struct thread *td, struct md_frame *f)
 {
@@ -240,7 +232,7 @@ md_user_return(struct thread *td, struct md_frame *f)
 	KASSERT((f->f_pstate & (PSR_MODE | PSR_DAIF)) == 0);
 	for (;;) {
 		intr_off();
-		if (!ast_need(td))
+		if (!md_ast_need(td))
 			break;
 		intr_on();
 		kern_ast(f);
@@ -253,7 +245,7 @@ static inline void
 user_leave(struct thread *td, struct md_frame *f)
 {
 	intr_off();
-	if (__predict_true(!ast_need(td)))
+	if (__predict_true(!md_ast_need(td)))
 		thread_user_enter(td);
 	else
 		md_user_return(td, f);
@@ -309,25 +301,11 @@ md_irq_kernel(struct md_frame *f __unused)
 	interrupt();
 }
 
-/* Where the instruction at pc continues if it cannot go on; 0: it must. */
-static uintptr_t
-fixup(uintptr_t pc)
-{
-	extern const struct ex_entry __ex_start[], __ex_end[];
-	const struct ex_entry *ex;
-
-	for (ex = __ex_start; ex < __ex_end; ex++) {
-		if (pc >= ex->ex_start && pc < ex->ex_end)
-			return ex->ex_fixup;
-	}
-	return 0;
-}
-
 /* A page fault in the kernel, interrupts off. */
 static void
 kernel_fault(struct md_frame *f, vaddr_t va)
 {
-	uintptr_t to = fixup(f->f_pc);
+	uintptr_t to = md_fixup(f->f_pc);
 
 	if (to == 0 || va >= VM_MAXUSER_ADDRESS || !fault_resolvable(f->f_esr))
 		trap_panic(f);
@@ -351,7 +329,7 @@ md_trap_kernel(struct md_frame *f)
 		return;
 	}
 	/* A semihosting call without a host. */
-	to = ec == EC_UNKNOWN ? fixup(f->f_pc) : 0;
+	to = ec == EC_UNKNOWN ? md_fixup(f->f_pc) : 0;
 	if (to == 0)
 		trap_panic(f);
 	f->f_pc = to;

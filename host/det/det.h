@@ -278,6 +278,15 @@ void det_atomic_begin(void);
 void det_atomic_end(void);
 
 /*
+ * Every access to tracked memory by a CPU, plain or atomic, in the order made;
+ * with dc_norace only.  NULL: nobody watches.
+ * det_name: what lies at an address, function, object or memory, in buf.
+ */
+extern void (*det_watch)(unsigned cpu, uintptr_t a, size_t len, bool write,
+    uintptr_t pc);
+const char *det_name(uintptr_t a, char *buf, size_t len);
+
+/*
  * det_namer: fn may name an address of the arena in buf; false: it cannot.
  * det_step: called before each step n of a traced execution, for debuggers.
  */

@@ -336,6 +336,7 @@ void undo_word(uintptr_t a, bool pair); /* before it is written */
 void plain_slow(uintptr_t a, size_t len, bool write, uintptr_t pc);
 void plain_range(uintptr_t a, size_t len, bool write, uintptr_t pc);
 void plain_atomic(struct loc *l, struct vcpu *v, bool write, uintptr_t pc);
+void watched(uintptr_t a, size_t len, bool write, uintptr_t pc);
 extern bool share_grew; /* a word turned out to be shared: start again */
 
 /*
@@ -379,8 +380,11 @@ plain_access(uintptr_t a, unsigned size, bool write, uintptr_t pc)
 	struct cell *c;
 	uint32_t e;
 
-	if (v == NULL || a >= DET_SPAN)
+	if (v == NULL || a >= DET_SPAN) {
+		if (unlikely(det_watch != NULL))
+			watched(a, size, write, pc);
 		return;
+	}
 	c = cell_of(a);
 	e = v->v_epoch;
 	if (size == 4 && (a & 3) == 0) {

@@ -25,7 +25,7 @@
 #include "detp.h"
 
 #define BOOTSTACK (32u << 10)
-#define NSTACKS   256
+#define NSTACKS   1024
 #define MAXSTEPS  200000
 #define MAXFORCED 400
 #define CPUBIT(v) (1ULL << (v)->v_id)
@@ -72,6 +72,7 @@ static struct {
 	struct vcpu s_vcpus[DET_MAXCPU];
 	struct stack s_stacks[NSTACKS];
 	unsigned s_nstacks, s_nsaved, s_cpu;
+	uint32_t s_base; /* all clocks before it are up to this */
 	uint64_t s_ready, s_relaxed, s_intr_on, s_irq_at;
 	struct {
 		char *sv_at, *sv_copy;
@@ -827,6 +828,10 @@ snapshot_take(void)
 	memcpy(snap.s_stacks, stacks, sizeof stacks);
 	snap.s_nstacks = nstacks;
 	snap.s_nsaved = 0;
+	snap.s_base = det_base;
+	for (i = 0; i < det_dm->dm_ncpu; i++)
+		if (EP_CLK(det_vcpus[i].v_epoch) > snap.s_base)
+			snap.s_base = EP_CLK(det_vcpus[i].v_epoch);
 	snap.s_ready = det_ready;
 	snap.s_relaxed = det_relaxed;
 	snap.s_intr_on = intr_on;
@@ -867,8 +872,9 @@ new_age(void)
 		if (EP_CLK(det_vcpus[i].v_epoch) > det_base)
 			det_base = EP_CLK(det_vcpus[i].v_epoch);
 	if (det_base > CLK_MAX / 2) {
+		/* Ports remember times, too: those before the snapshot. */
 		shadow_forget();
-		det_base = 1;
+		det_base = exploring ? snap.s_base : 1;
 	}
 	shadow_reset();
 	weak_reset();

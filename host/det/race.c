@@ -68,6 +68,8 @@ static uintptr_t alloc_lo, alloc_hi;
 bool share_grew;
 bool det_undo_on;
 struct vcpu *det_plain;
+void (*det_watch)(unsigned cpu, uintptr_t a, size_t len, bool write,
+    uintptr_t pc);
 
 /* Who wrote and read a word last; kept while a trace is. */
 struct pcs {
@@ -300,6 +302,14 @@ undo_all(void)
 			break;
 		}
 	}
+}
+
+/* An access that is not checked, of a machine that is watched. */
+cold void
+watched(uintptr_t a, size_t len, bool write, uintptr_t pc)
+{
+	if (det_cur != NULL && len != 0 && a < DET_SPAN)
+		det_watch(det_cur->v_id, a, len, write, pc);
 }
 
 /*
@@ -658,8 +668,11 @@ bulk(uintptr_t a, size_t len, bool write, uintptr_t pc)
 void
 plain_range(uintptr_t a, size_t len, bool write, uintptr_t pc)
 {
-	if (len == 0 || det_plain == NULL || a >= DET_SPAN)
+	if (len == 0 || det_plain == NULL || a >= DET_SPAN) {
+		if (det_watch != NULL)
+			watched(a, len, write, pc);
 		return;
+	}
 	if (len >= 4 * CHUNK * 4 && (a | len) % (CHUNK * 4) == 0)
 		bulk(a, len, write, pc);
 	else

@@ -116,6 +116,12 @@ sym_name(uintptr_t a, char *buf, size_t len)
 	return buf;
 }
 
+const char *
+det_name(uintptr_t a, char *buf, size_t len)
+{
+	return sym_name(a, buf, len);
+}
+
 /*
  * One addr2line runs for all questions and is asked through pipes.
  */

@@ -134,6 +134,8 @@ loc_resize(struct loc *l, unsigned size)
 {
 	char name[96];
 
+	if (l->l_nmsg != 0 && det_dc->dc_norace)
+		l->l_nmsg = 0;
 	if (l->l_nmsg != 0)
 		det_fail("atomic accesses of %u and %u bytes to %s", l->l_size,
 		    size, sym_name(l->l_addr, name, sizeof name));
@@ -180,8 +182,12 @@ loc_newest(struct loc *l)
 
 	if (likely(l->l_nmsg != 0)) {
 		m = &l->l_msg[l->l_nmsg % HISTORY];
-		if (unlikely(m->m_val != peek(l->l_addr, l->l_size)))
+		if (likely(m->m_val == peek(l->l_addr, l->l_size)))
+			return m;
+		/* Plain writes void histories; unchecked ones went unseen. */
+		if (!det_dc->dc_norace)
 			changed(l);
+		m->m_val = peek(l->l_addr, l->l_size);
 		return m;
 	}
 	l->l_nmsg = 1;
@@ -321,6 +327,8 @@ begin(uintptr_t a, unsigned size, bool write, bool sc, uintptr_t pc,
 	l = &det_locs[i];
 	if (likely(det_plain != NULL))
 		plain_atomic(l, v, write, pc);
+	else if (det_watch != NULL)
+		watched(a, size, write, pc);
 	l->l_ar[v->v_id] = (int32_t)EP_CLK(v->v_epoch);
 	*ip = i;
 	return l;

@@ -11,6 +11,7 @@
 #include <phys/kmem.h>
 #include <phys/page.h>
 #include <phys/pool.h>
+#include <uvm/swap.h>
 
 #include "sim.h"
 
@@ -210,6 +211,15 @@ __wrap_kmem_free(void *p, size_t len)
 	__real_kmem_free(p, len);
 }
 
+/* What lies on swap alone is in use as well. */
+static long
+on_swap(void)
+{
+	return (long)(atomic_load_explicit(&uvm_swap_used,
+			  memory_order_relaxed) -
+		      uvm_swap_cached());
+}
+
 /*
  * What is in use at the end is what was in use at the mark.
  */
@@ -222,12 +232,14 @@ sim_account_begin(void)
 		det_region(&marked, sizeof marked);
 	}
 	mark = now;
+	mark.ac_pages += on_swap();
 	marked = 1;
 }
 
 void
 sim_account_end(void)
 {
+	long pages = now.ac_pages + on_swap();
 	u_int i;
 
 	if (!marked)
@@ -238,9 +250,9 @@ sim_account_end(void)
 				 "now %ld",
 			    now.ac_pool[i].ap_pool->pl_name,
 			    mark.ac_pool[i].ap_used, now.ac_pool[i].ap_used);
-	if (now.ac_pages != mark.ac_pages)
+	if (pages != mark.ac_pages)
 		det_fail("leak: %ld pages were in use, now %ld", mark.ac_pages,
-		    now.ac_pages);
+		    pages);
 	if (now.ac_kmem != mark.ac_kmem)
 		det_fail("leak: %ld bytes of kmem were in use, now %ld",
 		    mark.ac_kmem, now.ac_kmem);

@@ -90,6 +90,59 @@ call_stack(const uint64_t arg[2] __unused)
 	return (long)md_frame_sp(md_curthread()->td_frame);
 }
 
+/* watch N: lines.c counts this CPU's accesses while N is not 0. */
+static long
+call_watch(const uint64_t arg[2])
+{
+	sim_watch(arg[0] != 0);
+	return 0;
+}
+
+/* io HOW: how requests to disks end from now on; enum sim_io. */
+static long
+call_io(const uint64_t arg[2])
+{
+	sim_io_mode((u_int)arg[0]);
+	return 0;
+}
+
+/* sync FILE: 0, or EIO. */
+static long
+call_sync(const uint64_t arg[2])
+{
+	return sim_file_sync((u_int)arg[0]);
+}
+
+/* forget FILE: clean pages leave memory; how many did. */
+static long
+call_forget(const uint64_t arg[2])
+{
+	return sim_file_forget((u_int)arg[0]);
+}
+
+/* disk FILE PAGE: the first word that the disk has. */
+static long
+call_disk(const uint64_t arg[2])
+{
+	return sim_disk_word((u_int)arg[0], arg[1]);
+}
+
+/* pageout PID: all of its memory, as the page-out daemon does; pages. */
+static long
+call_pageout(const uint64_t arg[2])
+{
+	struct vmspace *vm;
+	long n;
+	int error;
+
+	error = process_vm_get((pid_t)arg[0], &vm);
+	if (error != 0)
+		return -error;
+	n = (long)uvm_pageout_range(&vm->vm_map, 0, VM_MAXUSER_ADDRESS);
+	uvmspace_free(vm);
+	return n;
+}
+
 const struct sim_call sim_calls[SIM_NCALLS] = {
     {"hold", 1, call_hold},
     {"peek", 2, call_peek},
@@ -98,4 +151,10 @@ const struct sim_call sim_calls[SIM_NCALLS] = {
     {"oom", 0, call_oom},
     {"failnth", 1, call_failnth},
     {"stack", 0, call_stack},
+    {"watch", 1, call_watch},
+    {"io", 1, call_io},
+    {"sync", 1, call_sync},
+    {"forget", 1, call_forget},
+    {"disk", 2, call_disk},
+    {"pageout", 1, call_pageout},
 };

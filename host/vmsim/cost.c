@@ -53,7 +53,9 @@ sim_exit_begins(const struct thread *td, pid_t pid)
 {
 	u_int i, k;
 
-	for (i = 0; sim_costs && i < NEXIT; i++) {
+	if (!sim_costs && script.sc_exitmax == 0)
+		return;
+	for (i = 0; i < NEXIT; i++) {
 		if (exits[i].ex_thread != NULL)
 			continue;
 		exits[i].ex_thread = td;
@@ -65,30 +67,57 @@ sim_exit_begins(const struct thread *td, pid_t pid)
 	}
 }
 
+static void
+print(u_int i, uint64_t points)
+{
+	static bool head;
+	u_int k;
+
+	if (!head) {
+		printf("%6s %8s", "exit", "points");
+		for (k = 0; k < NCOLUMN; k++)
+			printf(" %8s", columns[k].name);
+		putchar('\n');
+	}
+	head = true;
+	printf("%6d %8llu", (int)exits[i].ex_pid, (unsigned long long)points);
+	for (k = 0; k < NCOLUMN; k++)
+		printf(" %8llu",
+		    (unsigned long long)(count(columns[k].c) -
+					 exits[i].ex_count[k]));
+	putchar('\n');
+}
+
+/* A program that is to touch what it must not says so: "faults". */
+static void
+check_death(const struct thread *td)
+{
+	const struct lwp *l = container_of(td, const struct lwp, l_thread);
+	int sig = l->l_proc->ps_wstatus & 0x7f;
+
+	if ((sig == SIGSEGV || sig == SIGBUS) && !script.sc_faults)
+		det_fail("%s died of signal %d", td->td_name, sig);
+}
+
 void
 sim_exit_ends(const struct thread *td)
 {
-	static bool head;
-	u_int i, k;
+	uint64_t points;
+	u_int i;
 
-	for (i = 0; sim_costs && i < NEXIT; i++) {
+	check_death(td);
+	for (i = 0; i < NEXIT; i++) {
 		if (exits[i].ex_thread != td)
 			continue;
-		if (!head) {
-			printf("%6s %8s", "exit", "points");
-			for (k = 0; k < NCOLUMN; k++)
-				printf(" %8s", columns[k].name);
-			putchar('\n');
-		}
-		head = true;
-		printf("%6d %8llu", (int)exits[i].ex_pid,
-		    (unsigned long long)(det_points() - exits[i].ex_points));
-		for (k = 0; k < NCOLUMN; k++)
-			printf(" %8llu",
-			    (unsigned long long)(count(columns[k].c) -
-						 exits[i].ex_count[k]));
-		putchar('\n');
+		points = det_points() - exits[i].ex_points;
+		if (sim_costs)
+			print(i, points);
 		exits[i].ex_thread = NULL;
+		if (script.sc_exitmax != 0 && points > script.sc_exitmax)
+			det_fail("the exit of %d took %llu points, of %u "
+				 "allowed",
+			    (int)exits[i].ex_pid, (unsigned long long)points,
+			    script.sc_exitmax);
 		return;
 	}
 }

@@ -162,6 +162,8 @@ handle(u_int line)
 	cpu_intr_enter();
 	if (line == LINE_TIMER)
 		cpu_clock();
+	else if (line == LINE_DISK)
+		sim_disk_intr();
 	else
 		cpu_ipi(line);
 	cpu_intr_exit();

@@ -18,19 +18,14 @@
 #include <port/frame.h>
 #include <port/machdep.h>
 
+#include "fuzz.h"
 #include "sim.h"
-
-struct md_frame {
-	uint64_t f_pc, f_sp, f_ret;
-	uint64_t f_forkpc; /* where a child is to begin */
-	uint64_t f_reg[NREG];
-};
 
 #define HEAD 1024 /* as in port_cpu.c */
 _Static_assert(sizeof(struct md_frame) + 64 <= HEAD, "head of the stack");
 
 /* Flags of scripts, and the gate that SOP_READY waits at. */
-#define NFLAG 32
+#define NFLAG 128
 static struct {
 	uint64_t gate, flag[NFLAG];
 	uint64_t nready;
@@ -164,7 +159,7 @@ md_frame_sp(const struct md_frame *f)
 	return f->f_sp;
 }
 
-/* Scripts have no handlers. */
+/* Scripts have no handlers; fuzz.h's programs look at what came. */
 const void *
 md_sigcode(size_t *lenp)
 {
@@ -173,11 +168,15 @@ md_sigcode(size_t *lenp)
 }
 
 int
-md_sendsig(struct thread *td __unused, const struct abi_sigaction *act __unused,
-    const struct abi_siginfo *info __unused,
-    const struct abi_stack *altstack __unused, uint64_t mask __unused)
+md_sendsig(struct thread *td, const struct abi_sigaction *act __unused,
+    const struct abi_siginfo *info, const struct abi_stack *altstack __unused,
+    uint64_t mask __unused)
 {
-	return EFAULT;
+	if (fz_sim_prog == NULL)
+		return EFAULT;
+	td->td_frame->f_fault =
+	    (uint64_t)info->si_signo << 16 | (uint32_t)info->si_code;
+	return 0;
 }
 
 int
@@ -235,8 +234,8 @@ user_window(void)
 	sim_self()->sc_user = false;
 }
 
-static void
-user_leave(struct thread *td)
+void
+sim_user_leave(struct thread *td)
 {
 	sim_user_exit(td);
 	det_intr_restore(true);
@@ -264,8 +263,8 @@ check(const struct insn *in, uint64_t val)
 }
 
 /* A load or store; true when it was made, false after a fault. */
-static bool
-user_access(struct thread *td, vaddr_t va, unsigned access, uint64_t *val)
+bool
+sim_user_access(struct thread *td, vaddr_t va, unsigned access, uint64_t *val)
 {
 	static const uint64_t instruction;
 	enum mmu_fault fault = MMU_ABSENT;
@@ -284,7 +283,7 @@ user_access(struct thread *td, vaddr_t va, unsigned access, uint64_t *val)
 		return true;
 	det_note("%s fault at %#lx", access == MMU_WRITE ? "write" : "read",
 	    (u_long)va);
-	user_leave(td);
+	sim_user_leave(td);
 	kern_user_fault(td->td_frame, va,
 	    access == MMU_WRITE  ? PROT_WRITE
 	    : access == MMU_EXEC ? PROT_EXEC
@@ -302,15 +301,15 @@ user_access(struct thread *td, vaddr_t va, unsigned access, uint64_t *val)
 #define NR_EXECVE     59
 #define NR_EXIT_GROUP 231
 
-static uint64_t
-user_syscall(struct thread *td, long nr, const uintptr_t args[6])
+uint64_t
+sim_user_syscall(struct thread *td, long nr, const uintptr_t args[6])
 {
 	struct md_frame *f = td->td_frame;
 	long r;
 
 	if (nr == NR_EXIT_GROUP)
 		sim_exit_begins(td, curproc()->ps_pid);
-	user_leave(td);
+	sim_user_leave(td);
 	r = kern_syscall(nr, args);
 	if (r != -EJUSTRETURN)
 		f->f_ret = (uint64_t)r;
@@ -321,13 +320,13 @@ user_syscall(struct thread *td, long nr, const uintptr_t args[6])
 	return f->f_ret;
 }
 
+/* A flag is a word that programs share: set with release, read with acquire. */
 static void
 wait_flag(const uint64_t *flag)
 {
-	while (*flag == 0) {
+	while (det_load(flag, 8, __ATOMIC_ACQUIRE) == 0) {
 		sim_self()->sc_user = true;
 		det_intr_restore(true);
-		det_touch(flag);
 		det_relax(0);
 		det_intr_disable();
 		sim_self()->sc_user = false;
@@ -337,9 +336,8 @@ wait_flag(const uint64_t *flag)
 static void
 set_flag(uint64_t *flag, const char *what)
 {
-	det_point(flag, true, what);
-	det_save(flag, 8);
-	*flag = 1;
+	det_note("%s", what);
+	det_store(flag, 8, 1, __ATOMIC_RELEASE);
 }
 
 /* The last of n takes the snapshot when all the others stand still. */
@@ -366,7 +364,7 @@ user_ready(unsigned n)
 static void
 user_bind(struct thread *td, u_int cpu)
 {
-	user_leave(td);
+	sim_user_leave(td);
 	sched_bind(CPUMASK(cpu));
 	sim_user_return(td);
 }
@@ -381,7 +379,7 @@ user_exec(struct thread *td, const struct insn *in)
 	/* simfs.c puts names and argument vectors there. */
 	args[0] = TEXT_BASE + NINSN * INSN_SIZE + i * NNAME;
 	args[1] = TEXT_BASE + NINSN * INSN_SIZE + 2048 + i * 16;
-	(void)user_syscall(td, NR_EXECVE, args);
+	(void)sim_user_syscall(td, NR_EXECVE, args);
 }
 
 /* An access that must be refused: the kernel is asked as a copy would. */
@@ -392,7 +390,7 @@ user_fault(struct thread *td, const struct insn *in, vaddr_t va)
 	unsigned access = (unsigned)in->s_num;
 	int error;
 
-	user_leave(td);
+	sim_user_leave(td);
 	error = va < VM_MAXUSER_ADDRESS
 		    ? sim_access(va, access == MMU_READ ? 8 : 0, access, &val)
 		    : EFAULT;
@@ -407,7 +405,7 @@ user_account(struct thread *td, bool end)
 {
 	if (end)
 		det_wind_up();
-	user_leave(td);
+	sim_user_leave(td);
 	reap_drain();
 	epoch_drain();
 	det_calm();
@@ -429,7 +427,7 @@ user_call(struct thread *td, struct md_frame *f, const struct insn *in)
 
 	for (i = 0; i < in->s_narg && i < 2; i++)
 		arg[i] = value(f, &in->s_arg[i]);
-	user_leave(td);
+	sim_user_leave(td);
 	r = sim_calls[in->s_num].sc_fn(arg);
 	sim_user_return(td);
 	if (in->s_reg >= 0)
@@ -453,7 +451,7 @@ step_kernel(struct thread *td, struct md_frame *f, const struct insn *in)
 		f->f_forkpc = in->s_op == SOP_FORK
 				  ? TEXT_BASE + in->s_target * INSN_SIZE
 				  : 0;
-		r = user_syscall(td,
+		r = sim_user_syscall(td,
 		    in->s_op == SOP_FORK ? NR_CLONE : in->s_num, args);
 		if (in->s_reg >= 0)
 			f->f_reg[in->s_reg] = r;
@@ -461,6 +459,11 @@ step_kernel(struct thread *td, struct md_frame *f, const struct insn *in)
 		break;
 	case SOP_CALL:
 		user_call(td, f, in);
+		break;
+	case SOP_FUZZ:
+		f->f_pc -= INSN_SIZE;
+		sim_fuzz(td);
+		f->f_pc += INSN_SIZE;
 		break;
 	case SOP_EXEC:
 		user_exec(td, in);
@@ -488,14 +491,14 @@ step_user(struct thread *td, struct md_frame *f, const struct insn *in)
 
 	switch ((enum sop)in->s_op) {
 	case SOP_READ:
-		if (!user_access(td, a, MMU_READ, &b))
+		if (!sim_user_access(td, a, MMU_READ, &b))
 			return false;
 		if (in->s_reg >= 0)
 			f->f_reg[in->s_reg] = b;
 		check(in, b);
 		break;
 	case SOP_WRITE:
-		return user_access(td, a, MMU_WRITE, &b);
+		return sim_user_access(td, a, MMU_WRITE, &b);
 	case SOP_SET:
 		f->f_reg[in->s_reg] = a;
 		break;
@@ -518,6 +521,9 @@ step_user(struct thread *td, struct md_frame *f, const struct insn *in)
 	case SOP_POST:
 		set_flag(&user.flag[in->s_num % NFLAG], "post");
 		break;
+	case SOP_ENOUGH:
+		det_wind_up();
+		break;
 	case SOP_CALM:
 		sim_self()->sc_user = true;
 		det_intr_restore(true);
@@ -537,7 +543,8 @@ enters_kernel(const struct insn *in)
 	return in->s_op == SOP_SYS || in->s_op == SOP_FORK ||
 	       in->s_op == SOP_EXEC || in->s_op == SOP_FAULT ||
 	       in->s_op == SOP_CPU || in->s_op == SOP_MARK ||
-	       in->s_op == SOP_END || in->s_op == SOP_CALL;
+	       in->s_op == SOP_END || in->s_op == SOP_CALL ||
+	       in->s_op == SOP_FUZZ;
 }
 
 void

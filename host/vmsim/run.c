@@ -23,8 +23,15 @@ cmd_run(void)
 	dc.dc_strategy = opt.strategy == DET_PCT ? DET_PCT : DET_RANDOM;
 	dc.dc_maxexecs = 1;
 	dc.dc_minimize = false;
-	sim_costs = true;
+	sim_costs = !opt.lines;
+	if (opt.lines) {
+		dc.dc_norace = true;
+		dc.dc_maxsteps = 1000000000;
+		lines_begin();
+	}
 	det_run(&dm, &dc, &r);
+	if (opt.lines)
+		lines_print();
 	printf("%s: %s%s%s, %llu points\n", script.sc_name,
 	    r.dr_failed ? "FAILED: " : "fine", r.dr_failed ? r.dr_msg : "",
 	    dm.dm_ncpu > DET_NCLK ? " (races not checked)" : "",

@@ -97,7 +97,10 @@ number(const char *s)
 	    {"SIGKILL", SIGNAL_KILL}, {"EFAULT", -14}, {"ENOMEM", -12},
 	    {"ESRCH", -3}, {"ECHILD", -10}, {"EBUSY", -16}, {"EACCES", -13},
 	    {"EINVAL", -22}, {"EAGAIN", -11}, {"EPERM", -1}, {"EINTR", -4},
-	    {"EIO", -5}, {"EIDRM", -43}};
+	    {"EIO", -5}, {"EIDRM", -43}, {"ENOENT", -2},
+	    {"prompt", SIM_IO_PROMPT}, {"stall", SIM_IO_STALL},
+	    {"fail", SIM_IO_FAIL}, {"choose", SIM_IO_CHOOSE},
+	    {"PAGEOUT", 21}};
 	char *end;
 	long v;
 	size_t i;
@@ -196,11 +199,11 @@ num(struct insn *s, long n)
 #define MAP_AT           0x100010
 #define MAP_POPULATE_    0x8000
 
-/* map VAR NPAGES PROT [shared] [at ADDR] [populate] */
+/* map VAR NPAGES PROT [shared] [at ADDR] [populate] [file ID] */
 static void
 op_map(struct insn *s)
 {
-	long flags = MAP_ANON_PRIVATE, at = 0;
+	long flags = MAP_ANON_PRIVATE, at = 0, fd = -1;
 	unsigned i;
 
 	s->s_op = SOP_SYS;
@@ -212,14 +215,17 @@ op_map(struct insn *s)
 			flags |= MAP_POPULATE_;
 		else if (is(word(i), "at"))
 			flags |= MAP_AT, at = number(word(++i));
-		else
+		else if (is(word(i), "file")) {
+			flags &= ~0x20L;
+			fd = SIM_FILE_FD + number(word(++i));
+		} else
 			complain("map: what is %s?", word(i));
 	}
 	num(s, at);
 	num(s, number(word(2)) * (long)PAGE_SIZE);
 	num(s, number(word(3)));
 	num(s, flags);
-	num(s, -1);
+	num(s, fd);
 	num(s, 0);
 	s->s_reg = (int8_t)reg_named(word(1), true);
 }
@@ -407,8 +413,12 @@ op_user(struct insn *s, const char *w)
 		s->s_op = SOP_CALM;
 	else if (is(w, "mark"))
 		s->s_op = SOP_MARK;
+	else if (is(w, "enough"))
+		s->s_op = SOP_ENOUGH;
 	else if (is(w, "end"))
 		s->s_op = SOP_END;
+	else if (is(w, "fuzz"))
+		s->s_op = SOP_FUZZ;
 	else if (is(w, "nop"))
 		s->s_op = SOP_NOP;
 	else
@@ -425,6 +435,19 @@ setting_number(const char *w, unsigned *p, const char *name, bool *found)
 	}
 }
 
+/* file ID NPAGES */
+static void
+setting_file(void)
+{
+	long id = number(word(1)), n = number(word(2));
+
+	if (id < 0 || id >= SIM_NFILE || n < 1 || n > 8)
+		complain("file ID NPAGES: ID 0 to %d, 1 to 8 pages",
+		    SIM_NFILE - 1);
+	else
+		script.sc_file[id] = (unsigned)n;
+}
+
 /* Of the whole scenario. */
 static bool
 setting(const char *w)
@@ -437,6 +460,8 @@ setting(const char *w)
 	setting_number(w, &script.sc_stale, "stale", &found);
 	setting_number(w, &script.sc_depth, "depth", &found);
 	setting_number(w, &script.sc_asids, "asids", &found);
+	setting_number(w, &script.sc_swap, "swap", &found);
+	setting_number(w, &script.sc_exitmax, "exitmax", &found);
 	if (is(w, "evict"))
 		script.sc_evict = found = true;
 	else if (is(w, "speculate")) {
@@ -444,10 +469,15 @@ setting(const char *w)
 		if (script.sc_nspec < 4)
 			script.sc_spec[script.sc_nspec++] =
 			    (vaddr_t)argument(word(1)).sa_num;
+	} else if (is(w, "file")) {
+		found = true;
+		setting_file();
 	} else if (is(w, "swflags"))
 		script.sc_swflags = found = true;
 	else if (is(w, "reaper"))
 		script.sc_reaper = found = true;
+	else if (is(w, "faults"))
+		script.sc_faults = found = true;
 	return found;
 }
 
@@ -619,7 +649,8 @@ script_print(const struct insn *s, char *buf, size_t len)
 {
 	static const char *const names[] = {"sys", "clone", "exec", "read",
 	    "write", "fault", "set", "if", "goto", "check", "cpu", "ready",
-	    "await", "post", "calm", "mark", "end", "call", "nop"};
+	    "await", "post", "calm", "mark", "enough", "end", "call",
+	    "fuzz", "nop"};
 	const char *name = names[s->s_op];
 	size_t n;
 	unsigned i;

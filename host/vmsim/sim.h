@@ -13,9 +13,11 @@
  *	port_misc.c  console, randomness, what nothing here needs
  *	account.c    memory that comes and goes
  *	calls.c      what scripts ask that is no system call
+ *	simdisk.c    disks, files and swap on them; instrumented
  *	simfs.c      images to execute, and files
  *	script.c     programs from text
  *	cost.c       what exits cost
+ *	lines.c      cache lines that CPUs share
  *	vmsim.c explore.c run.c show.c	commands
  */
 #ifndef SIM_H
@@ -31,6 +33,7 @@ struct thread;
 
 /* Interrupt lines: those of enum md_ipi_kind, then the timer. */
 #define LINE_TIMER 3
+#define LINE_DISK  4
 
 /*
  * Scripts.  A program is a list of instructions at user addresses: number i
@@ -69,8 +72,10 @@ enum sop {
 	SOP_POST,  /* set it */
 	SOP_CALM,  /* wait until other CPUs have nothing to do */
 	SOP_MARK,  /* memory in use now is what is in use at the end */
+	SOP_ENOUGH, /* the rest of the execution takes the ordinary course */
 	SOP_END,   /* the scenario is over and was right */
 	SOP_CALL,  /* sim_calls[s_num]; result to s_reg, if any */
+	SOP_FUZZ,  /* fuzzsim.c: a program of fuzz.h */
 	SOP_NOP
 };
 
@@ -93,12 +98,16 @@ struct program {
 	unsigned p_first, p_n;
 };
 
+#define SIM_NFILE 4
 struct script {
 	char sc_name[64];
 	char sc_about[256];
 	unsigned sc_ncpu, sc_ram; /* CPUs; MiB */
 	unsigned sc_bound, sc_stale, sc_depth, sc_asids, sc_ticks;
+	unsigned sc_exitmax; /* points that an exit may take; 0: any */
+	unsigned sc_file[SIM_NFILE], sc_swap; /* pages; 0: none */
 	bool sc_evict, sc_swflags, sc_reaper;
+	bool sc_faults; /* programs may die of what they touch */
 	unsigned sc_nspec; /* addresses fetched ahead */
 	vaddr_t sc_spec[4];
 	unsigned sc_ninsn, sc_nprogram;
@@ -159,7 +168,26 @@ void sim_speculate(void);
 int sim_access(vaddr_t va, unsigned size, unsigned access, uint64_t *val);
 
 /* port_user.c */
+struct md_frame {
+	uint64_t f_pc, f_sp, f_ret;
+	uint64_t f_forkpc; /* where a child is to begin */
+	uint64_t f_fault;  /* SOP_FUZZ: signal << 16 | code; 0: none */
+	uint64_t f_reg[NREG];
+};
 __attribute__((noreturn)) void sim_user_loop(void);
+/*
+ * What a user program does; interrupts are off on entry and return.
+ * sim_user_access: a load or store; false: it faulted and the kernel has been
+ *	asked.
+ * sim_user_syscall: a value or a negative errno.
+ * sim_user_leave: into the kernel, for something else; back:
+ *	sim_user_return().
+ */
+bool sim_user_access(struct thread *td, vaddr_t va, unsigned access,
+    uint64_t *val);
+uint64_t sim_user_syscall(struct thread *td, long nr,
+    const uintptr_t args[6]);
+void sim_user_leave(struct thread *td);
 /* After an interrupt that came in user mode, on its way back there. */
 void sim_user_return(struct thread *td);
 unsigned sim_ready_count(void);
@@ -178,8 +206,41 @@ struct sim_call {
 	unsigned sc_narg;
 	long (*sc_fn)(const uint64_t arg[2]);
 };
-#define SIM_NCALLS 7
+#define SIM_NCALLS 13
 extern const struct sim_call sim_calls[SIM_NCALLS];
+
+/*
+ * fuzzsim.c
+ * sim_fuzz: the instruction.  Returns to init only, when all is over.
+ * sim_fuzz_mmap: as fo_mmap, for the file that programs map.
+ */
+struct uvm_object;
+void sim_fuzz(struct thread *td);
+int sim_fuzz_mmap(int fd, struct uvm_object **uop, u_int *maxprotp);
+
+/*
+ * simdisk.c.  How requests end from now on: by an interrupt at once, some time
+ * after everybody else has nothing to do, with EIO; or a choice.
+ *
+ * sim_disk_init: once, with the length of each file in pages.
+ * sim_swap_init: begin to swap to that many pages; errno.
+ * sim_disk_intr: LINE_DISK.
+ * sim_file_open: as fo_mmap; file id is descriptor SIM_FILE_FD + id.  May
+ *	sleep until the file has been inactivated.
+ * sim_file_sync: write back what is modified: 0 or -EIO.  Sleeps.
+ * sim_file_forget: drop what is not; how many pages.
+ * sim_disk_word: the first word of a page as the disk has it.
+ */
+enum sim_io { SIM_IO_PROMPT, SIM_IO_STALL, SIM_IO_FAIL, SIM_IO_CHOOSE };
+#define SIM_FILE_FD 10
+void sim_disk_init(const u_int npages[SIM_NFILE]);
+int sim_swap_init(u_int npages);
+void sim_disk_intr(void);
+int sim_file_open(u_int id, struct uvm_object **uop);
+long sim_file_sync(u_int id);
+long sim_file_forget(u_int id);
+long sim_disk_word(u_int id, uint64_t idx);
+void sim_io_mode(u_int how);
 
 /* port_misc.c: what the kernel logs goes to standard error, too. */
 extern bool sim_verbose;
@@ -188,6 +249,9 @@ extern bool sim_verbose;
 extern bool sim_costs;
 void sim_exit_begins(const struct thread *td, int pid);
 void sim_exit_ends(const struct thread *td);
+
+/* lines.c: this CPU's accesses count, or do not. */
+void sim_watch(bool on);
 
 /* account.c */
 /* Memory in use, by what it is; compared between start and end. */

@@ -93,6 +93,9 @@ mount_root(const void *initrd __unused, size_t len __unused)
 
 	for (i = 0; i < script.sc_nprogram; i++)
 		image_create(i);
+	sim_disk_init(script.sc_file);
+	if (script.sc_swap != 0 && sim_swap_init(script.sc_swap) != 0)
+		panic("no swap");
 }
 
 static int
@@ -126,11 +129,11 @@ open_console(struct proc *p __unused)
 }
 
 static int
-file_mmap(int fd __unused, vm_prot_t prot __unused, u_int flags __unused,
-    uint64_t off __unused, struct uvm_object **uop __unused,
-    vm_prot_t *maxprotp __unused)
+file_mmap(int fd, vm_prot_t prot __unused, u_int flags __unused,
+    uint64_t off __unused, struct uvm_object **uop, vm_prot_t *maxprotp)
 {
-	return EBADF;
+	return fd >= SIM_FILE_FD ? sim_file_open((u_int)(fd - SIM_FILE_FD), uop)
+				 : sim_fuzz_mmap(fd, uop, maxprotp);
 }
 
 static int

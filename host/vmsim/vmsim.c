@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fuzz.h"
 #include "sim.h"
 #include "vmsim.h"
 
@@ -212,6 +213,8 @@ config(void)
 	dc.dc_depth = opt.depth != 0 ? opt.depth : script.sc_depth;
 	dc.dc_weak = opt.weak;
 	dc.dc_maxexecs = opt.max;
+	if (script.sc_exitmax != 0)
+		dc.dc_maxsteps = 1u << 30;
 	dc.dc_shard = opt.shard;
 	dc.dc_nshard = opt.nshard;
 	dc.dc_norace = script.sc_ncpu > DET_NCLK;
@@ -284,6 +287,8 @@ option_value(const char *name, const char *val, char **argv)
 		shard_parse(val);
 	else if (strcmp(name, "--out") == 0)
 		opt.out = val;
+	else if (strcmp(name, "--program") == 0)
+		opt.program = val;
 	else if (strcmp(name, "--policy") == 0)
 		opt.reaper = val != NULL && strcmp(val, "reaper") == 0;
 	else if (strcmp(name, "--format") == 0 && val != NULL)
@@ -306,6 +311,8 @@ option_flag(const char *name)
 		opt.evict = true;
 	else if (strcmp(name, "--swflags") == 0)
 		opt.swflags = true;
+	else if (strcmp(name, "--lines") == 0)
+		opt.lines = true;
 	else if (strcmp(name, "--quiet") == 0)
 		opt.quiet = true;
 	else if (strcmp(name, "--log") == 0)
@@ -369,6 +376,7 @@ static const char help[] =
     "  --policy purge|reaper           who empties a dead process\n"
     "  --evict      TLB entries may vanish at any time\n"
     "  --swflags    accessed and dirty flags are set by software\n"
+    "  --lines      run: cache lines shared by CPUs between watch 1 and 0\n"
     "Output: --quiet, --log (what the kernel says), --gdb (replay)\n";
 
 int
@@ -378,7 +386,8 @@ main(int argc, char **argv)
 		const char *name;
 		int (*fn)(void);
 	} commands[] = {{"explore", cmd_explore}, {"replay", cmd_replay},
-	    {"run", cmd_run}, {"show", cmd_show}, {"merge", cmd_merge}};
+	    {"run", cmd_run}, {"show", cmd_show}, {"merge", cmd_merge},
+	    {"fuzz", cmd_fuzz}};
 	size_t i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -13,8 +13,8 @@ struct options {
 	uint64_t seed, max;
 	unsigned bound, stale, depth, cpus, shard, nshard;
 	bool bound_set, stale_set;
-	bool weak, list, gdb, evict, swflags, reaper, quiet;
-	const char *out;
+	bool weak, list, gdb, evict, swflags, reaper, quiet, lines;
+	const char *out, *program;
 	const char *name[MAXNAMES];
 	unsigned nname;
 	char **argv;
@@ -44,6 +44,13 @@ int cmd_replay(void);
 int cmd_run(void);
 int cmd_show(void);
 int cmd_merge(void);
+
+/*
+ * lines.c: cache lines that CPUs share.
+ * lines_begin: before det_run(), which must not check for races.
+ */
+void lines_begin(void);
+void lines_print(void);
 
 /* show.c: the state of the machine, in the manner of a kernel debugger. */
 void show_all(void);

@@ -33,7 +33,7 @@ struct space {
 };
 
 static struct space spaces[NSPACE];
-static const vaddr_t at = 0x12345000;
+static const vaddr_t at = 0x12340000;
 
 /* The word that a page begins with. */
 static uint32_t

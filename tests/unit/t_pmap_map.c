@@ -10,8 +10,7 @@
 #include <port/machdep.h>
 
 #include "ktest.h"
-
-#define TABLE_SPAN (512 * PAGE_SIZE)
+#include "t_pmap.h"
 
 static u_long
 tables(const struct pmap *pm)
@@ -46,7 +45,7 @@ TEST(pmap_enter_remove)
 	CHECK(maps(pm, va, NULL, 0));
 
 	CHECK(pmap_enter(pm, va, page_to_phys(pg[0]), PROT_READ, 0) == 0);
-	CHECK(tables(pm) == 4 && pmap_resident(pm) == 1);
+	CHECK(tables(pm) == PTE_LEVELS && pmap_resident(pm) == 1);
 	CHECK(maps(pm, va, pg[0], PROT_READ));
 	CHECK(pmap_extract(pm, va + 123, &pa, NULL));
 	CHECK(pa == page_to_phys(pg[0]) + 123);
@@ -61,7 +60,7 @@ TEST(pmap_enter_remove)
 	CHECK(maps(pm, va, pg[1], PROT_READ | PROT_WRITE));
 	CHECK(!pmap_page_mapped(pg[0]) && pmap_page_mapcount(pg[1]) == 1);
 	CHECK(pmap_is_modified(pg[1]) && pmap_is_referenced(pg[1]));
-	CHECK(tables(pm) == 4 && pmap_resident(pm) == 1);
+	CHECK(tables(pm) == PTE_LEVELS && pmap_resident(pm) == 1);
 
 	/* The same page with fewer and with more rights. */
 	CHECK(pmap_enter(pm, va, page_to_phys(pg[1]), PROT_READ | PROT_EXEC,
@@ -79,7 +78,7 @@ TEST(pmap_enter_remove)
 	pmap_verify(pm);
 
 	pmap_remove(pm, va + PAGE_SIZE, va + 2 * PAGE_SIZE);
-	CHECK(maps(pm, va, pg[1], PROT_ALL) && tables(pm) == 4);
+	CHECK(maps(pm, va, pg[1], PROT_ALL) && tables(pm) == PTE_LEVELS);
 	pmap_remove(pm, 0, VM_MAXUSER_ADDRESS);
 	CHECK(maps(pm, va, NULL, 0));
 	CHECK(tables(pm) == 1 && pmap_resident(pm) == 0);
@@ -97,11 +96,11 @@ TEST(pmap_enter_remove)
  */
 TEST(pmap_tables)
 {
-	static const vaddr_t at[] = {VM_MIN_ADDRESS, TABLE_SPAN - PAGE_SIZE,
-	    TABLE_SPAN, 512 * TABLE_SPAN, 512 * TABLE_SPAN + TABLE_SPAN,
-	    512 * 512 * TABLE_SPAN, VM_MAXUSER_ADDRESS - PAGE_SIZE};
-	/* Tables once at[0..i] are mapped, the root included. */
-	static const u_int want[] = {4, 4, 5, 7, 8, 11, 14};
+	/* One table for both, two, then one more level at a time. */
+	const vaddr_t at[] = {VM_MIN_ADDRESS, TABLE_SPAN - PAGE_SIZE,
+	    TABLE_SPAN, 3 * pte_span(PTE_LEVELS - 2),
+	    3 * pte_span(PTE_LEVELS - 2) + TABLE_SPAN, pte_span(PTE_LEVELS - 1),
+	    VM_MAXUSER_ADDRESS - PAGE_SIZE};
 	struct vm_page *pg;
 	struct pmap *pm;
 	u_int i;
@@ -112,14 +111,14 @@ TEST(pmap_tables)
 	for (i = 0; i < nitems(at); i++) {
 		CHECK(
 		    pmap_enter(pm, at[i], page_to_phys(pg), PROT_READ, 0) == 0);
-		CHECK(tables(pm) == want[i]);
+		CHECK(tables(pm) == tables_for(at, i + 1));
 		pmap_verify(pm);
 	}
 	CHECK(pmap_page_mapcount(pg) == nitems(at));
 	CHECK(pmap_resident(pm) == nitems(at));
 	for (i = nitems(at); i-- > 0;) {
 		pmap_remove(pm, at[i], at[i] + PAGE_SIZE);
-		CHECK(tables(pm) == (i > 0 ? want[i - 1] : 1));
+		CHECK(tables(pm) == tables_for(at, i));
 		CHECK(pmap_page_mapcount(pg) == i);
 		pmap_verify(pm);
 	}
@@ -129,7 +128,7 @@ TEST(pmap_tables)
 		    pmap_enter(pm, at[i], page_to_phys(pg), PROT_READ, 0) == 0);
 	pmap_remove(pm, VM_MIN_ADDRESS + PAGE_SIZE,
 	    VM_MAXUSER_ADDRESS - PAGE_SIZE);
-	CHECK(pmap_resident(pm) == 2 && tables(pm) == 7);
+	CHECK(pmap_resident(pm) == 2 && tables(pm) == 2 * PTE_LEVELS - 1);
 	pmap_verify(pm);
 	pmap_remove(pm, 0, VM_MAXUSER_ADDRESS);
 	CHECK(tables(pm) == 1 && !pmap_page_mapped(pg));
@@ -205,7 +204,7 @@ TEST(pmap_machine)
 	char text[] = "through the tables";
 	struct vm_page *pg;
 	struct pmap *pm;
-	vaddr_t va = 0x7ff123456000;
+	vaddr_t va = 0x7ff123450000;
 	char buf[sizeof(text)];
 
 	pg = page_alloc(PK_ANON, PA_ZERO);

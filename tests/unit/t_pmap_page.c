@@ -9,8 +9,7 @@
 #include <pmap/pmap.h>
 
 #include "ktest.h"
-
-#define TABLE_SPAN (512 * PAGE_SIZE)
+#include "t_pmap.h"
 
 static bool
 page_prot_is(struct pmap *pm, vaddr_t va, vm_prot_t want)

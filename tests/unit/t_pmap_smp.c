@@ -145,7 +145,8 @@ TEST(pmap_lazy)
 	if (!CHECK(pmap_create(&u.u_pm) == 0))
 		return;
 	u.u_va = 0x10000;
-	CHECK(pmap_enter(u.u_pm, u.u_va, page_to_phys(pg), PROT_READ, 0) == 0);
+	CHECK(pmap_enter(u.u_pm, u.u_va, page_to_phys(pg), PROT_READ,
+		  PROT_READ) == 0);
 	td = user_start(&u, true);
 	ipi = count_sum(COUNT_TLB_IPI);
 	pmap_remove(u.u_pm, u.u_va, u.u_va + PAGE_SIZE);
@@ -154,7 +155,8 @@ TEST(pmap_lazy)
 		CHECK(atomic_load(&u.u_pm->pm_cpus) == 0);
 	user_end(&u, td);
 
-	CHECK(pmap_enter(u.u_pm, u.u_va, page_to_phys(pg), PROT_READ, 0) == 0);
+	CHECK(pmap_enter(u.u_pm, u.u_va, page_to_phys(pg), PROT_READ,
+		  PROT_READ) == 0);
 	td = user_start(&u, true);
 	kick = count_sum(COUNT_PURGE_KICK);
 	pmap_purge(u.u_pm);
@@ -186,7 +188,8 @@ TEST(pmap_rollover)
 	if (!CHECK(pmap_create(&u.u_pm) == 0))
 		return;
 	u.u_va = 0x10000;
-	CHECK(pmap_enter(u.u_pm, u.u_va, page_to_phys(pg), PROT_READ, 0) == 0);
+	CHECK(pmap_enter(u.u_pm, u.u_va, page_to_phys(pg), PROT_READ,
+		  PROT_READ) == 0);
 	td = user_start(&u, false);
 	for (i = 0; i <= n; i++) {
 		/* Now and then the space itself, in a new generation. */

@@ -141,44 +141,44 @@ entry_start(struct vmspace *vm, vaddr_t va)
  */
 TEST(uvm_grow_plan)
 {
-	vaddr_t top = 0x800000, low = 0x100000;
+	vaddr_t top = 0x8000000, low = 0x1000000;
 	vsize_t size = 0;
 
 	/* Down: grown already, grown by one page, to the limit, beyond. */
-	CHECK(uvm_grow_plan(GROW_DOWN, top, low, 0x3000, 0x10000, top - 1,
+	CHECK(uvm_grow_plan(GROW_DOWN, top, low, ptoa(3), ptoa(16), top - 1,
 		  &size) &&
-	      size == 0x3000);
-	CHECK(uvm_grow_plan(GROW_DOWN, top, low, 0x3000, 0x10000, top - 0x3001,
-		  &size) &&
-	      size == 0x4000);
-	CHECK(uvm_grow_plan(GROW_DOWN, top, low, 0x3000, 0x10000, top - 0x10000,
-		  &size) &&
-	      size == 0x10000);
-	CHECK(!uvm_grow_plan(GROW_DOWN, top, low, 0x3000, 0x10000,
-	    top - 0x10001, &size));
+	      size == ptoa(3));
+	CHECK(uvm_grow_plan(GROW_DOWN, top, low, ptoa(3), ptoa(16),
+		  top - ptoa(3) - 1, &size) &&
+	      size == ptoa(4));
+	CHECK(uvm_grow_plan(GROW_DOWN, top, low, ptoa(3), ptoa(16),
+		  top - ptoa(16), &size) &&
+	      size == ptoa(16));
+	CHECK(!uvm_grow_plan(GROW_DOWN, top, low, ptoa(3), ptoa(16),
+	    top - ptoa(16) - 1, &size));
 	CHECK(
-	    !uvm_grow_plan(GROW_DOWN, top, low, 0x3000, ~0ul, low - 1, &size));
-	CHECK(uvm_grow_plan(GROW_DOWN, top, low, 0x3000, ~0ul, low, &size) &&
+	    !uvm_grow_plan(GROW_DOWN, top, low, ptoa(3), ~0ul, low - 1, &size));
+	CHECK(uvm_grow_plan(GROW_DOWN, top, low, ptoa(3), ~0ul, low, &size) &&
 	      size == top - low);
-	CHECK(!uvm_grow_plan(GROW_DOWN, top, low, 0x3000, ~0ul, top, &size));
+	CHECK(!uvm_grow_plan(GROW_DOWN, top, low, ptoa(3), ~0ul, top, &size));
 	/* A limit that fell below what is there takes nothing away. */
-	CHECK(uvm_grow_plan(GROW_DOWN, top, low, 0x3000, 0x1000, top - 0x2000,
-		  &size) &&
-	      size == 0x3000);
+	CHECK(uvm_grow_plan(GROW_DOWN, top, low, ptoa(3), ptoa(1),
+		  top - ptoa(2), &size) &&
+	      size == ptoa(3));
 
 	/* Up. */
-	CHECK(uvm_grow_plan(GROW_UP, low, top, 0x3000, 0x10000, low, &size) &&
-	      size == 0x3000);
-	CHECK(uvm_grow_plan(GROW_UP, low, top, 0x3000, 0x10000, low + 0x3000,
+	CHECK(uvm_grow_plan(GROW_UP, low, top, ptoa(3), ptoa(16), low, &size) &&
+	      size == ptoa(3));
+	CHECK(uvm_grow_plan(GROW_UP, low, top, ptoa(3), ptoa(16), low + ptoa(3),
 		  &size) &&
-	      size == 0x4000);
-	CHECK(uvm_grow_plan(GROW_UP, low, top, 0x3000, 0x10000, low + 0xffff,
-		  &size) &&
-	      size == 0x10000);
-	CHECK(!uvm_grow_plan(GROW_UP, low, top, 0x3000, 0x10000, low + 0x10000,
-	    &size));
-	CHECK(!uvm_grow_plan(GROW_UP, low, top, 0x3000, ~0ul, low - 1, &size));
-	CHECK(!uvm_grow_plan(GROW_UP, low, top, 0x3000, ~0ul, top, &size));
+	      size == ptoa(4));
+	CHECK(uvm_grow_plan(GROW_UP, low, top, ptoa(3), ptoa(16),
+		  low + ptoa(16) - 1, &size) &&
+	      size == ptoa(16));
+	CHECK(!uvm_grow_plan(GROW_UP, low, top, ptoa(3), ptoa(16),
+	    low + ptoa(16), &size));
+	CHECK(!uvm_grow_plan(GROW_UP, low, top, ptoa(3), ~0ul, low - 1, &size));
+	CHECK(!uvm_grow_plan(GROW_UP, low, top, ptoa(3), ~0ul, top, &size));
 }
 
 /* LIFECYCLE 82 holds uvm/uvm_grow.c:uvm_grow mutant 39 */
@@ -272,7 +272,8 @@ TEST(uvm_brk)
 		return;
 	vm->vm_brkbase = vm->vm_brk = BASE + 100;
 	CHECK(uvm_brk(vm, 0, ~0ul) == BASE + 100);
-	CHECK(uvm_brk(vm, BASE + 5000, ~0ul) == BASE + 5000);
+	CHECK(uvm_brk(vm, BASE + PAGE_SIZE + 904, ~0ul) ==
+	      BASE + PAGE_SIZE + 904);
 	CHECK(nentries(vm) == 1 && vm->vm_map.vm_size == PAGE_SIZE);
 	CHECK(poke(vm, BASE + PAGE_SIZE, 1) == 0);
 	CHECK(uvm_brk(vm, BASE + ptoa(9), ~0ul) == BASE + ptoa(9));

@@ -38,8 +38,11 @@ void epoch_wait(void);
  *	lock held.  Never sleeps.
  * epoch_drain: wait until nothing given to epoch_call() before is left.  May
  *	sleep.
+ * epoch_settle: the same, but gives up when others give more and more: for
+ *	who is about to count what is free.  May sleep.
  */
 void epoch_poll(void);
 void epoch_drain(void);
+void epoch_settle(void);
 
 #endif

@@ -71,6 +71,8 @@ md_intr_enabled(void)
 	return host_self->hc_intr;
 }
 
+#define MD_INTR_INLINE 1 /* see <port/tier1.h> */
+
 static inline bool
 md_intr_disable(void)
 {

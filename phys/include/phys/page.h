@@ -85,7 +85,7 @@ struct vm_page {
 	};
 	union {
 		uint64_t pg_index;           /* [O] page number in the object */
-		struct pv_chunk **pg_chunks; /* [t] PK_TABLE: NULL or 64 */
+		struct pv_chunk **pg_chunks; /* [t] PK_TABLE: or NULL */
 		void *pg_kva2;               /* PK_KERNEL: for its user */
 	};
 	_Atomic(uintptr_t) pg_pv; /* [e] kernel address of a PTE */

@@ -1,9 +1,12 @@
 /*
- * machdep.h: everything the system asks of the machine below it.
+ * machdep.h: everything the whole system asks of the machine below it.
  *
- * A port (arch/amd64, host) defines every function of the tiers it reaches
- * and no other global symbol without an md_ prefix.  What must be inline is
- * in the port's <md/inline.h>:
+ * For a kernel of one's own that takes the VM alone there is less to do: see
+ * <port/tier1.h> to <port/tier5.h> and docs/PORTING.md.  The first of these is
+ * part of this file; of the others only some functions are.
+ *
+ * A port (arch/amd64, host) defines every function here and no other global
+ * symbol without an md_ prefix.  What must be inline is in its <md/inline.h>:
  *
  *	struct md_thread		what a switch saves besides the stack
  *	struct cpu *md_curcpu(void)
@@ -34,16 +37,14 @@
 #include <sys/types.h>
 #include <machine/param.h>
 #include <md/inline.h>
+#include <port/tier1.h>
 
 struct cpu;
 struct thread;
 
 /*
- * Tier 1: one CPU, maps and anonymous memory.
+ * One CPU; with <port/tier1.h>.
  */
-
-/* Write len bytes to the kernel's log, unbuffered.  Used by panic. */
-void md_log(const char *s, size_t len); /* [isb] */
 
 /*
  * The console device of programs.
@@ -60,11 +61,6 @@ void md_console_write(const char *s, size_t len); /* [isb] */
 extern size_t (*_Atomic md_console_input)(const char *s, size_t len);
 void md_console_resume(void); /* [i] */
 
-/*
- * Stop the machine for good and hand status (0-255) to whoever started it.
- */
-__attribute__((noreturn)) void md_halt(int status); /* [isb] */
-
 /* Print the call chain of the caller, innermost first, to md_log(). */
 void md_backtrace(void); /* [isb] */
 
@@ -73,43 +69,17 @@ void md_page_zero(void *page);                 /* [is] */
 void md_page_copy(void *dst, const void *src); /* [is] */
 
 /*
- * Translation.  root is the physical address of a top-level table, asid a
- * number below md_asid_count() (0 where there are none).
- *
- * md_root_load: this CPU translates user addresses through root from here
- *	on.  Entries of other ASIDs may stay; with md_asid_count() == 1 all
- *	user entries are gone on return.  Orders all earlier stores to the
- *	tables before any walk.
- * md_root_kernel: this CPU has no user translations from here on.  The same
- *	as md_root_load() of the kernel's own root with ASID 0.
- *
- * The flushes act on this CPU alone unless their name says all.  On return
- * no access on this CPU uses a translation, or a table, that was removed or
- * narrowed before the call.  Granting access needs no call, but may cost a
- * spurious fault.
- * md_tlb_flush_pages: n pages, each of its ASID, and the walk caches over them.
- * md_tlb_flush_asid: everything of one ASID; global entries may stay.
- * md_tlb_flush_kernel: everything, global entries included.
- * md_tlb_broadcast: true where the two _all calls exist: they act on every
- *	CPU without interrupting it.  Elsewhere they must not be called.
+ * Invalidation on every CPU.  md_tlb_broadcast: true where the two _all calls
+ * exist: they do what their namesakes in <port/tier1.h> do, on every CPU,
+ * without interrupting it.  Elsewhere they must not be called.
  */
-void md_root_load(paddr_t root, u_int asid); /* [isb] */
-void md_root_kernel(void);                   /* [isb] */
-u_int md_asid_count(void);                   /* [isb] */
-void md_tlb_flush_pages(const u_int *asids, const vaddr_t *vas,
-    u_int n);                       /* [isb] */
-void md_tlb_flush_asid(u_int asid); /* [isb] */
-void md_tlb_flush_kernel(void);     /* [isb] */
-bool md_tlb_broadcast(void);        /* [isb] */
+bool md_tlb_broadcast(void); /* [isb] */
 void md_tlb_flush_pages_all(const u_int *asids, const vaddr_t *vas,
     u_int n);                           /* [isb] */
 void md_tlb_flush_asid_all(u_int asid); /* [isb] */
 
-/* Make instructions stored to [va, va + len) of the direct map fetchable. */
-void md_icache_sync(void *va, size_t len); /* [is] */
-
 /*
- * Tier 2: threads and several CPUs.
+ * Threads and several CPUs.
  */
 
 /*
@@ -157,7 +127,7 @@ uint64_t md_wall_ns(void);              /* [is] */
 void md_timer_set(uint64_t when);       /* [is] */
 
 /*
- * Tier 3: user programs.
+ * User programs.
  *
  * The copies move bytes between kernel and the user space that is loaded.
  * EFAULT: some byte of the user range is not in user space or its fault

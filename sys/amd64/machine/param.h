@@ -23,7 +23,9 @@
 /* Order of the largest leaf the tables can hold next to a page: 2 MiB. */
 #define VM_LARGE_ORDER 9
 
+#ifndef MAXCPU
 #define MAXCPU 64
+#endif
 
 #define MACHINE_ELF        62 /* e_machine of programs (ELF: EM_X86_64) */
 #define MACHINE_NAME       "x86_64"

@@ -5,7 +5,13 @@
 #ifndef MACHINE_PARAM_H
 #define MACHINE_PARAM_H
 
+/*
+ * The granule: 4 KiB, or by an option of the build 16 (PAGE_SHIFT 14) or
+ * 64 KiB (16), which so far only the hosted machines run with.
+ */
+#ifndef PAGE_SHIFT
 #define PAGE_SHIFT 12
+#endif
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)
 #define PAGE_MASK  (PAGE_SIZE - 1)
 
@@ -15,15 +21,17 @@
  * page at zero and its neighbours.
  */
 #define VM_MIN_ADDRESS     0x10000UL
-#define VM_MAXUSER_ADDRESS 0xfffffffff000UL
+#define VM_MAXUSER_ADDRESS ((1UL << 48) - PAGE_SIZE)
 
 /* The top of user space is where the stack and mmap placement begin. */
 #define VM_STACK_MAXGAP (256UL * PAGE_SIZE) /* guard below a grow-down */
 
-/* Order of the largest leaf the tables can hold next to a page: 2 MiB. */
-#define VM_LARGE_ORDER 9
+/* Order of the largest leaf the tables can hold next to a page. */
+#define VM_LARGE_ORDER (PAGE_SHIFT - 3)
 
+#ifndef MAXCPU
 #define MAXCPU 64
+#endif
 
 #define MACHINE_ELF  183 /* e_machine of programs (ELF: EM_AARCH64) */
 #define MACHINE_NAME "aarch64"
@@ -36,7 +44,8 @@
 /* A signal frame has room for 4 KiB of records (Linux: sigaltstack(2)). */
 #define MINSIGSTKSZ 5120
 
-#define KSTACK_ORDER 2 /* kernel stacks are 16 KiB */
+/* Kernel stacks are 16 KiB, or a page. */
+#define KSTACK_ORDER (PAGE_SHIFT < 14 ? 14 - PAGE_SHIFT : 0)
 #define KSTACK_SIZE  (PAGE_SIZE << KSTACK_ORDER)
 
 #define trunc_page(x) ((x) & ~(__typeof__(x))PAGE_MASK)

@@ -143,8 +143,8 @@ struct uvm_mapargs {
  * uvm_discard_locked: the same for what is wired too.
  * uvm_remap: mremap(2); flags are MREMAP_*.  *addr: where to (FIXED), and the
  *	answer.  EINVAL: flags, overlap, or oldlen 0 of private memory;
- *	EFAULT: [old, old + oldlen) has a hole, or, when the length changes,
- *	pieces that differ; ENOMEM: no room.
+ *	EFAULT: nothing at old, or what stays or moves has a hole or, when it
+ *	grows, pieces that differ; what is cut off may.  ENOMEM: no room.
  * uvm_wire: mlock and munlock: marks the entries, then faults their pages in.
  *	Does not nest.  ENOMEM: hole (what lies before it is done), or some
  *	page could not be had (PROT_NONE, past the end of the object): the

@@ -22,7 +22,7 @@ struct vm_page;
 typedef uint64_t swslot_t;
 #define SWAP_NDEV     8u /* devices at a time */
 #define SWAP_DEVSHIFT 48
-#define SWAP_READHEAD 8u /* slots read at once, at most */
+#define SWAP_READHEAD 16u /* slots read at once, at most; a power of two */
 
 /* What stands for a slot where a page could be: never a page's address. */
 static inline uintptr_t

@@ -167,9 +167,10 @@ int uvm_io(struct vmspace *vm, vaddr_t va, void *kbuf, size_t len, bool write,
     u_int flags, size_t *donep);
 
 /*
- * Pages, for /proc/meminfo and sysinfo(2).  Pools are drained first, and
- * what free objects in their slabs add up to (us_slack) counts as free and
- * not as kernel, so that equal use shows equal numbers.
+ * Pages, for /proc/meminfo and sysinfo(2).  Deferred frees and pools are
+ * drained first, and what free objects in their slabs add up to (us_slack)
+ * counts as free and not as kernel, so that equal use shows equal numbers.  May
+ * sleep; no locks.
  */
 struct uvm_stats {
 	u_long us_total, us_free;

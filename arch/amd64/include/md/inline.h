@@ -67,6 +67,8 @@ md_intr_enabled(void)
 	return (flags & 0x200) != 0;
 }
 
+#define MD_INTR_INLINE 1 /* see <port/tier1.h> */
+
 static inline bool
 md_intr_disable(void)
 {

@@ -78,6 +78,8 @@ md_intr_enabled(void)
 	return (daif & MD_DAIF_I) == 0;
 }
 
+#define MD_INTR_INLINE 1 /* see <port/tier1.h> */
+
 static inline bool
 md_intr_disable(void)
 {

@@ -1,8 +1,8 @@
 /*
- * console.c: the first 16550 serial port, for the log and for programs.
+ * console.c: a serial port, for the log and for programs.
  *
- * The FIFOs stay as the firmware left them: changing that empties them, and
- * there is no moment at which no byte can be lost.
+ * Rate and FIFOs stay as the firmware left them: switching the FIFOs empties
+ * them, and there is no moment at which no byte can be lost.
  *
  * Output polls.  uart_busy keeps the bytes of two CPUs apart; it is taken
  * with interrupts off, for a few bytes, and ignored by a CPU that waited for
@@ -12,35 +12,18 @@
  * take stay in held[] and then in the device, with its interrupt off, until
  * md_console_resume().  input_lock makes deliveries one at a time.
  */
-#include "amd64.h"
+#include "common.h"
 
 #include <base/kassert.h>
 #include <base/print.h>
 #include <port/machdep.h>
-
-#define COM1 0x3f8
-#define RBR  (COM1 + 0) /* receive, transmit; divisor low */
-#define IER  (COM1 + 1) /* interrupt enable; divisor high */
-#define LCR  (COM1 + 3)
-#define MCR  (COM1 + 4)
-#define LSR  (COM1 + 5)
-
-#define IER_RX   0x01
-#define FCR_ON   0x07 /* enable and clear both; trigger at one byte */
-#define LCR_8N1  0x03
-#define LCR_DLAB 0x80
-#define MCR_ON   0x0b /* DTR, RTS, and OUT2, which gates the interrupt */
-#define LSR_DR   0x01
-#define LSR_THRE 0x20
-#define LSR_TEMT 0x40
 
 /* How many bytes go out in one piece. */
 #define BURST 16u
 
 size_t (*_Atomic md_console_input)(const char *s, size_t len);
 
-/* Constant after md_console_init(). */
-static bool uart_there;
+static bool uart_there; /* constant after md_console_init() */
 
 static _Atomic(bool) uart_busy;
 
@@ -57,13 +40,7 @@ static u_int nheld;                /* [n] */
 void
 md_console_init(void)
 {
-	outb(LCR, LCR_DLAB);
-	outb(RBR, 1); /* 115,200 baud */
-	outb(IER, 0);
-	outb(LCR, LCR_8N1);
-	outb(IER, 0);
-	outb(MCR, MCR_ON);
-	uart_there = inb(LCR) == LCR_8N1;
+	uart_there = md_uart_init();
 }
 
 /* False: whoever has it had it for so long that it may never let go. */
@@ -92,9 +69,8 @@ md_console_write(const char *s, size_t len)
 	while (len > 0) {
 		on = md_intr_disable();
 		mine = uart_enter();
-		for (n = 0; n < MIN(len, BURST) && (inb(LSR) & LSR_THRE) != 0;
-		     n++)
-			outb(RBR, (uint8_t)s[n]);
+		for (n = 0; n < MIN(len, BURST) && md_uart_room(); n++)
+			md_uart_put((uint8_t)s[n]);
 		if (mine)
 			atomic_store_explicit(&uart_busy, false,
 			    memory_order_release);
@@ -117,7 +93,7 @@ md_console_flush(void)
 {
 	if (!uart_there)
 		return;
-	while ((inb(LSR) & LSR_TEMT) == 0)
+	while (!md_uart_sent())
 		md_cpu_relax();
 }
 
@@ -133,11 +109,11 @@ deliver(void)
 	size_t n;
 
 	for (;;) {
-		while (nheld < sizeof(held) && (inb(LSR) & LSR_DR) != 0)
-			held[nheld++] = (char)inb(RBR);
+		while (nheld < sizeof(held) && md_uart_ready())
+			held[nheld++] = (char)md_uart_get();
 		if (nheld == 0) {
-			outb(IER, IER_RX);
-			if ((inb(LSR) & LSR_DR) == 0)
+			md_uart_listen(true);
+			if (!md_uart_ready())
 				return;
 			continue;
 		}
@@ -148,7 +124,7 @@ deliver(void)
 		nheld -= (u_int)n;
 		memmove(held, held + n, nheld);
 		if (n == 0) {
-			outb(IER, 0);
+			md_uart_listen(false);
 			return;
 		}
 	}
@@ -186,5 +162,7 @@ void
 md_console_listen(void)
 {
 	atomic_store_explicit(&input_wanted, true, memory_order_release);
+	if (uart_there)
+		md_uart_route();
 	md_console_resume();
 }
