@@ -20,14 +20,14 @@ u_long phys_low_pages;
 void (*_Atomic phys_low_hook)(void);
 
 /* The fault injector: allocations left to the failing one; 0: off. */
-static _Atomic(u_long) fail_left;
+_Atomic(u_long) phys_fail_left;
 static _Atomic(bool) fail_fired;
 
 void
 phys_fail_nth(u_long n)
 {
 	atomic_store_explicit(&fail_fired, false, memory_order_relaxed);
-	atomic_store_explicit(&fail_left, n, memory_order_relaxed);
+	atomic_store_explicit(&phys_fail_left, n, memory_order_relaxed);
 }
 
 bool
@@ -37,15 +37,15 @@ phys_fail_fired(void)
 }
 
 bool
-phys_fail_here(void)
+phys_fail_count(void)
 {
 	u_long left;
 
-	left = atomic_load_explicit(&fail_left, memory_order_relaxed);
+	left = atomic_load_explicit(&phys_fail_left, memory_order_relaxed);
 	do {
-		if (__predict_true(left == 0))
+		if (left == 0)
 			return false;
-	} while (!atomic_compare_exchange_weak_explicit(&fail_left, &left,
+	} while (!atomic_compare_exchange_weak_explicit(&phys_fail_left, &left,
 	    left - 1, memory_order_relaxed, memory_order_relaxed));
 	if (left != 1)
 		return false;
@@ -387,27 +387,14 @@ page_free_run(struct vm_page *pg, u_int order)
 }
 
 void
-page_lock(struct vm_page *pg, enum lock_rank rank)
+page_lock_slow(struct vm_page *pg, enum lock_rank rank)
 {
-	struct thread *td = curthread();
-
-	td->td_nopreempt++;
-	atomic_signal_fence(memory_order_seq_cst);
-	lock_rank_take(td, rank);
+	lock_rank_take(curthread(), rank);
 	while (atomic_exchange_explicit(&pg->pg_lock, 1,
 		   memory_order_acquire) != 0) {
 		while (page_locked(pg))
 			md_cpu_relax();
 	}
-}
-
-void
-page_unlock(struct vm_page *pg, enum lock_rank rank)
-{
-	KASSERT(page_locked(pg));
-	atomic_store_explicit(&pg->pg_lock, 0, memory_order_release);
-	lock_rank_untake(curthread(), rank);
-	preempt_enable();
 }
 
 void

@@ -149,7 +149,7 @@ slab_take(struct pool *pl, void **obj, u_int n, u_int flags)
 }
 
 /* Give n objects back to their slabs, and slabs but keep back to phys. */
-static void
+static __noinline void
 slab_give(struct pool *pl, void **obj, u_int n, u_int keep)
 {
 	struct vm_page *pg = NULL;
@@ -263,13 +263,18 @@ pool_fini(struct pool *pl)
 	memset(pl, 0, sizeof(*pl));
 }
 
-/* From the CPU's magazine, refilled if need be. */
-static void *
-mag_get(struct pool *pl, struct pool_mag *m, u_int flags)
+/*
+ * The rest of pool_get(): from the slabs, and more for the CPU's magazine if
+ * it has one.
+ */
+static __noinline void *
+pool_get_slow(struct pool *pl, struct pool_mag *m, u_int flags)
 {
 	void *obj = NULL;
 	u_int n;
 
+	if (m == NULL)
+		return slab_take(pl, &obj, 1, flags) == 0 ? NULL : obj;
 	cpulock_enter(&m->mg_lock);
 	n = mag_n(m);
 	if (n == 0)
@@ -281,25 +286,54 @@ mag_get(struct pool *pl, struct pool_mag *m, u_int flags)
 	return obj;
 }
 
+/* From the CPU's magazine; NULL: it is empty. */
+static inline void *
+mag_get(struct pool_mag *m)
+{
+	void *obj = NULL;
+	u_int n;
+
+	cpulock_enter(&m->mg_lock);
+	n = mag_n(m);
+	if (__predict_true(n > 0)) {
+		obj = m->mg_obj[n - 1];
+		mag_setn(m, n - 1);
+	}
+	cpulock_exit(&m->mg_lock);
+	return obj;
+}
+
 void *
 pool_get(struct pool *pl, u_int flags)
 {
 	struct pool_mag *m;
-	void *obj;
+	void *obj = NULL;
 
 	if (phys_fail_here())
 		return NULL;
 	m = pl->pl_mag[curcpu()->cpu_id];
-	if (m != NULL)
-		obj = mag_get(pl, m, flags);
-	else if (slab_take(pl, &obj, 1, flags) == 0)
-		obj = NULL;
-	if (obj == NULL)
-		return NULL;
+	if (__predict_true(m != NULL))
+		obj = mag_get(m);
+	if (__predict_false(obj == NULL)) {
+		obj = pool_get_slow(pl, m, flags);
+		if (obj == NULL)
+			return NULL;
+	}
 	pool_check_poison(pl, obj);
 	if ((flags & PA_ZERO) != 0)
 		memset(obj, 0, pl->pl_size);
 	return obj;
+}
+
+/* A full magazine, locked, gives its colder half; returns what is left. */
+static __noinline u_int
+mag_spill(struct pool *pl, struct pool_mag *m)
+{
+	u_int n = MAG_SIZE / 2;
+
+	slab_give(pl, m->mg_obj, n, 1);
+	memmove(m->mg_obj, m->mg_obj + n, n * sizeof(void *));
+	return n;
 }
 
 void
@@ -319,12 +353,8 @@ pool_put(struct pool *pl, void *obj)
 	}
 	cpulock_enter(&m->mg_lock);
 	n = mag_n(m);
-	if (n == MAG_SIZE) {
-		/* The colder half goes. */
-		n = MAG_SIZE / 2;
-		slab_give(pl, m->mg_obj, n, 1);
-		memmove(m->mg_obj, m->mg_obj + n, n * sizeof(void *));
-	}
+	if (__predict_false(n == MAG_SIZE))
+		n = mag_spill(pl, m);
 	m->mg_obj[n++] = obj;
 	mag_setn(m, n);
 	cpulock_exit(&m->mg_lock);

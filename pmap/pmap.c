@@ -355,21 +355,24 @@ leaf_find(struct pmap *pm, vaddr_t va)
 }
 
 /*
- * The first index from idx on that may be valid, going by the line map;
- * PTE_NENTRY: none.
+ * The first entry of a table from idx on that is valid; PTE_NENTRY: none.
  */
 static u_int
-table_skip(const struct vm_page *table, u_int idx)
+table_find(const struct vm_page *table, u_int idx)
 {
-	uint64_t lines = table_lines(table);
-	u_int line = idx / PTE_PERLINE;
+	const pte_slot_t *slots = table_slots(table);
+	u_int line = idx / PTE_PERLINE, end;
+	uint64_t lines;
 
-	if ((lines >> line & 1) != 0)
-		return idx;
-	lines &= ~(((uint64_t)2 << line) - 1);
-	if (lines == 0)
-		return PTE_NENTRY;
-	return (u_int)__builtin_ctzll(lines) * PTE_PERLINE;
+	lines = table_lines(table) & ~0ull << line;
+	for (; lines != 0; lines &= lines - 1) {
+		line = (u_int)__builtin_ctzll(lines);
+		idx = MAX(idx, line * PTE_PERLINE);
+		for (end = (line + 1) * PTE_PERLINE; idx < end; idx++)
+			if (pte_valid(pte_load(&slots[idx])))
+				return idx;
+	}
+	return PTE_NENTRY;
 }
 
 /*
@@ -380,35 +383,35 @@ struct vm_page *
 leaf_next(struct pmap *pm, vaddr_t *vap, vaddr_t eva)
 {
 	struct vm_page *table = pm->pm_root;
-	u_int idx, level = PTE_ROOT, next;
-	vaddr_t va = *vap;
+	u_int idx, level = PTE_ROOT;
+	vaddr_t va = *vap, base;
 	pte_t pte;
 
 	while (va < eva) {
-		idx = pte_index(va, level);
-		pte = atomic_load_explicit(&table_slots(table)[idx],
-		    memory_order_acquire);
-		if (pte_valid(pte)) {
-			table = table_follow(pte, level);
-			if (table != NULL && --level == 0) {
-				*vap = va;
-				return table;
-			}
-			if (table == NULL) {
-				md_cpu_relax();
-				table = pm->pm_root;
-				level = PTE_ROOT;
-			}
-			continue;
-		}
-		next = table_skip(table, idx);
-		if (next == idx)
-			next++;
-		va =
-		    table_base(va, level) + ((vaddr_t)next << pte_shift(level));
-		if (next == PTE_NENTRY) {
+		base = table_base(va, level);
+		idx = table_find(table, pte_index(va, level));
+		if (idx == PTE_NENTRY && level == PTE_ROOT)
+			break;
+		va = MAX(va, base + ((vaddr_t)idx << pte_shift(level)));
+		if (va >= eva)
+			break;
+		if (idx == PTE_NENTRY) {
 			table = pm->pm_root;
 			level = PTE_ROOT;
+			continue;
+		}
+		pte = atomic_load_explicit(&table_slots(table)[idx],
+		    memory_order_acquire);
+		if (!pte_valid(pte))
+			continue;
+		table = table_follow(pte, level);
+		if (table == NULL) {
+			md_cpu_relax();
+			table = pm->pm_root;
+			level = PTE_ROOT;
+		} else if (--level == 0) {
+			*vap = va;
+			return table;
 		}
 	}
 	return NULL;

@@ -131,23 +131,24 @@ static struct vm_page *
 purge_next(struct purge *pu, u_int level)
 {
 	struct purge_level *lv = &pu->pu_level[level];
-	pte_slot_t *slots = table_slots(lv->lv_table);
-	u_int idx;
+	pte_slot_t *slots = table_slots(lv->lv_table), *line;
+	u_int i;
 	pte_t pte;
 
-	while (lv->lv_lines != 0) {
-		idx = (u_int)__builtin_ctzll(lv->lv_lines) * PTE_PERLINE +
-		      lv->lv_idx;
-		if (++lv->lv_idx == PTE_PERLINE) {
-			lv->lv_idx = 0;
-			lv->lv_lines &= lv->lv_lines - 1;
-			pu->pu_nline++;
+	for (; lv->lv_lines != 0; lv->lv_lines &= lv->lv_lines - 1) {
+		line =
+		    slots + (u_int)__builtin_ctzll(lv->lv_lines) * PTE_PERLINE;
+		for (i = lv->lv_idx; i < PTE_PERLINE; i++) {
+			pte = pte_load(&line[i]);
+			if (!pte_valid(pte))
+				continue;
+			atomic_store_explicit(&line[i], 0,
+			    memory_order_relaxed);
+			lv->lv_idx = i + 1;
+			return phys_page(pte_pa(pte));
 		}
-		pte = pte_load(&slots[idx]);
-		if (!pte_valid(pte))
-			continue;
-		atomic_store_explicit(&slots[idx], 0, memory_order_relaxed);
-		return phys_page(pte_pa(pte));
+		lv->lv_idx = 0;
+		pu->pu_nline++;
 	}
 	return NULL;
 }

@@ -37,6 +37,7 @@
 #include <machine/param.h>
 #include <base/kassert.h>
 #include <base/cpu.h>
+#include <base/thread.h>
 
 struct vm_anon;
 struct uvm_object;
@@ -223,13 +224,37 @@ void page_free_batch(struct vm_page **pgs, u_int n);
  *	once it holds the lock.
  * page_locked: somebody holds it.
  */
-void page_lock(struct vm_page *pg, enum lock_rank rank);
-void page_unlock(struct vm_page *pg, enum lock_rank rank);
-
 static inline bool
 page_locked(const struct vm_page *pg)
 {
 	return atomic_load_explicit(&pg->pg_lock, memory_order_relaxed) != 0;
+}
+
+/* The rest of page_lock(): somebody holds it, or the order is wrong. */
+void page_lock_slow(struct vm_page *pg, enum lock_rank rank);
+
+static inline void
+page_lock(struct vm_page *pg, enum lock_rank rank)
+{
+	struct thread *td = curthread();
+
+	preempt_disable();
+	if (__predict_false(td->td_ranks >> rank != 0 ||
+			    atomic_exchange_explicit(&pg->pg_lock, 1,
+				memory_order_acquire) != 0)) {
+		page_lock_slow(pg, rank);
+		return;
+	}
+	td->td_ranks |= (uint64_t)1 << rank;
+}
+
+static inline void
+page_unlock(struct vm_page *pg, enum lock_rank rank)
+{
+	KASSERT(page_locked(pg));
+	atomic_store_explicit(&pg->pg_lock, 0, memory_order_release);
+	lock_rank_untake(curthread(), rank);
+	preempt_enable();
 }
 
 static inline u_int
@@ -312,7 +337,15 @@ void phys_drain_all(void);
  */
 void phys_fail_nth(u_long n);
 bool phys_fail_fired(void);
-bool phys_fail_here(void);
+extern _Atomic(u_long) phys_fail_left;
+bool phys_fail_count(void); /* the rest of phys_fail_here() */
+static inline bool
+phys_fail_here(void)
+{
+	return __predict_false(atomic_load_explicit(&phys_fail_left,
+				   memory_order_relaxed) != 0) &&
+	       phys_fail_count();
+}
 
 /* fn(pg, arg) for the descriptor of every page of RAM; fn may take locks. */
 void phys_foreach(void (*fn)(struct vm_page *, void *), void *arg);
