@@ -324,11 +324,11 @@ mutex_enter(struct mutex *m)
 	u_int rank = m->mx_rank;
 	uintptr_t free = 0;
 
-	if (__predict_false(td->td_nopreempt != 0 ||
-			    td->td_ranks >> rank != 0 ||
-			    !atomic_compare_exchange_strong_explicit(
-				&m->mx_owner, &free, (uintptr_t)td,
-				memory_order_acquire, memory_order_relaxed))) {
+	if (__predict_false(
+		td->td_nopreempt != 0 || td->td_ranks >> rank != 0 ||
+		!atomic_compare_exchange_strong_explicit(&m->mx_owner, &free,
+		    (uintptr_t)td, memory_order_acquire,
+		    memory_order_relaxed))) {
 		mutex_enter_slow(m);
 		return;
 	}
@@ -370,9 +370,9 @@ mutex_exit(struct mutex *m)
 
 	KASSERT(mutex_held(m));
 	lock_rank_untake(td, m->mx_rank);
-	if (__predict_false(!atomic_compare_exchange_strong_explicit(
-		&m->mx_owner, &old, 0, memory_order_release,
-		memory_order_relaxed)))
+	if (__predict_false(
+		!atomic_compare_exchange_strong_explicit(&m->mx_owner, &old, 0,
+		    memory_order_release, memory_order_relaxed)))
 		mutex_exit_slow(m);
 }
 

@@ -297,9 +297,10 @@ rw_exit(struct rwlock *rw)
 		KASSERT((old & ~RW_FLAGS) == (uintptr_t)td);
 		lock_rank_untake(td, rw->rw_rank + rw->rw_nested);
 		old = (uintptr_t)td | RW_WRITE;
-		if (__predict_false(!atomic_compare_exchange_strong_explicit(
-			&rw->rw_word, &old, 0, memory_order_release,
-			memory_order_relaxed)))
+		if (__predict_false(
+			!atomic_compare_exchange_strong_explicit(&rw->rw_word,
+			    &old, 0, memory_order_release,
+			    memory_order_relaxed)))
 			write_exit_slow(rw);
 		return;
 	}

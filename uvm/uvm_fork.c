@@ -85,20 +85,11 @@ fork_entry(struct vm_entry *pe, struct vm_entry **cep)
 	*cep = NULL;
 	if (pe->ve_inherit == INHERIT_NONE)
 		return 0;
-	ce = uvm_entry_alloc();
+	ce = uvm_entry_clone(pe);
 	if (ce == NULL)
 		return ENOMEM;
-	ce->ve_start = pe->ve_start;
-	ce->ve_end = pe->ve_end;
-	ce->ve_obj = pe->ve_obj;
-	ce->ve_off = pe->ve_off;
-	ce->ve_amap = pe->ve_amap;
-	ce->ve_flags = pe->ve_flags;
-	ce->ve_prot = pe->ve_prot;
-	ce->ve_maxprot = pe->ve_maxprot;
-	ce->ve_inherit = pe->ve_inherit;
-	ce->ve_advice = pe->ve_advice;
-	/* Locks on memory are not inherited: ve_wired stays 0. */
+	/* Locks on memory are not inherited. */
+	ce->ve_wired = 0;
 
 	switch (pe->ve_inherit) {
 	case INHERIT_SHARE:
@@ -158,7 +149,7 @@ int
 uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 {
 	struct vm_map *pm = &parent->vm_map, *cm;
-	struct vm_entry *pe, *ce;
+	struct vm_entry *pe, *ce, *last = NULL;
 	struct vmspace *child;
 	int error;
 
@@ -183,9 +174,12 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 	cm->vm_mmapbase = pm->vm_mmapbase;
 	for (pe = pm->vm_first; pe != NULL && error == 0; pe = pe->ve_next) {
 		error = fork_entry(pe, &ce);
-		if (error == 0 && ce != NULL)
-			uvm_map_insert(cm, ce);
+		if (error == 0 && ce != NULL) {
+			uvm_tree_append(cm, ce, last);
+			last = ce;
+		}
 	}
+	uvm_tree_build(cm);
 	fork_tables(pm, cm);
 	child->vm_maxsaddr = parent->vm_maxsaddr;
 	child->vm_minsaddr = parent->vm_minsaddr;
