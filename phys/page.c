@@ -12,6 +12,10 @@
 
 #include "phys_var.h"
 
+/* The kinds that page_free() takes, as bits. */
+#define PK_FREEABLE                                                            \
+	(1u << PK_KERNEL | 1u << PK_ANON | 1u << PK_OBJECT | 1u << PK_LOOSE)
+
 /* What fills free pages in DEBUG builds. */
 #define POISON 0xdfdfdfdfdfdfdfdfull
 
@@ -78,22 +82,22 @@ page_retire(struct vm_page *pg)
 	u_int i;
 
 	kind = page_kind(pg);
-	KASSERT(kind >= PK_KERNEL && kind < PK_NKIND && kind != PK_TABLE);
+	KASSERT((1u << kind & PK_FREEABLE) != 0);
 	/* No mapping of either sort and no wiring: one question for all. */
 	KASSERT((atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) |
 		    (uintptr_t)atomic_load_explicit(&pg->pg_pvmore,
 			memory_order_relaxed) |
 		    pg->pg_wired) == 0);
 	flags = page_flags(pg);
-	KASSERT((flags & PG_BUSY) == 0);
-
 	if (DEBUG && (flags & PG_ZEROED) == 0) {
 		w = page_direct(pg);
 		for (i = 0; i < PAGE_SIZE / sizeof(*w); i++)
 			w[i] = POISON;
+		KASSERT((flags & PG_BUSY) == 0);
 		atomic_store_explicit(&pg->pg_flags, PG_POISON,
 		    memory_order_relaxed);
 	} else if (flags != 0) {
+		KASSERT((flags & PG_BUSY) == 0);
 		atomic_store_explicit(&pg->pg_flags, flags & PG_ZEROED,
 		    memory_order_relaxed);
 	}
@@ -321,6 +325,12 @@ page_alloc_run(enum page_kind kind, u_int order, u_int flags)
 	return pg;
 }
 
+/*
+ * From this many pages on a batch passes the cache by: it would only push out
+ * what is there, and runs of neighbours are made by the global allocator.
+ */
+#define PC_BYPASS 32
+
 /* Put n retired pages into the CPU's cache; how many fitted. */
 static u_int
 pc_free(struct phys_cpu *pc, struct vm_page **pgs, u_int n)
@@ -361,7 +371,7 @@ page_free_batch(struct vm_page **pgs, u_int n)
 	for (i = 0; i < n; i++)
 		page_retire(pgs[i]);
 	pc = curcpu()->cpu_phys;
-	done = pc != NULL ? pc_free(pc, pgs, n) : 0;
+	done = pc != NULL && n < PC_BYPASS ? pc_free(pc, pgs, n) : 0;
 	if (done < n)
 		buddy_give(pgs + done, n - done);
 	count_add(COUNT_PAGE_FREE, n);

@@ -148,36 +148,48 @@ slab_take(struct pool *pl, void **obj, u_int n, u_int flags)
 	return got;
 }
 
+/*
+ * Give the first of n objects back, and those behind it that lie in the same
+ * slab: neighbours in a batch often do.  How many.
+ */
+static u_int
+slab_give_some(struct pool *pl, void **obj, u_int n)
+{
+	uintptr_t slab = trunc_page((uintptr_t)obj[0]);
+	struct vm_page *pg = phys_page(md_direct_pa(obj[0]));
+	struct pool_free *head = pg->pg_kva, *pf;
+	u_int i;
+
+	KASSERT(pg->pg_kva2 == pl);
+	if (head == NULL)
+		TAILQ_INSERT_HEAD(&pl->pl_part, pg, pg_link);
+	for (i = 0; i < n && trunc_page((uintptr_t)obj[i]) == slab; i++) {
+		pf = obj[i];
+		pf->pf_next = head;
+		head = pf;
+	}
+	pg->pg_kva = head;
+	KASSERT(pg->pg_count >= i);
+	pg->pg_count -= (uint16_t)i;
+	if (pg->pg_count == 0) {
+		pl->pl_nempty++;
+		TAILQ_REMOVE(&pl->pl_part, pg, pg_link);
+		TAILQ_INSERT_TAIL(&pl->pl_part, pg, pg_link);
+	}
+	return i;
+}
+
 /* Give n objects back to their slabs, and slabs but keep back to phys. */
 static __noinline void
 slab_give(struct pool *pl, void **obj, u_int n, u_int keep)
 {
-	struct vm_page *pg = NULL;
-	struct pool_free *pf;
-	uintptr_t slab = 0;
+	struct vm_page *pg;
 	u_int i;
 
 	spin_enter(&pl->pl_lock);
 	pl->pl_nused -= n;
-	for (i = 0; i < n; i++) {
-		pf = obj[i];
-		/* Neighbours in a batch often are neighbours in a slab. */
-		if (trunc_page((uintptr_t)pf) != slab) {
-			slab = trunc_page((uintptr_t)pf);
-			pg = phys_page(md_direct_pa(pf));
-			KASSERT(pg->pg_kva2 == pl);
-		}
-		KASSERT(pg->pg_count > 0);
-		if (pg->pg_kva == NULL)
-			TAILQ_INSERT_HEAD(&pl->pl_part, pg, pg_link);
-		pf->pf_next = pg->pg_kva;
-		pg->pg_kva = pf;
-		if (--pg->pg_count == 0) {
-			pl->pl_nempty++;
-			TAILQ_REMOVE(&pl->pl_part, pg, pg_link);
-			TAILQ_INSERT_TAIL(&pl->pl_part, pg, pg_link);
-		}
-	}
+	for (i = 0; i < n;)
+		i += slab_give_some(pl, obj + i, n - i);
 	while (pl->pl_nempty > keep) {
 		pg = TAILQ_LAST(&pl->pl_part, pageq);
 		KASSERT(pg->pg_count == 0);
@@ -344,7 +356,7 @@ pool_put(struct pool *pl, void *obj)
 
 	KASSERT(obj != NULL);
 	KASSERT(phys_page(md_direct_pa(obj))->pg_kva2 == pl);
-	KASSERT(((uintptr_t)obj & PAGE_MASK) % pl->pl_size == 0);
+	KDASSERT(((uintptr_t)obj & PAGE_MASK) % pl->pl_size == 0);
 	pool_poison(pl, obj);
 	m = pl->pl_mag[curcpu()->cpu_id];
 	if (m == NULL) {
