@@ -285,7 +285,7 @@ leaf_hint_set(struct pmap_cpu *pc, struct pmap *pm, struct vm_page *table)
 
 /*
  * The leaf table over va that pm has for itself, locked, made if need be.
- * 0	*tablep
+ * 0	*tablep; nothing translates through one that was shared before
  * ENOMEM, ESRCH (not live)
  */
 static int
@@ -294,7 +294,7 @@ leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 	struct pmap_cpu *pc = pmap_curcpu();
 	struct vm_page *table;
 	u_int level;
-	bool mine, shared;
+	bool flushed = false, mine, shared;
 	int error;
 
 	for (;;) {
@@ -323,7 +323,8 @@ leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 		}
 		mine = table_is(table, pm, va, 0);
 		shared = mine && table_shared(table);
-		if (mine && !shared) {
+		if (mine && !shared &&
+		    (flushed || __predict_true(!leaf_parting(pm)))) {
 			leaf_hint_set(pc, pm, table);
 			*tablep = table;
 			return 0;
@@ -332,6 +333,8 @@ leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 		page_unlock(table, RANK_TABLE);
 		if (shared)
 			leaf_part(pm, va);
+		else if (mine)
+			flushed = leaf_flush(pm);
 	}
 }
 
@@ -783,9 +786,9 @@ pmap_narrow(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 		end = MIN(eva, table->pg_va + pte_span(1));
 		if (table_shared(table)) {
 			page_unlock(table, RANK_TABLE);
+			/* It is gone then, or ours alone. */
 			leaf_part(pm, va);
 			table_prune(pm, va, 2, &tg);
-			va = end;
 			continue;
 		}
 		if (prot == PROT_NONE)
@@ -798,6 +801,8 @@ pmap_narrow(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 			table_prune(pm, va, 1, &tg);
 		va = end;
 	}
+	if (leaf_parting(pm))
+		tlb_gather_space(&tg);
 	tlb_gather_pmap(&tg, pm);
 	tlb_gather_flush(&tg);
 }

@@ -22,8 +22,12 @@
  * Parting.  The upper entry goes, then what it led to must be flushed, and only
  * then may the table forget its user: until then a change through the reverse
  * map must flush for him as well, and the table must not be freed under a CPU
- * that may walk it.  Meanwhile he is `leaving': not a user for table_is().  If
- * everybody else has left by the time he is done, the table is his to free.
+ * that may walk it.  Meanwhile he is `leaving': not a user for table_is().
+ * Other threads of his may come to the place where the table was; what they
+ * give up there must not be seen through it either, so they flush, too.
+ *
+ * What a table maps belongs to those who are not leaving.  The last of them to
+ * leave empties it, and who is last of all frees it.
  *
  * Locks: the users of a table are under its lock.  Its upper entry in each
  * space is under the lock of the table that this is in, which is outer.
@@ -69,6 +73,7 @@ user_add(struct vm_page *table, struct pmap *pm)
 			return false;
 		tu->tu_pmap[0] = table->pg_pmap;
 		tu->tu_n = 1;
+		tu->tu_nleaving = 0;
 		tu->tu_leaving = 0;
 		table->pg_users = tu;
 		table->pg_pmap = NULL;
@@ -77,6 +82,15 @@ user_add(struct vm_page *table, struct pmap *pm)
 		return false;
 	tu->tu_pmap[tu->tu_n++] = pm;
 	return true;
+}
+
+/* [t] Nobody stands behind what the table maps any more. */
+static void
+users_gone(struct vm_page *table)
+{
+	(void)leaf_empty(table);
+	table->pg_count = 0;
+	table_setlines(table, 0);
 }
 
 bool
@@ -88,65 +102,91 @@ leaf_unuse(struct vm_page *table, struct pmap *pm)
 	KASSERT(page_locked(table));
 	i = user_index(tu, pm);
 	KASSERT(i < tu->tu_n);
+	if ((tu->tu_leaving >> i & 1) != 0) {
+		tu->tu_leaving &= ~(1u << i);
+		tu->tu_nleaving--;
+	} else if (tu->tu_n == tu->tu_nleaving + 1u) {
+		users_gone(table);
+	}
+	/* The last takes the place. */
 	last = --tu->tu_n;
 	tu->tu_pmap[i] = tu->tu_pmap[last];
-	tu->tu_leaving &= (uint16_t) ~(1u << i);
-	tu->tu_leaving |= (uint16_t)((tu->tu_leaving >> last & 1) << i);
-	tu->tu_leaving &= (uint16_t)((1u << last) - 1);
-	if (last > 1 || (last == 1 && tu->tu_leaving != 0))
+	if ((tu->tu_leaving >> last & 1) != 0)
+		tu->tu_leaving = (tu->tu_leaving & ~(1u << last)) | 1u << i;
+	if (last > 1 || tu->tu_nleaving > 0)
 		return true;
 
-	table->pg_pmap = tu->tu_pmap[0];
+	table->pg_pmap = last == 1 ? tu->tu_pmap[0] : NULL;
 	table->pg_users = NULL;
 	pool_put(&table_users_pool, tu);
 	if (last == 1)
 		return true;
-	(void)leaf_empty(table);
+	KASSERT(table->pg_count == 0);
 	pv_table_fini(table);
-	table->pg_count = 0;
-	table_setlines(table, 0);
-	table->pg_pmap = NULL;
 	page_setkind(table, PK_LOOSE);
 	return false;
 }
 
-void
-leaf_part(struct pmap *pm, vaddr_t va)
+bool
+leaf_flush(struct pmap *pm)
 {
-	struct vm_page *parent, *table;
-	struct table_users *tu;
 	struct tlb_gather tg;
-	u_int level = 1;
-	pte_slot_t *slot;
-	bool left;
-
-	parent = table_descend(pm, va, &level);
-	page_lock(parent, RANK_TABLE);
-	slot = &table_slots(parent)[pte_index(va, 1)];
-	if (level != 1 || !table_is(parent, pm, va, 1) ||
-	    !pte_valid(pte_load(slot))) {
-		/* Somebody else was here. */
-		page_unlock(parent, RANK_TABLE);
-		return;
-	}
-	table = phys_page(pte_pa(pte_load(slot)));
-	page_lock(table, RANK_TABLE + 1);
-	KASSERT(table_is(table, pm, va, 0));
-	tu = table->pg_users;
-	if (tu != NULL) {
-		tu->tu_leaving |= (uint16_t)(1u << user_index(tu, pm));
-		atomic_store_explicit(slot, 0, memory_order_release);
-		table_count_down(parent, pte_index(va, 1));
-	}
-	page_unlock(table, RANK_TABLE + 1);
-	page_unlock(parent, RANK_TABLE);
-	if (tu == NULL)
-		return;
 
 	tlb_gather_init(&tg);
 	tlb_gather_space(&tg);
 	tlb_gather_pmap(&tg, pm);
 	tlb_gather_flush(&tg);
+	return true;
+}
+
+/*
+ * Take the way to the leaf table over va away, if it is shared, and mark pm as
+ * leaving.  Returns the table; NULL: there is none, or it is pm's alone.
+ */
+static struct vm_page *
+leaf_unhook(struct pmap *pm, vaddr_t va)
+{
+	struct vm_page *parent, *table = NULL;
+	struct table_users *tu = NULL;
+	u_int level = 1;
+	pte_slot_t *slot;
+
+	parent = table_descend(pm, va, &level);
+	page_lock(parent, RANK_TABLE);
+	slot = &table_slots(parent)[pte_index(va, 1)];
+	if (level == 1 && table_is(parent, pm, va, 1) &&
+	    pte_valid(pte_load(slot))) {
+		table = phys_page(pte_pa(pte_load(slot)));
+		page_lock(table, RANK_TABLE + 1);
+		KASSERT(table_is(table, pm, va, 0));
+		tu = table->pg_users;
+		if (tu != NULL) {
+			tu->tu_leaving |= 1u << user_index(tu, pm);
+			if (++tu->tu_nleaving == tu->tu_n)
+				users_gone(table);
+			/* Who finds the way gone finds this. */
+			atomic_fetch_add_explicit(&pm->pm_parting, 1,
+			    memory_order_relaxed);
+			atomic_thread_fence(memory_order_release);
+			atomic_store_explicit(slot, 0, memory_order_relaxed);
+			table_count_down(parent, pte_index(va, 1));
+		}
+		page_unlock(table, RANK_TABLE + 1);
+	}
+	page_unlock(parent, RANK_TABLE);
+	return tu != NULL ? table : NULL;
+}
+
+void
+leaf_part(struct pmap *pm, vaddr_t va)
+{
+	struct vm_page *table = leaf_unhook(pm, va);
+	bool left;
+
+	if (table == NULL)
+		return;
+	(void)leaf_flush(pm);
+	atomic_fetch_sub_explicit(&pm->pm_parting, 1, memory_order_release);
 
 	atomic_fetch_sub_explicit(&pm->pm_tables, 1, memory_order_relaxed);
 	page_lock(table, RANK_TABLE);

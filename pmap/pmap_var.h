@@ -8,14 +8,14 @@
 #include <phys/pool.h>
 #include <pmap/pmap.h>
 
-#define PTE_ROOT    (PTE_LEVELS - 1)
+#define PTE_ROOT (PTE_LEVELS - 1)
 /*
  * pg_lines has a bit for each 64th of a table: with tables of 4 KiB that is a
  * cache line of entries, with larger ones a few of them.
  */
 #define PTE_NLINE   64u
 #define PTE_PERLINE (PTE_NENTRY / PTE_NLINE)
-_Static_assert(PTE_PERLINE * PTE_NLINE == PTE_NENTRY, "whole lines");
+_Static_assert(PTE_PERLINE *PTE_NLINE == PTE_NENTRY, "whole lines");
 
 /* An entry where it lies.  The MMU may change it at any time. */
 typedef _Atomic(pte_t) pte_slot_t;
@@ -54,7 +54,8 @@ extern struct pool pv_chunk_pool;
 struct table_users {
 	struct pmap *tu_pmap[TABLE_NUSER]; /* [t] */
 	uint16_t tu_n;                     /* [t] */
-	uint16_t tu_leaving;               /* [t] bits of who only flushes */
+	uint16_t tu_nleaving; /* [t] how many of them are leaving */
+	uint32_t tu_leaving;  /* [t] a bit for each */
 };
 
 extern struct pool table_users_pool;
@@ -212,6 +213,22 @@ u_int leaf_empty(struct vm_page *table);
  */
 bool table_user(const struct vm_page *table, const struct pmap *pm);
 void leaf_part(struct pmap *pm, vaddr_t va);
+
+/*
+ * leaf_parting: some thread is in leaf_part() for pm: it has emptied an upper
+ *	entry that the caller has seen empty, or replaced, and not yet flushed
+ *	what this led to.
+ * leaf_flush: everything of pm.  True.
+ */
+bool leaf_flush(struct pmap *pm);
+
+static inline bool
+leaf_parting(struct pmap *pm)
+{
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(&pm->pm_parting, memory_order_acquire) != 0;
+}
+
 bool leaf_unuse(struct vm_page *table, struct pmap *pm);
 
 static inline pte_slot_t *

@@ -63,6 +63,7 @@ struct pmap {
 	_Atomic(uint64_t) pm_asid;  /* [a] generation << 16 | asid; 0: none */
 	_Atomic(cpumask_t) pm_cpus; /* [a] may hold translations of it */
 	_Atomic(u_long) pm_tables;  /* [a] table pages, the root included */
+	_Atomic(u_int) pm_parting;  /* [a] threads in leaf_part() */
 };
 
 extern struct pmap pmap_kernel; /* the kernel's own: no user half */
