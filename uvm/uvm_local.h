@@ -224,10 +224,12 @@ bool uvm_nomem(void);
 struct uvm_near {
 	vaddr_t un_va;                       /* of the first */
 	u_int un_n;                          /* 0: none */
-	bool un_new;                         /* zeroes made for the purpose */
+	bool un_new;                         /* made for the purpose */
 	struct vm_page *un_page[FAULT_NEAR]; /* NULL: not this one */
 	u_int un_nheld;                      /* anons held for their pages */
 	struct vm_anon *un_held[FAULT_NEAR];
+	u_int un_nold; /* anons replaced by copies; ours to drop */
+	struct vm_anon *un_old[FAULT_NEAR];
 };
 
 struct uvm_faultinfo {
