@@ -83,7 +83,8 @@ fork_entry(struct vm_entry *pe, struct vm_entry **cep)
 	int error;
 
 	*cep = NULL;
-	if (pe->ve_inherit == INHERIT_NONE)
+	if (pe->ve_inherit == INHERIT_NONE ||
+	    (pe->ve_flags & VE_DONTFORK) != 0)
 		return 0;
 	ce = uvm_entry_clone(pe);
 	if (ce == NULL)
