@@ -126,15 +126,17 @@ spin_wait(struct spin *l)
 	return false;
 }
 
-/* The rest of spin_enter(): somebody holds it. */
+/* The rest of spin_enter(): somebody holds it, or the order is wrong. */
 static __noinline void
-spin_enter_slow(struct spin *l, uint32_t self)
+spin_enter_slow(struct spin *l, bool intr)
 {
 	KASSERT(!spin_held(l));
-	do
+	/* Panics also if this thread holds l already. */
+	lock_rank_take(curthread(), l->sp_rank);
+	while (!spin_acquire(l, curcpu()->cpu_id + 1))
 		if (spin_wait(l))
-			return;
-	while (!spin_acquire(l, self));
+			break;
+	l->sp_intr = intr;
 }
 
 void
@@ -143,17 +145,17 @@ spin_enter(struct spin *l)
 	struct thread *td = curthread();
 	u_int rank = l->sp_rank;
 	bool intr = false;
-	uint32_t self;
 
 	td->td_nopreempt++;
 	atomic_signal_fence(memory_order_seq_cst);
 	if (rank >= RANK_INTR)
 		intr = md_intr_disable();
-	/* Panics also if this thread holds l already. */
-	lock_rank_take(td, rank);
-	self = curcpu()->cpu_id + 1;
-	if (__predict_false(!spin_acquire(l, self)))
-		spin_enter_slow(l, self);
+	if (__predict_false(td->td_ranks >> rank != 0 ||
+			    !spin_acquire(l, curcpu()->cpu_id + 1))) {
+		spin_enter_slow(l, intr);
+		return;
+	}
+	td->td_ranks |= RANKBIT(rank);
 	l->sp_intr = intr;
 }
 
@@ -186,7 +188,7 @@ spin_exit(struct spin *l)
 	KASSERT(spin_held(l));
 	lock_rank_untake(td, rank);
 	atomic_store_explicit(&l->sp_owner, 0, memory_order_release);
-	if (rank >= RANK_INTR && intr)
+	if (intr)
 		md_intr_restore(true);
 	preempt_enable();
 }
@@ -289,8 +291,9 @@ mutex_wait(struct mutex *m)
 	sleepq_block(bucket, mutex_chan(m), "mutex");
 }
 
-void
-mutex_enter(struct mutex *m)
+/* The rest of mutex_enter(): somebody owns it, or has left waiters. */
+static __noinline void
+mutex_enter_slow(struct mutex *m)
 {
 	struct thread *td = curthread();
 	u_int spins;
@@ -314,6 +317,24 @@ mutex_enter(struct mutex *m)
 	KASSERT(mutex_held(m));
 }
 
+void
+mutex_enter(struct mutex *m)
+{
+	struct thread *td = curthread();
+	u_int rank = m->mx_rank;
+	uintptr_t free = 0;
+
+	if (__predict_false(
+		td->td_nopreempt != 0 || td->td_ranks >> rank != 0 ||
+		!atomic_compare_exchange_strong_explicit(&m->mx_owner, &free,
+		    (uintptr_t)td, memory_order_acquire,
+		    memory_order_relaxed))) {
+		mutex_enter_slow(m);
+		return;
+	}
+	td->td_ranks |= RANKBIT(rank);
+}
+
 bool
 mutex_try(struct mutex *m)
 {
@@ -325,18 +346,13 @@ mutex_try(struct mutex *m)
 	return true;
 }
 
-void
-mutex_exit(struct mutex *m)
+/* The rest of mutex_exit(): somebody may wait. */
+static __noinline void
+mutex_exit_slow(struct mutex *m)
 {
-	struct thread *td = curthread(), *next;
-	uintptr_t old = (uintptr_t)td;
 	struct spin *bucket;
+	struct thread *next;
 
-	KASSERT(mutex_held(m));
-	lock_rank_untake(td, m->mx_rank);
-	if (atomic_compare_exchange_strong_explicit(&m->mx_owner, &old, 0,
-		memory_order_release, memory_order_relaxed))
-		return;
 	bucket = sleepq_enter(mutex_chan(m));
 	next = sleepq_take(mutex_chan(m));
 	atomic_store_explicit(&m->mx_owner,
@@ -344,6 +360,20 @@ mutex_exit(struct mutex *m)
 	if (next != NULL)
 		sched_woken(next);
 	spin_exit(bucket);
+}
+
+void
+mutex_exit(struct mutex *m)
+{
+	struct thread *td = curthread();
+	uintptr_t old = (uintptr_t)td;
+
+	KASSERT(mutex_held(m));
+	lock_rank_untake(td, m->mx_rank);
+	if (__predict_false(
+		!atomic_compare_exchange_strong_explicit(&m->mx_owner, &old, 0,
+		    memory_order_release, memory_order_relaxed)))
+		mutex_exit_slow(m);
 }
 
 bool

@@ -113,8 +113,9 @@ walk_through(struct rwlock *rw, uintptr_t word)
 	return true;
 }
 
-void
-rw_read_enter(struct rwlock *rw)
+/* The rest of rw_read_enter(): a writer is there, or the order is wrong. */
+static __noinline void
+read_enter_slow(struct rwlock *rw)
 {
 	struct thread *td = curthread();
 	u_int spins = 0;
@@ -122,7 +123,7 @@ rw_read_enter(struct rwlock *rw)
 	KASSERT(td->td_nopreempt == 0);
 	/* Panics also if this thread has a lock of the rank: no recursion. */
 	lock_rank_take(td, rw->rw_rank);
-	while (__predict_false(!reader_acquire(rw))) {
+	while (!reader_acquire(rw)) {
 		if (walk_through(rw, RW_READER))
 			return;
 		if (ncpu > 1 && spins++ < RW_SPINS)
@@ -133,15 +134,30 @@ rw_read_enter(struct rwlock *rw)
 	}
 }
 
-static inline void
-write_enter(struct rwlock *rw, bool nested)
+void
+rw_read_enter(struct rwlock *rw)
+{
+	struct thread *td = curthread();
+	u_int rank = rw->rw_rank;
+
+	if (__predict_false(td->td_nopreempt != 0 ||
+			    td->td_ranks >> rank != 0 || !reader_acquire(rw))) {
+		read_enter_slow(rw);
+		return;
+	}
+	td->td_ranks |= (uint64_t)1 << rank;
+}
+
+/* The rest of write_enter(): somebody holds it, or the order is wrong. */
+static __noinline void
+write_enter_slow(struct rwlock *rw, bool nested)
 {
 	struct thread *td = curthread();
 	u_int spins = 0;
 
 	KASSERT(td->td_nopreempt == 0);
 	lock_rank_take(td, rw->rw_rank + nested);
-	while (__predict_false(!writer_acquire(rw, td))) {
+	while (!writer_acquire(rw, td)) {
 		if (walk_through(rw, (uintptr_t)td | RW_WRITE))
 			break;
 		if (ncpu > 1 && spins++ < RW_SPINS)
@@ -150,6 +166,22 @@ write_enter(struct rwlock *rw, bool nested)
 			     RW_WAITERS | RW_WANTED, writer_chan(rw)))
 			break;
 	}
+	rw->rw_nested = nested;
+}
+
+static inline void
+write_enter(struct rwlock *rw, bool nested)
+{
+	struct thread *td = curthread();
+	u_int rank = rw->rw_rank + nested;
+
+	if (__predict_false(td->td_nopreempt != 0 ||
+			    td->td_ranks >> rank != 0 ||
+			    !writer_acquire(rw, td))) {
+		write_enter_slow(rw, nested);
+		return;
+	}
+	td->td_ranks |= (uint64_t)1 << rank;
 	rw->rw_nested = nested;
 }
 
@@ -219,43 +251,26 @@ hand_over(struct rwlock *rw, bool writer_first, uintptr_t kept)
 	}
 }
 
-static inline void
-write_exit(struct rwlock *rw)
+/* The rest of rw_exit(): somebody waits. */
+static __noinline void
+write_exit_slow(struct rwlock *rw)
 {
-	struct thread *td = curthread();
-	uintptr_t old = (uintptr_t)td | RW_WRITE;
-	struct spin *bucket;
+	struct spin *bucket = sleepq_enter(reader_chan(rw));
 
-	lock_rank_untake(td, rw->rw_rank + rw->rw_nested);
-	if (atomic_compare_exchange_strong_explicit(&rw->rw_word, &old, 0,
-		memory_order_release, memory_order_relaxed))
-		return;
-	bucket = sleepq_enter(reader_chan(rw));
 	hand_over(rw, false, 0);
 	spin_exit(bucket);
 }
 
 /* The last reader of a lock that is waited for hands it over. */
-static inline void
-read_exit(struct rwlock *rw)
+static __noinline void
+read_exit_slow(struct rwlock *rw)
 {
-	struct spin *bucket;
+	struct spin *bucket = sleepq_enter(reader_chan(rw));
 	uintptr_t old;
 
-	lock_rank_untake(curthread(), rw->rw_rank);
-	old = atomic_load_explicit(&rw->rw_word, memory_order_relaxed);
-	for (;;) {
-		KASSERT(old >= RW_READER && (old & RW_WRITE) == 0);
-		if (old < 2 * RW_READER && (old & RW_WAITERS) != 0)
-			break;
-		if (atomic_compare_exchange_weak_explicit(&rw->rw_word, &old,
-			old - RW_READER, memory_order_release,
-			memory_order_relaxed))
-			return;
-	}
-	bucket = sleepq_enter(reader_chan(rw));
 	old = atomic_fetch_sub_explicit(&rw->rw_word, RW_READER,
 	    memory_order_acq_rel);
+	KASSERT(old >= RW_READER && (old & RW_WRITE) == 0);
 	if (old < 2 * RW_READER)
 		hand_over(rw, true, 0);
 	spin_exit(bucket);
@@ -274,10 +289,30 @@ rw_write_held(const struct rwlock *rw)
 void
 rw_exit(struct rwlock *rw)
 {
-	if (rw_write_held(rw))
-		write_exit(rw);
-	else
-		read_exit(rw);
+	struct thread *td = curthread();
+	uintptr_t old;
+
+	old = atomic_load_explicit(&rw->rw_word, memory_order_relaxed);
+	if ((old & RW_WRITE) != 0) {
+		KASSERT((old & ~RW_FLAGS) == (uintptr_t)td);
+		lock_rank_untake(td, rw->rw_rank + rw->rw_nested);
+		old = (uintptr_t)td | RW_WRITE;
+		if (__predict_false(
+			!atomic_compare_exchange_strong_explicit(&rw->rw_word,
+			    &old, 0, memory_order_release,
+			    memory_order_relaxed)))
+			write_exit_slow(rw);
+		return;
+	}
+	lock_rank_untake(td, rw->rw_rank);
+	do {
+		KASSERT(old >= RW_READER && (old & RW_WRITE) == 0);
+		if (old < 2 * RW_READER && (old & RW_WAITERS) != 0) {
+			read_exit_slow(rw);
+			return;
+		}
+	} while (!atomic_compare_exchange_weak_explicit(&rw->rw_word, &old,
+	    old - RW_READER, memory_order_release, memory_order_relaxed));
 }
 
 void

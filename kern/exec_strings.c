@@ -13,9 +13,12 @@ exec_strings_create(void)
 	uint64_t stack = curproc()->ps_rlimit[RLIMIT_STACK].rlim_cur;
 	struct exec_strings *es;
 
-	es = kmem_alloc(sizeof(*es), PA_ZERO);
-	if (es != NULL)
-		es->es_limit = MAX(MIN(stack / 4, ARG_LIMIT), ARG_LIMIT_MIN);
+	es = kmem_alloc(sizeof(*es), 0);
+	if (es == NULL)
+		return NULL;
+	memset(es, 0, offsetof(struct exec_strings, es_pre));
+	es->es_path[0] = '\0';
+	es->es_limit = MAX(MIN(stack / 4, ARG_LIMIT), ARG_LIMIT_MIN);
 	return es;
 }
 
@@ -24,7 +27,7 @@ exec_strings_free(struct exec_strings *es)
 {
 	u_int i;
 
-	for (i = 0; i < nitems(es->es_page) && es->es_page[i] != NULL; i++)
+	for (i = 0; i < es->es_npages; i++)
 		kmem_free(es->es_page[i], PAGE_SIZE);
 	kmem_free(es, sizeof(*es));
 }
@@ -39,10 +42,12 @@ strings_page(struct exec_strings *es, char **pagep)
 	if (es->es_len + (es->es_argc + es->es_envc) * sizeof(vaddr_t) >=
 	    es->es_limit)
 		return E2BIG;
-	if (es->es_page[i] == NULL) {
+	KASSERT(i <= es->es_npages && i < nitems(es->es_page));
+	if (i == es->es_npages) {
 		es->es_page[i] = kmem_alloc(PAGE_SIZE, 0);
 		if (es->es_page[i] == NULL)
 			return ENOMEM;
+		es->es_npages++;
 	}
 	*pagep = es->es_page[i];
 	return 0;

@@ -247,12 +247,15 @@ proc_zombie(struct proc *p)
 	exit_reparent(p);
 	p->ps_nozombie = exit_unwanted(p);
 	atomic_store_explicit(&p->ps_state, PS_ZOMBIE, memory_order_release);
-	sig_notify_parent(p, 0, p->ps_wstatus);
 	if (DEBUG)
 		proc_verify_all();
+	/* Who is told wants the lock: he need not come before it is free. */
+	preempt_disable();
+	sig_notify_parent(p, 0, p->ps_wstatus);
 	if (p->ps_nozombie)
 		proc_remove(p);
 	mutex_exit(&proctree_lock);
+	preempt_enable();
 	if (kern_fs != NULL)
 		kern_fs->fo_changed();
 	if (p->ps_nozombie)

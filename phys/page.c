@@ -12,6 +12,10 @@
 
 #include "phys_var.h"
 
+/* The kinds that page_free() takes, as bits. */
+#define PK_FREEABLE                                                            \
+	(1u << PK_KERNEL | 1u << PK_ANON | 1u << PK_OBJECT | 1u << PK_LOOSE)
+
 /* What fills free pages in DEBUG builds. */
 #define POISON 0xdfdfdfdfdfdfdfdfull
 
@@ -20,14 +24,14 @@ u_long phys_low_pages;
 void (*_Atomic phys_low_hook)(void);
 
 /* The fault injector: allocations left to the failing one; 0: off. */
-static _Atomic(u_long) fail_left;
+_Atomic(u_long) phys_fail_left;
 static _Atomic(bool) fail_fired;
 
 void
 phys_fail_nth(u_long n)
 {
 	atomic_store_explicit(&fail_fired, false, memory_order_relaxed);
-	atomic_store_explicit(&fail_left, n, memory_order_relaxed);
+	atomic_store_explicit(&phys_fail_left, n, memory_order_relaxed);
 }
 
 bool
@@ -37,15 +41,15 @@ phys_fail_fired(void)
 }
 
 bool
-phys_fail_here(void)
+phys_fail_count(void)
 {
 	u_long left;
 
-	left = atomic_load_explicit(&fail_left, memory_order_relaxed);
+	left = atomic_load_explicit(&phys_fail_left, memory_order_relaxed);
 	do {
-		if (__predict_true(left == 0))
+		if (left == 0)
 			return false;
-	} while (!atomic_compare_exchange_weak_explicit(&fail_left, &left,
+	} while (!atomic_compare_exchange_weak_explicit(&phys_fail_left, &left,
 	    left - 1, memory_order_relaxed, memory_order_relaxed));
 	if (left != 1)
 		return false;
@@ -78,22 +82,22 @@ page_retire(struct vm_page *pg)
 	u_int i;
 
 	kind = page_kind(pg);
-	KASSERT(kind >= PK_KERNEL && kind < PK_NKIND && kind != PK_TABLE);
+	KASSERT((1u << kind & PK_FREEABLE) != 0);
 	/* No mapping of either sort and no wiring: one question for all. */
 	KASSERT((atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) |
 		    (uintptr_t)atomic_load_explicit(&pg->pg_pvmore,
 			memory_order_relaxed) |
 		    pg->pg_wired) == 0);
 	flags = page_flags(pg);
-	KASSERT((flags & PG_BUSY) == 0);
-
 	if (DEBUG && (flags & PG_ZEROED) == 0) {
 		w = page_direct(pg);
 		for (i = 0; i < PAGE_SIZE / sizeof(*w); i++)
 			w[i] = POISON;
+		KASSERT((flags & PG_BUSY) == 0);
 		atomic_store_explicit(&pg->pg_flags, PG_POISON,
 		    memory_order_relaxed);
 	} else if (flags != 0) {
+		KASSERT((flags & PG_BUSY) == 0);
 		atomic_store_explicit(&pg->pg_flags, flags & PG_ZEROED,
 		    memory_order_relaxed);
 	}
@@ -321,6 +325,12 @@ page_alloc_run(enum page_kind kind, u_int order, u_int flags)
 	return pg;
 }
 
+/*
+ * From this many pages on a batch passes the cache by: it would only push out
+ * what is there, and runs of neighbours are made by the global allocator.
+ */
+#define PC_BYPASS 32
+
 /* Put n retired pages into the CPU's cache; how many fitted. */
 static u_int
 pc_free(struct phys_cpu *pc, struct vm_page **pgs, u_int n)
@@ -361,7 +371,7 @@ page_free_batch(struct vm_page **pgs, u_int n)
 	for (i = 0; i < n; i++)
 		page_retire(pgs[i]);
 	pc = curcpu()->cpu_phys;
-	done = pc != NULL ? pc_free(pc, pgs, n) : 0;
+	done = pc != NULL && n < PC_BYPASS ? pc_free(pc, pgs, n) : 0;
 	if (done < n)
 		buddy_give(pgs + done, n - done);
 	count_add(COUNT_PAGE_FREE, n);
@@ -387,27 +397,14 @@ page_free_run(struct vm_page *pg, u_int order)
 }
 
 void
-page_lock(struct vm_page *pg, enum lock_rank rank)
+page_lock_slow(struct vm_page *pg, enum lock_rank rank)
 {
-	struct thread *td = curthread();
-
-	td->td_nopreempt++;
-	atomic_signal_fence(memory_order_seq_cst);
-	lock_rank_take(td, rank);
+	lock_rank_take(curthread(), rank);
 	while (atomic_exchange_explicit(&pg->pg_lock, 1,
 		   memory_order_acquire) != 0) {
 		while (page_locked(pg))
 			md_cpu_relax();
 	}
-}
-
-void
-page_unlock(struct vm_page *pg, enum lock_rank rank)
-{
-	KASSERT(page_locked(pg));
-	atomic_store_explicit(&pg->pg_lock, 0, memory_order_release);
-	lock_rank_untake(curthread(), rank);
-	preempt_enable();
 }
 
 void

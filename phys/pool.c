@@ -148,36 +148,48 @@ slab_take(struct pool *pl, void **obj, u_int n, u_int flags)
 	return got;
 }
 
+/*
+ * Give the first of n objects back, and those behind it that lie in the same
+ * slab: neighbours in a batch often do.  How many.
+ */
+static u_int
+slab_give_some(struct pool *pl, void **obj, u_int n)
+{
+	uintptr_t slab = trunc_page((uintptr_t)obj[0]);
+	struct vm_page *pg = phys_page(md_direct_pa(obj[0]));
+	struct pool_free *head = pg->pg_kva, *pf;
+	u_int i;
+
+	KASSERT(pg->pg_kva2 == pl);
+	if (head == NULL)
+		TAILQ_INSERT_HEAD(&pl->pl_part, pg, pg_link);
+	for (i = 0; i < n && trunc_page((uintptr_t)obj[i]) == slab; i++) {
+		pf = obj[i];
+		pf->pf_next = head;
+		head = pf;
+	}
+	pg->pg_kva = head;
+	KASSERT(pg->pg_count >= i);
+	pg->pg_count -= (uint16_t)i;
+	if (pg->pg_count == 0) {
+		pl->pl_nempty++;
+		TAILQ_REMOVE(&pl->pl_part, pg, pg_link);
+		TAILQ_INSERT_TAIL(&pl->pl_part, pg, pg_link);
+	}
+	return i;
+}
+
 /* Give n objects back to their slabs, and slabs but keep back to phys. */
-static void
+static __noinline void
 slab_give(struct pool *pl, void **obj, u_int n, u_int keep)
 {
-	struct vm_page *pg = NULL;
-	struct pool_free *pf;
-	uintptr_t slab = 0;
+	struct vm_page *pg;
 	u_int i;
 
 	spin_enter(&pl->pl_lock);
 	pl->pl_nused -= n;
-	for (i = 0; i < n; i++) {
-		pf = obj[i];
-		/* Neighbours in a batch often are neighbours in a slab. */
-		if (trunc_page((uintptr_t)pf) != slab) {
-			slab = trunc_page((uintptr_t)pf);
-			pg = phys_page(md_direct_pa(pf));
-			KASSERT(pg->pg_kva2 == pl);
-		}
-		KASSERT(pg->pg_count > 0);
-		if (pg->pg_kva == NULL)
-			TAILQ_INSERT_HEAD(&pl->pl_part, pg, pg_link);
-		pf->pf_next = pg->pg_kva;
-		pg->pg_kva = pf;
-		if (--pg->pg_count == 0) {
-			pl->pl_nempty++;
-			TAILQ_REMOVE(&pl->pl_part, pg, pg_link);
-			TAILQ_INSERT_TAIL(&pl->pl_part, pg, pg_link);
-		}
-	}
+	for (i = 0; i < n;)
+		i += slab_give_some(pl, obj + i, n - i);
 	while (pl->pl_nempty > keep) {
 		pg = TAILQ_LAST(&pl->pl_part, pageq);
 		KASSERT(pg->pg_count == 0);
@@ -263,13 +275,18 @@ pool_fini(struct pool *pl)
 	memset(pl, 0, sizeof(*pl));
 }
 
-/* From the CPU's magazine, refilled if need be. */
-static void *
-mag_get(struct pool *pl, struct pool_mag *m, u_int flags)
+/*
+ * The rest of pool_get(): from the slabs, and more for the CPU's magazine if
+ * it has one.
+ */
+static __noinline void *
+pool_get_slow(struct pool *pl, struct pool_mag *m, u_int flags)
 {
 	void *obj = NULL;
 	u_int n;
 
+	if (m == NULL)
+		return slab_take(pl, &obj, 1, flags) == 0 ? NULL : obj;
 	cpulock_enter(&m->mg_lock);
 	n = mag_n(m);
 	if (n == 0)
@@ -281,25 +298,54 @@ mag_get(struct pool *pl, struct pool_mag *m, u_int flags)
 	return obj;
 }
 
+/* From the CPU's magazine; NULL: it is empty. */
+static inline void *
+mag_get(struct pool_mag *m)
+{
+	void *obj = NULL;
+	u_int n;
+
+	cpulock_enter(&m->mg_lock);
+	n = mag_n(m);
+	if (__predict_true(n > 0)) {
+		obj = m->mg_obj[n - 1];
+		mag_setn(m, n - 1);
+	}
+	cpulock_exit(&m->mg_lock);
+	return obj;
+}
+
 void *
 pool_get(struct pool *pl, u_int flags)
 {
 	struct pool_mag *m;
-	void *obj;
+	void *obj = NULL;
 
 	if (phys_fail_here())
 		return NULL;
 	m = pl->pl_mag[curcpu()->cpu_id];
-	if (m != NULL)
-		obj = mag_get(pl, m, flags);
-	else if (slab_take(pl, &obj, 1, flags) == 0)
-		obj = NULL;
-	if (obj == NULL)
-		return NULL;
+	if (__predict_true(m != NULL))
+		obj = mag_get(m);
+	if (__predict_false(obj == NULL)) {
+		obj = pool_get_slow(pl, m, flags);
+		if (obj == NULL)
+			return NULL;
+	}
 	pool_check_poison(pl, obj);
 	if ((flags & PA_ZERO) != 0)
 		memset(obj, 0, pl->pl_size);
 	return obj;
+}
+
+/* A full magazine, locked, gives its colder half; returns what is left. */
+static __noinline u_int
+mag_spill(struct pool *pl, struct pool_mag *m)
+{
+	u_int n = MAG_SIZE / 2;
+
+	slab_give(pl, m->mg_obj, n, 1);
+	memmove(m->mg_obj, m->mg_obj + n, n * sizeof(void *));
+	return n;
 }
 
 void
@@ -310,7 +356,7 @@ pool_put(struct pool *pl, void *obj)
 
 	KASSERT(obj != NULL);
 	KASSERT(phys_page(md_direct_pa(obj))->pg_kva2 == pl);
-	KASSERT(((uintptr_t)obj & PAGE_MASK) % pl->pl_size == 0);
+	KDASSERT(((uintptr_t)obj & PAGE_MASK) % pl->pl_size == 0);
 	pool_poison(pl, obj);
 	m = pl->pl_mag[curcpu()->cpu_id];
 	if (m == NULL) {
@@ -319,12 +365,8 @@ pool_put(struct pool *pl, void *obj)
 	}
 	cpulock_enter(&m->mg_lock);
 	n = mag_n(m);
-	if (n == MAG_SIZE) {
-		/* The colder half goes. */
-		n = MAG_SIZE / 2;
-		slab_give(pl, m->mg_obj, n, 1);
-		memmove(m->mg_obj, m->mg_obj + n, n * sizeof(void *));
-	}
+	if (__predict_false(n == MAG_SIZE))
+		n = mag_spill(pl, m);
 	m->mg_obj[n++] = obj;
 	mag_setn(m, n);
 	cpulock_exit(&m->mg_lock);

@@ -87,6 +87,8 @@ pmap_bootstrap(paddr_t kroot)
 	refcount_init(&pmap_kernel.pm_refs, 1);
 	pool_init(&pmap_pool, "pmap", sizeof(struct pmap), CACHELINE);
 	pool_init(&pv_chunk_pool, "pvchunk", sizeof(struct pv_chunk), 0);
+	pool_init(&table_users_pool, "pmapusers", sizeof(struct table_users),
+	    CACHELINE);
 	root_shared_init();
 	asid_init();
 	pmap_switch_init();
@@ -192,7 +194,7 @@ table_follow(pte_t pte, u_int level)
  * The lowest table over va that there seems to be, not below *levelp, and
  * its level.  Nothing is locked.
  */
-static struct vm_page *
+struct vm_page *
 table_descend(struct pmap *pm, vaddr_t va, u_int *levelp)
 {
 	struct vm_page *table = pm->pm_root, *next;
@@ -223,7 +225,7 @@ table_descend(struct pmap *pm, vaddr_t va, u_int *levelp)
  * Link a new table of level - 1 over va into this one, unless somebody else
  * did, or the table is gone, which the next descent will see.  0, ENOMEM.
  */
-static int
+int
 table_grow(struct pmap *pm, vaddr_t va, struct vm_page *table, u_int level)
 {
 	struct vm_page *new;
@@ -269,22 +271,21 @@ leaf_hint(struct pmap_cpu *pc, struct pmap *pm, vaddr_t va)
 
 /* Table, which is locked, is the hint now; NULL: forget it. */
 static inline void
-leaf_hint_set(struct pmap_cpu *pc, struct vm_page *table)
+leaf_hint_set(struct pmap_cpu *pc, struct pmap *pm, struct vm_page *table)
 {
 	if (table == atomic_load_explicit(&pc->pc_leaf, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&pc->pc_leaf, table, memory_order_relaxed);
 	if (table == NULL)
 		return;
-	atomic_store_explicit(&pc->pc_leafpm, table->pg_pmap,
-	    memory_order_relaxed);
+	atomic_store_explicit(&pc->pc_leafpm, pm, memory_order_relaxed);
 	atomic_store_explicit(&pc->pc_leafva, table->pg_va,
 	    memory_order_relaxed);
 }
 
 /*
- * The leaf table over va, locked, made if need be.
- * 0	*tablep
+ * The leaf table over va that pm has for itself, locked, made if need be.
+ * 0	*tablep; nothing translates through one that was shared before
  * ENOMEM, ESRCH (not live)
  */
 static int
@@ -293,6 +294,7 @@ leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 	struct pmap_cpu *pc = pmap_curcpu();
 	struct vm_page *table;
 	u_int level;
+	bool flushed = false, mine, shared;
 	int error;
 
 	for (;;) {
@@ -319,13 +321,20 @@ leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 			page_unlock(table, RANK_TABLE);
 			return ESRCH;
 		}
-		if (table_is(table, pm, va, 0)) {
-			leaf_hint_set(pc, table);
+		mine = table_is(table, pm, va, 0);
+		shared = mine && table_shared(table);
+		if (mine && !shared &&
+		    (flushed || __predict_true(!leaf_parting(pm)))) {
+			leaf_hint_set(pc, pm, table);
 			*tablep = table;
 			return 0;
 		}
-		leaf_hint_set(pc, NULL);
+		leaf_hint_set(pc, pm, NULL);
 		page_unlock(table, RANK_TABLE);
+		if (shared)
+			leaf_part(pm, va);
+		else if (mine)
+			flushed = leaf_flush(pm);
 	}
 }
 
@@ -349,21 +358,24 @@ leaf_find(struct pmap *pm, vaddr_t va)
 }
 
 /*
- * The first index from idx on that may be valid, going by the line map;
- * PTE_NENTRY: none.
+ * The first entry of a table from idx on that is valid; PTE_NENTRY: none.
  */
 static u_int
-table_skip(const struct vm_page *table, u_int idx)
+table_find(const struct vm_page *table, u_int idx)
 {
-	uint64_t lines = table_lines(table);
-	u_int line = idx / PTE_PERLINE;
+	const pte_slot_t *slots = table_slots(table);
+	u_int line = idx / PTE_PERLINE, end;
+	uint64_t lines;
 
-	if ((lines >> line & 1) != 0)
-		return idx;
-	lines &= ~(((uint64_t)2 << line) - 1);
-	if (lines == 0)
-		return PTE_NENTRY;
-	return (u_int)__builtin_ctzll(lines) * PTE_PERLINE;
+	lines = table_lines(table) & ~0ull << line;
+	for (; lines != 0; lines &= lines - 1) {
+		line = (u_int)__builtin_ctzll(lines);
+		idx = MAX(idx, line * PTE_PERLINE);
+		for (end = (line + 1) * PTE_PERLINE; idx < end; idx++)
+			if (pte_valid(pte_load(&slots[idx])))
+				return idx;
+	}
+	return PTE_NENTRY;
 }
 
 /*
@@ -374,35 +386,35 @@ struct vm_page *
 leaf_next(struct pmap *pm, vaddr_t *vap, vaddr_t eva)
 {
 	struct vm_page *table = pm->pm_root;
-	u_int idx, level = PTE_ROOT, next;
-	vaddr_t va = *vap;
+	u_int idx, level = PTE_ROOT;
+	vaddr_t va = *vap, base;
 	pte_t pte;
 
 	while (va < eva) {
-		idx = pte_index(va, level);
-		pte = atomic_load_explicit(&table_slots(table)[idx],
-		    memory_order_acquire);
-		if (pte_valid(pte)) {
-			table = table_follow(pte, level);
-			if (table != NULL && --level == 0) {
-				*vap = va;
-				return table;
-			}
-			if (table == NULL) {
-				md_cpu_relax();
-				table = pm->pm_root;
-				level = PTE_ROOT;
-			}
-			continue;
-		}
-		next = table_skip(table, idx);
-		if (next == idx)
-			next++;
-		va =
-		    table_base(va, level) + ((vaddr_t)next << pte_shift(level));
-		if (next == PTE_NENTRY) {
+		base = table_base(va, level);
+		idx = table_find(table, pte_index(va, level));
+		if (idx == PTE_NENTRY && level == PTE_ROOT)
+			break;
+		va = MAX(va, base + ((vaddr_t)idx << pte_shift(level)));
+		if (va >= eva)
+			break;
+		if (idx == PTE_NENTRY) {
 			table = pm->pm_root;
 			level = PTE_ROOT;
+			continue;
+		}
+		pte = atomic_load_explicit(&table_slots(table)[idx],
+		    memory_order_acquire);
+		if (!pte_valid(pte))
+			continue;
+		table = table_follow(pte, level);
+		if (table == NULL) {
+			md_cpu_relax();
+			table = pm->pm_root;
+			level = PTE_ROOT;
+		} else if (--level == 0) {
+			*vap = va;
+			return table;
 		}
 	}
 	return NULL;
@@ -621,18 +633,18 @@ pmap_enter_more(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
 }
 
 /*
- * Unlink the tables over va that have become empty, from the leaf up; the
- * gather frees them.
+ * Unlink the tables over va that have become empty, from the one below level
+ * up; the gather frees them.
  */
 static void
-table_prune(struct pmap *pm, vaddr_t va, struct tlb_gather *tg)
+table_prune(struct pmap *pm, vaddr_t va, u_int level, struct tlb_gather *tg)
 {
 	struct vm_page *child, *parent;
-	u_int level, l;
 	pte_slot_t *slot;
 	bool empty;
+	u_int l;
 
-	for (level = 1; level <= PTE_ROOT; level++) {
+	for (; level <= PTE_ROOT; level++) {
 		l = level;
 		parent = table_descend(pm, va, &l);
 		page_lock(parent, RANK_TABLE);
@@ -646,7 +658,7 @@ table_prune(struct pmap *pm, vaddr_t va, struct tlb_gather *tg)
 		child = phys_page(pte_pa(pte_load(slot)));
 		page_lock(child, RANK_TABLE + 1);
 		KASSERT(table_is(child, pm, va, level - 1));
-		empty = child->pg_count == 0;
+		empty = child->pg_count == 0 && !table_shared(child);
 		if (empty) {
 			pv_table_fini(child);
 			child->pg_pmap = NULL;
@@ -803,6 +815,13 @@ pmap_narrow(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 			continue;
 		}
 		end = MIN(eva, table->pg_va + pte_span(1));
+		if (table_shared(table)) {
+			page_unlock(table, RANK_TABLE);
+			/* It is gone then, or ours alone. */
+			leaf_part(pm, va);
+			table_prune(pm, va, 2, &tg);
+			continue;
+		}
 		if (prot == PROT_NONE)
 			leaf_clear(table, va, end, &tg);
 		else
@@ -810,9 +829,11 @@ pmap_narrow(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 		empty = table->pg_count == 0;
 		page_unlock(table, RANK_TABLE);
 		if (empty && prot == PROT_NONE)
-			table_prune(pm, va, &tg);
+			table_prune(pm, va, 1, &tg);
 		va = end;
 	}
+	if (leaf_parting(pm))
+		tlb_gather_space(&tg);
 	tlb_gather_pmap(&tg, pm);
 	tlb_gather_flush(&tg);
 }

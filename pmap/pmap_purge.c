@@ -30,6 +30,7 @@ struct purge {
 	u_long pu_nleaf;
 	u_long pu_nline;
 	u_long pu_ntable;
+	u_long pu_nshared; /* tables left to others */
 };
 
 /* Table is empty and unknown to anybody else. */
@@ -51,15 +52,16 @@ purge_free(struct purge *pu, struct vm_page *table)
  * spends its time in: a page with one mapping, in itself, costs its entry and
  * its descriptor, and no locked operation.
  */
-static void
-purge_entries(struct purge *pu, struct vm_page *table)
+u_int
+leaf_empty(struct vm_page *table)
 {
 	pte_slot_t *line, *slot, *slots = table_slots(table);
 	uint64_t lines = table_lines(table);
+	u_int nline = 0;
 	pte_t pte;
 
 	for (; lines != 0; lines &= lines - 1) {
-		pu->pu_nline++;
+		nline++;
 		line = slots + (u_int)__builtin_ctzll(lines) * PTE_PERLINE;
 		for (slot = line; slot < line + PTE_PERLINE; slot++) {
 			pte = pte_load(slot);
@@ -70,7 +72,7 @@ purge_entries(struct purge *pu, struct vm_page *table)
 				mapping_forget(table, slot, pte);
 		}
 	}
-	pu->pu_nleaf += table->pg_count;
+	return nline;
 }
 
 /* Make a table, which is locked and empty, a loose page. */
@@ -84,11 +86,20 @@ purge_close(struct vm_page *table)
 }
 
 static void
-purge_leaf(struct purge *pu, struct vm_page *table)
+purge_leaf(struct purge *pu, struct pmap *pm, struct vm_page *table)
 {
 	page_lock(table, RANK_TABLE);
 	KASSERT(page_kind(table) == PK_TABLE && table->pg_level == 0);
-	purge_entries(pu, table);
+	pu->pu_nleaf += table->pg_count;
+	if (table_shared(table)) {
+		/* Not the last: who is leaving, is not done. */
+		if (!leaf_unuse(table, pm))
+			panic("pmap: a shared table had one user");
+		pu->pu_nshared++;
+		page_unlock(table, RANK_TABLE);
+		return;
+	}
+	pu->pu_nline += leaf_empty(table);
 	pv_table_fini(table);
 	purge_close(table);
 	page_unlock(table, RANK_TABLE);
@@ -120,23 +131,24 @@ static struct vm_page *
 purge_next(struct purge *pu, u_int level)
 {
 	struct purge_level *lv = &pu->pu_level[level];
-	pte_slot_t *slots = table_slots(lv->lv_table);
-	u_int idx;
+	pte_slot_t *slots = table_slots(lv->lv_table), *line;
+	u_int i;
 	pte_t pte;
 
-	while (lv->lv_lines != 0) {
-		idx = (u_int)__builtin_ctzll(lv->lv_lines) * PTE_PERLINE +
-		      lv->lv_idx;
-		if (++lv->lv_idx == PTE_PERLINE) {
-			lv->lv_idx = 0;
-			lv->lv_lines &= lv->lv_lines - 1;
-			pu->pu_nline++;
+	for (; lv->lv_lines != 0; lv->lv_lines &= lv->lv_lines - 1) {
+		line =
+		    slots + (u_int)__builtin_ctzll(lv->lv_lines) * PTE_PERLINE;
+		for (i = lv->lv_idx; i < PTE_PERLINE; i++) {
+			pte = pte_load(&line[i]);
+			if (!pte_valid(pte))
+				continue;
+			atomic_store_explicit(&line[i], 0,
+			    memory_order_relaxed);
+			lv->lv_idx = i + 1;
+			return phys_page(pte_pa(pte));
 		}
-		pte = pte_load(&slots[idx]);
-		if (!pte_valid(pte))
-			continue;
-		atomic_store_explicit(&slots[idx], 0, memory_order_relaxed);
-		return phys_page(pte_pa(pte));
+		lv->lv_idx = 0;
+		pu->pu_nline++;
 	}
 	return NULL;
 }
@@ -154,7 +166,7 @@ pmap_remove_all(struct pmap *pm)
 	KASSERT(atomic_load_explicit(&pm->pm_cpus, memory_order_relaxed) == 0);
 
 	pu.pu_nfree = 0;
-	pu.pu_nleaf = pu.pu_nline = pu.pu_ntable = 0;
+	pu.pu_nleaf = pu.pu_nline = pu.pu_ntable = pu.pu_nshared = 0;
 	purge_open(&pu, pm->pm_root, PTE_ROOT);
 	for (;;) {
 		child = purge_next(&pu, level);
@@ -164,14 +176,14 @@ pmap_remove_all(struct pmap *pm)
 			purge_free(&pu, pu.pu_level[level].lv_table);
 			level++;
 		} else if (level == 1) {
-			purge_leaf(&pu, child);
+			purge_leaf(&pu, pm, child);
 		} else {
 			level--;
 			purge_open(&pu, child, level);
 		}
 	}
 	page_free_batch(pu.pu_free, pu.pu_nfree);
-	atomic_fetch_sub_explicit(&pm->pm_tables, pu.pu_ntable,
+	atomic_fetch_sub_explicit(&pm->pm_tables, pu.pu_ntable + pu.pu_nshared,
 	    memory_order_relaxed);
 	KASSERT(
 	    atomic_load_explicit(&pm->pm_tables, memory_order_relaxed) == 1);

@@ -265,16 +265,26 @@ pv_walk_end(struct pv_walk *w)
 
 /*
  * An entry the walk stands on was changed and must be flushed.  The table's
- * lock keeps its pmap, so the flush is accounted to it here and now.
+ * lock keeps its users, so the flush is accounted to it here and now.
  */
 static void
 pv_walk_flush(struct pv_walk *w, pte_slot_t *slot, struct tlb_gather *tg)
 {
 	struct vm_page *table = w->w_table;
 	vaddr_t idx = (vaddr_t)(slot - table_slots(table));
+	vaddr_t va = table->pg_va + (idx << PAGE_SHIFT);
+	u_int i;
 
-	tlb_gather_add(tg, table->pg_va + (idx << PAGE_SHIFT));
-	tlb_gather_pmap(tg, table->pg_pmap);
+	if (!table_shared(table)) {
+		tlb_gather_add(tg, va);
+		tlb_gather_pmap(tg, table->pg_pmap);
+		return;
+	}
+	/* Who is leaving has not flushed yet. */
+	for (i = 0; i < table->pg_users->tu_n; i++) {
+		tlb_gather_add(tg, va);
+		tlb_gather_pmap(tg, table->pg_users->tu_pmap[i]);
+	}
 }
 
 /* Narrow every mapping of pg; what is to be flushed goes into tg. */
@@ -446,18 +456,30 @@ pmap_clear_reference(struct vm_page *pg)
 u_int
 pmap_page_mapcount(struct vm_page *pg)
 {
-	struct pv_link *pv;
-	u_int n;
+	struct vm_page *table;
+	struct pv_walk w;
+	u_int n = 0;
 
-	n = atomic_load_explicit(&pg->pg_pv, memory_order_acquire) != 0;
-	if (atomic_load_explicit(&pg->pg_pvmore, memory_order_acquire) == NULL)
-		return n;
-	page_lock(pg, RANK_PV);
-	for (pv = atomic_load_explicit(&pg->pg_pvmore, memory_order_relaxed);
-	     pv != NULL; pv = pv->pv_next)
-		n += pv->pv_slot != NULL;
-	page_unlock(pg, RANK_PV);
+	pv_walk_begin(&w, pg);
+	while (pv_walk_next(&w) != NULL) {
+		table = w.w_table;
+		n += table_shared(table) ? table->pg_users->tu_n : 1;
+	}
 	return n;
+}
+
+/* Whether there are links, and not only marks of walkers. */
+static bool
+pv_linked(struct vm_page *pg)
+{
+	struct pv_link *pv;
+
+	page_lock(pg, RANK_PV);
+	pv = atomic_load_explicit(&pg->pg_pvmore, memory_order_relaxed);
+	while (pv != NULL && pv->pv_slot == NULL)
+		pv = pv->pv_next;
+	page_unlock(pg, RANK_PV);
+	return pv != NULL;
 }
 
 bool
@@ -467,5 +489,5 @@ pmap_page_mapped(struct vm_page *pg)
 		return true;
 	if (atomic_load_explicit(&pg->pg_pvmore, memory_order_acquire) == NULL)
 		return false;
-	return pmap_page_mapcount(pg) != 0;
+	return pv_linked(pg);
 }

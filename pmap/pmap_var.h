@@ -45,6 +45,22 @@ struct pv_chunk {
 extern struct pool pv_chunk_pool;
 
 /*
+ * The spaces that share a leaf table since a fork.  pmap_share.c has the rules.
+ *
+ * Protection:
+ *	t	the lock of the table (RANK_TABLE)
+ */
+#define TABLE_NUSER 15
+struct table_users {
+	struct pmap *tu_pmap[TABLE_NUSER]; /* [t] */
+	uint16_t tu_n;                     /* [t] */
+	uint16_t tu_nleaving; /* [t] how many of them are leaving */
+	uint32_t tu_leaving;  /* [t] a bit for each */
+};
+
+extern struct pool table_users_pool;
+
+/*
  * struct pmap_cpu: what a CPU has loaded, and its part in shootdowns.
  *
  * A CPU that wants others to do something says in pc_flush or pc_kick what,
@@ -132,6 +148,14 @@ tlb_gather_add(struct tlb_gather *tg, vaddr_t va)
 		tg->tg_over = true;
 }
 
+/* More pages of a pmap than are worth telling. */
+static inline void
+tlb_gather_space(struct tlb_gather *tg)
+{
+	tlb_gather_add(tg, 0); /* one must be there for the ASID */
+	tg->tg_over = true;
+}
+
 /*
  * tlb_kick: make the CPUs in the set drop pm's root, if they hold it, and wait
  *	for it.  Preemption disabled, interrupts on, no spin lock.
@@ -172,7 +196,46 @@ void pv_table_fini(struct vm_page *table);
 
 /* pmap.c: where the walker is needed elsewhere. */
 struct vm_page *leaf_next(struct pmap *pm, vaddr_t *vap, vaddr_t eva);
+struct vm_page *table_descend(struct pmap *pm, vaddr_t va, u_int *levelp);
+int table_grow(struct pmap *pm, vaddr_t va, struct vm_page *table, u_int level);
 void leaf_drop(struct vm_page *table, u_int idx, pte_t old);
+
+/*
+ * pmap_purge.c.
+ * leaf_empty: clear a locked leaf table through which nothing translates.
+ *	Returns how many lines of it were populated.
+ */
+u_int leaf_empty(struct vm_page *table);
+
+/*
+ * pmap_share.c.
+ * table_user: whether pm uses the shared table, which is locked, and is not
+ *	about to leave.
+ * leaf_part: pm, alive, has nothing mapped in the span of the leaf table over
+ *	va, if it shares that, when it returns.  May shoot down.
+ * leaf_unuse: the table, shared and locked, has one user less: pm, through
+ *	which nothing translates.  False: it was the last, the table is empty
+ *	and a loose page now, for the caller to unlock and to free.
+ */
+bool table_user(const struct vm_page *table, const struct pmap *pm);
+void leaf_part(struct pmap *pm, vaddr_t va);
+
+/*
+ * leaf_parting: some thread is in leaf_part() for pm: it has emptied an upper
+ *	entry that the caller has seen empty, or replaced, and not yet flushed
+ *	what this led to.
+ * leaf_flush: everything of pm.  True.
+ */
+bool leaf_flush(struct pmap *pm);
+
+static inline bool
+leaf_parting(struct pmap *pm)
+{
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(&pm->pm_parting, memory_order_acquire) != 0;
+}
+
+bool leaf_unuse(struct vm_page *table, struct pmap *pm);
 
 static inline pte_slot_t *
 table_slots(const struct vm_page *table)
@@ -186,11 +249,35 @@ pte_load(const pte_slot_t *slot)
 	return atomic_load_explicit(slot, memory_order_relaxed);
 }
 
+/* Nothing writes through the entry any more, valid or not. */
+static inline void
+pte_slot_forbid_write(pte_slot_t *slot)
+{
+#ifdef PTE_WRITE_BIT
+	atomic_fetch_and_explicit(slot, ~PTE_WRITE_BIT, memory_order_relaxed);
+#else
+	pte_t old = pte_load(slot);
+
+	while (
+	    pte_valid(old) && !atomic_compare_exchange_weak_explicit(slot, &old,
+				  pte_narrow(old, PROT_READ | PROT_EXEC),
+				  memory_order_relaxed, memory_order_relaxed))
+		continue;
+#endif
+}
+
 /* The first address that the table of this level over va maps. */
 static inline vaddr_t
 table_base(vaddr_t va, u_int level)
 {
 	return rounddown2(va, pte_span(level + 1));
+}
+
+/* [t] Of several spaces: entries may be narrowed and removed by page only. */
+static inline bool
+table_shared(const struct vm_page *table)
+{
+	return table->pg_users != NULL;
 }
 
 /* With the page locked: is it what a descent believed it to be? */
@@ -199,8 +286,9 @@ table_is(const struct vm_page *pg, const struct pmap *pm, vaddr_t va,
     u_int level)
 {
 	KASSERT(page_locked(pg));
-	return page_kind(pg) == PK_TABLE && pg->pg_pmap == pm &&
-	       pg->pg_level == level && pg->pg_va == table_base(va, level);
+	return page_kind(pg) == PK_TABLE && pg->pg_level == level &&
+	       pg->pg_va == table_base(va, level) &&
+	       (pg->pg_pmap == pm || (table_shared(pg) && table_user(pg, pm)));
 }
 
 /* [t] Lines that may hold valid entries. */

@@ -123,14 +123,19 @@ anons_drop(void *arg, void **v, u_int n)
 }
 
 void
-uvm_anon_rele(struct vm_anon *an)
+uvm_anons_rele(struct vm_anon **an, u_int n)
 {
 	struct uvm_batch b;
-	void *v = an;
 
 	uvm_batch_init(&b);
-	anons_drop(&b, &v, 1);
+	anons_drop(&b, (void **)an, n);
 	uvm_batch_flush(&b);
+}
+
+void
+uvm_anon_rele(struct vm_anon *an)
+{
+	uvm_anons_rele(&an, 1);
 }
 
 /* For the tree, when a node is copied. */
@@ -278,6 +283,15 @@ amap_replace(struct vm_amap *am, uint64_t slot, struct vm_anon *an,
 	if (error == 0)
 		*oldp = old;
 	return error;
+}
+
+int
+amap_replace_run(struct vm_amap *am, uint64_t slot, struct vm_anon **an,
+    struct vm_anon **old, u_int n)
+{
+	KASSERT(rw_write_held(&am->am_lock));
+	return radix_replace_run(&am->am_anons, slot, (void **)an, (void **)old,
+	    n);
 }
 
 /* Drop the anons in [slot, last].  ENOMEM: some are left. */

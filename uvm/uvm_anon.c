@@ -75,25 +75,6 @@ uvm_anon_unhold(struct vm_anon *an)
 	KASSERT(old > 0 && old < AN_OUT);
 }
 
-struct vm_page *
-anon_dissolve(struct vm_anon *an)
-{
-	uintptr_t w = atomic_load_explicit(&an->an_where, memory_order_relaxed);
-	struct vm_page *pg;
-
-	KASSERT(atomic_load_explicit(&an->an_hold, memory_order_relaxed) == 0);
-	if (uvm_is_slot(w)) {
-		swap_free(uvm_slot_of(w), 1);
-		return NULL;
-	}
-	pg = (struct vm_page *)w;
-	KASSERT(pg->pg_anon == an);
-	pg->pg_anon = NULL;
-	if (pg->pg_index != 0)
-		swap_free(pg->pg_index - 1, 1);
-	return pg;
-}
-
 /* From nobody's hold to AN_OUT or AN_IN. */
 static bool
 anon_try(struct vm_anon *an, uint32_t how)

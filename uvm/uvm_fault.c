@@ -333,12 +333,59 @@ fault_zero(struct uvm_faultinfo *ufi)
 	return FAULT_GO;
 }
 
+/*
+ * Case 1B, when the page asked for has been copied: who copies in order gets as
+ * many copies ahead as were made behind, up to the end of the window.
+ */
+static void
+near_copies(struct uvm_faultinfo *ufi)
+{
+	struct uvm_near *near = ufi->ufi_near;
+	struct vm_anon *an[FAULT_NEAR], *new[FAULT_NEAR];
+	struct vm_amap *am = ufi->ufi_amap;
+	uint64_t first, next = ufi->ufi_slot + 1;
+	struct vm_page *src;
+	vaddr_t va;
+	u_int i, n;
+
+	if (am->am_copynext != ufi->ufi_slot || amap_shared(am) ||
+	    !near_window(ufi, &va, &first, &n)) {
+		am->am_copynext = next;
+		am->am_copyrun = 1;
+		return;
+	}
+	n = (u_int)MIN(first + n - next, am->am_copyrun - 1);
+	if (n > 0 && amap_gather_alike(am, next, n, false, an) == 0)
+		n = 0;
+	for (i = 0; i < n && an[i] != NULL; i++) {
+		src = near_page(near, an[i], false);
+		if (src == NULL)
+			break;
+		near->un_page[i] = src;
+	}
+	n = i > 0 ? uvm_anon_alloc_batch(0, new, i) : 0;
+	for (i = 0; i < n; i++) {
+		pmap_copy_page(near->un_page[i], uvm_anon_page(new[i]));
+		near->un_page[i] = uvm_anon_page(new[i]);
+	}
+	if (n > 0 && amap_replace_run(am, next, new, near->un_old, n) != 0) {
+		uvm_anons_rele(new, n);
+		n = 0;
+	}
+	am->am_copynext = next + n;
+	am->am_copyrun = MIN(am->am_copyrun + 1 + n, FAULT_NEAR);
+	near->un_va = ufi->ufi_va + PAGE_SIZE;
+	near->un_n = near->un_nold = n;
+	near->un_new = true;
+}
+
 /* Cases 1A and 1B: the amap, write-locked, has an anon. */
 static enum verdict
 fault_anon(struct uvm_faultinfo *ufi, struct vm_anon *an, bool alone)
 {
 	bool write = (ufi->ufi_access & PROT_WRITE) != 0;
 	struct vm_page *pg;
+	enum verdict v;
 
 	if (alone)
 		pg = uvm_anon_page(an);
@@ -353,7 +400,10 @@ fault_anon(struct uvm_faultinfo *ufi, struct vm_anon *an, bool alone)
 	}
 	if (write && !alone) {
 		count_add(COUNT_FLT_ACOW, 1);
-		return fault_promote(ufi, an, pg);
+		v = fault_promote(ufi, an, pg);
+		if (v == FAULT_GO && ufi->ufi_near != NULL)
+			near_copies(ufi);
+		return v;
 	}
 	count_add(COUNT_FLT_ANON, 1);
 	if ((ufi->ufi_entry->ve_flags & VE_NEEDSCOPY) != 0 || !alone)
@@ -527,6 +577,7 @@ uvm_fault_hold(struct uvm_faultinfo *ufi)
 void
 uvm_fault_drop(struct uvm_faultinfo *ufi)
 {
+	struct uvm_near *near = ufi->ufi_near;
 	struct vm_anon *old = ufi->ufi_old;
 
 	KASSERT(rw_held(&ufi->ufi_map->vm_lock));
@@ -537,6 +588,8 @@ uvm_fault_drop(struct uvm_faultinfo *ufi)
 	/* No mapping of ours shows the old page any more. */
 	if (old != NULL)
 		uvm_anon_rele(old);
+	if (near != NULL && near->un_nold > 0)
+		uvm_anons_rele(near->un_old, near->un_nold);
 }
 
 int
@@ -557,7 +610,7 @@ uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
 	count_add(COUNT_FAULT, 1);
 	near.un_nheld = 0;
 	for (;;) {
-		near.un_n = 0;
+		near.un_n = near.un_nold = 0;
 		near.un_new = false;
 		error = uvm_fault_hold(&ufi);
 		if (error != 0)
@@ -574,6 +627,10 @@ uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
 			    page_to_phys(ufi.ufi_page), ufi.ufi_prot, how);
 		if (error == 0 && ufi.ufi_prot != PROT_NONE)
 			ufi.ufi_stale = false;
+		/* Nothing shows any more what was copied. */
+		if (near.un_nold > 0)
+			pmap_remove(map->vm_pmap, near.un_va,
+			    near.un_va + ptoa(near.un_n));
 		if (error == 0 && near.un_n > 0)
 			pmap_enter_more(map->vm_pmap, near.un_va, near.un_page,
 			    near.un_n, ufi.ufi_va, ufi.ufi_prot, near.un_new);

@@ -1,9 +1,9 @@
 /*
  * uvm_fork.c: a child's address space.
  *
- * Nothing is copied but the entries.  Private memory is write-protected in
- * the parent, an entry at a time, and marked needs-copy on both sides; the
- * child's page tables start empty.
+ * Nothing is copied but the entries.  Private memory is marked needs-copy on
+ * both sides, and write-protected; page tables are shared where all that they
+ * map is inherited (pmap_share.c).
  *
  *	parent  [entry NC]--.              .--[entry NC]  child
  *	                    v              v
@@ -28,7 +28,7 @@
 
 /* The child's part of a private entry: a copy-on-write copy. */
 static int
-fork_copy(struct vm_map *parent, struct vm_entry *pe, struct vm_entry *ce)
+fork_copy(struct vm_entry *pe, struct vm_entry *ce)
 {
 	struct vm_amap *am = pe->ve_amap;
 	uint64_t slot = entry_slot(pe, pe->ve_start);
@@ -49,9 +49,6 @@ fork_copy(struct vm_map *parent, struct vm_entry *pe, struct vm_entry *ce)
 		amap_protect_pages(am, slot, entry_npages(pe));
 		return 0;
 	}
-	if ((pe->ve_flags & VE_NEEDSCOPY) == 0)
-		pmap_protect(parent->vm_pmap, pe->ve_start, pe->ve_end,
-		    uvm_prot_effective(pe->ve_prot) & ~PROT_WRITE);
 	pe->ve_flags |= VE_NEEDSCOPY;
 	ce->ve_flags |= VE_NEEDSCOPY;
 	amap_ref(am);
@@ -80,7 +77,7 @@ fork_share(struct vm_entry *pe, struct vm_entry *ce)
 
 /* The child's entry for pe; *cep NULL: it has none. */
 static int
-fork_entry(struct vm_map *parent, struct vm_entry *pe, struct vm_entry **cep)
+fork_entry(struct vm_entry *pe, struct vm_entry **cep)
 {
 	struct vm_entry *ce;
 	int error;
@@ -89,20 +86,11 @@ fork_entry(struct vm_map *parent, struct vm_entry *pe, struct vm_entry **cep)
 	if (pe->ve_inherit == INHERIT_NONE ||
 	    (pe->ve_flags & VE_DONTFORK) != 0)
 		return 0;
-	ce = uvm_entry_alloc();
+	ce = uvm_entry_clone(pe);
 	if (ce == NULL)
 		return ENOMEM;
-	ce->ve_start = pe->ve_start;
-	ce->ve_end = pe->ve_end;
-	ce->ve_obj = pe->ve_obj;
-	ce->ve_off = pe->ve_off;
-	ce->ve_amap = pe->ve_amap;
-	ce->ve_flags = pe->ve_flags;
-	ce->ve_prot = pe->ve_prot;
-	ce->ve_maxprot = pe->ve_maxprot;
-	ce->ve_inherit = pe->ve_inherit;
-	ce->ve_advice = pe->ve_advice;
-	/* Locks on memory are not inherited: ve_wired stays 0. */
+	/* Locks on memory are not inherited. */
+	ce->ve_wired = 0;
 
 	switch (pe->ve_inherit) {
 	case INHERIT_SHARE:
@@ -115,7 +103,7 @@ fork_entry(struct vm_map *parent, struct vm_entry *pe, struct vm_entry **cep)
 		error = 0;
 		break;
 	default:
-		error = fork_copy(parent, pe, ce);
+		error = fork_copy(pe, ce);
 		break;
 	}
 	if (error != 0) {
@@ -127,11 +115,42 @@ fork_entry(struct vm_map *parent, struct vm_entry *pe, struct vm_entry **cep)
 	return 0;
 }
 
+/* Whether the child sees at once what the parent has mapped there. */
+static bool
+fork_mapped(const struct vm_entry *pe)
+{
+	/* Wired entries of the tables speak for the parent alone. */
+	return pe->ve_wired == 0 && (pe->ve_inherit == INHERIT_COPY ||
+					pe->ve_inherit == INHERIT_SHARE);
+}
+
+/*
+ * Write-protect what is private now, and give the child the translations: of
+ * each stretch between entries that it does not simply get.
+ */
+static void
+fork_tables(struct vm_map *parent, struct vm_map *child)
+{
+	struct vm_entry *pe;
+	vaddr_t start = 0;
+
+	for (pe = parent->vm_first; pe != NULL; pe = pe->ve_next) {
+		if (fork_mapped(pe))
+			continue;
+		pmap_fork(parent->vm_pmap, child->vm_pmap, start, pe->ve_start);
+		start = pe->ve_end;
+		if (pe->ve_inherit == INHERIT_COPY)
+			pmap_protect(parent->vm_pmap, pe->ve_start, pe->ve_end,
+			    PROT_READ | PROT_EXEC);
+	}
+	pmap_fork(parent->vm_pmap, child->vm_pmap, start, VM_MAXUSER_ADDRESS);
+}
+
 int
 uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 {
 	struct vm_map *pm = &parent->vm_map, *cm;
-	struct vm_entry *pe, *ce;
+	struct vm_entry *pe, *ce, *last = NULL;
 	struct vmspace *child;
 	int error;
 
@@ -155,10 +174,14 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 	cm->vm_datalimit = pm->vm_datalimit;
 	cm->vm_mmapbase = pm->vm_mmapbase;
 	for (pe = pm->vm_first; pe != NULL && error == 0; pe = pe->ve_next) {
-		error = fork_entry(pm, pe, &ce);
-		if (error == 0 && ce != NULL)
-			uvm_map_insert(cm, ce);
+		error = fork_entry(pe, &ce);
+		if (error == 0 && ce != NULL) {
+			uvm_tree_append(cm, ce, last);
+			last = ce;
+		}
 	}
+	uvm_tree_build(cm);
+	fork_tables(pm, cm);
 	child->vm_maxsaddr = parent->vm_maxsaddr;
 	child->vm_minsaddr = parent->vm_minsaddr;
 	child->vm_ssize = parent->vm_ssize;

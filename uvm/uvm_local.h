@@ -79,6 +79,8 @@ entry_slot(const struct vm_entry *e, vaddr_t va)
  * it, locked for the rest.
  *
  * uvm_tree_insert: e behind prev (NULL: as the first).
+ * uvm_tree_append: the same in a map that is being filled in order, prev the
+ *	last so far; there is no tree until uvm_tree_build() makes it.
  * uvm_tree_remove: take e out.
  * uvm_tree_resize: e now covers [start, end), which touches no other entry.
  * uvm_tree_reset: forget all entries; the list of them, linked by ve_next.
@@ -89,6 +91,9 @@ entry_slot(const struct vm_entry *e, vaddr_t va)
  */
 void uvm_tree_insert(struct vm_map *map, struct vm_entry *e,
     struct vm_entry *prev);
+void uvm_tree_append(struct vm_map *map, struct vm_entry *e,
+    struct vm_entry *prev);
+void uvm_tree_build(struct vm_map *map);
 void uvm_tree_remove(struct vm_map *map, struct vm_entry *e);
 void uvm_tree_resize(struct vm_map *map, struct vm_entry *e, vaddr_t start,
     vaddr_t end);
@@ -104,6 +109,7 @@ void uvm_tree_verify(const struct vm_map *map);
  * unless said otherwise.
  *
  * uvm_entry_alloc, uvm_entry_free: the structure alone; any lock state.
+ * uvm_entry_clone: one that says the same; what it refers to gains nothing.
  * uvm_entry_hold_object: count the reference e makes to its object.
  * uvm_entry_drop: drop them, freeing the range e owns; pages into b.  e is in
  *	no map and unmapped.  No lock at RANK_AMAP or above; may sleep
@@ -133,6 +139,7 @@ void uvm_tree_verify(const struct vm_map *map);
  * uvm_map_unlock: the reverse; looks at the whole map when DEBUG.
  */
 struct vm_entry *uvm_entry_alloc(void);
+struct vm_entry *uvm_entry_clone(const struct vm_entry *e);
 void uvm_entry_free(struct vm_entry *e);
 void uvm_entry_hold_object(struct vm_entry *e);
 void uvm_entry_drop(struct vm_entry *e, struct uvm_batch *b);
@@ -217,10 +224,12 @@ bool uvm_nomem(void);
 struct uvm_near {
 	vaddr_t un_va;                       /* of the first */
 	u_int un_n;                          /* 0: none */
-	bool un_new;                         /* zeroes made for the purpose */
+	bool un_new;                         /* made for the purpose */
 	struct vm_page *un_page[FAULT_NEAR]; /* NULL: not this one */
 	u_int un_nheld;                      /* anons held for their pages */
 	struct vm_anon *un_held[FAULT_NEAR];
+	u_int un_nold; /* anons replaced by copies; ours to drop */
+	struct vm_anon *un_old[FAULT_NEAR];
 };
 
 struct uvm_faultinfo {

@@ -119,6 +119,16 @@ uvm_entry_alloc(void)
 	return pool_get(&entry_pool, PA_ZERO);
 }
 
+struct vm_entry *
+uvm_entry_clone(const struct vm_entry *e)
+{
+	struct vm_entry *new = pool_get(&entry_pool, 0);
+
+	if (new != NULL)
+		*new = *e;
+	return new;
+}
+
 void
 uvm_entry_free(struct vm_entry *e)
 {

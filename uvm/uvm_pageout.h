@@ -61,7 +61,25 @@ struct anon_cluster {
 	u_int ac_want; /* index of the one that was asked for */
 	struct vm_anon *ac_anon[SWAP_READHEAD];
 };
-struct vm_page *anon_dissolve(struct vm_anon *an);
+static inline struct vm_page *
+anon_dissolve(struct vm_anon *an)
+{
+	uintptr_t w = atomic_load_explicit(&an->an_where, memory_order_relaxed);
+	struct vm_page *pg;
+
+	KASSERT(atomic_load_explicit(&an->an_hold, memory_order_relaxed) == 0);
+	if (__predict_false(uvm_is_slot(w))) {
+		swap_free(uvm_slot_of(w), 1);
+		return NULL;
+	}
+	pg = (struct vm_page *)w;
+	KASSERT(pg->pg_anon == an);
+	pg->pg_anon = NULL;
+	if (__predict_false(pg->pg_index != 0))
+		swap_free(pg->pg_index - 1, 1);
+	return pg;
+}
+
 bool anon_evict(struct vm_anon *an, struct vm_page *pg, swslot_t slot);
 void anon_gather(struct vm_amap *am, uint64_t slot, u_int max,
     struct anon_cluster *ac);

@@ -349,18 +349,27 @@ radix_run(const struct radix *rx, uint64_t idx, u_int max)
 }
 
 int
+radix_replace_run(struct radix *rx, uint64_t idx, void **v, void **old, u_int n)
+{
+	struct radix_node *leaf;
+	u_int i, s = (u_int)idx & (RX_SLOTS - 1);
+
+	KASSERT(n > 0 && s + n <= RX_SLOTS);
+	if (path_own(rx, idx, 0, &leaf) != 0)
+		return ENOMEM;
+	KASSERT(leaf != NULL);
+	for (i = 0; i < n; i++) {
+		KASSERT(v[i] != NULL && leaf->rn_slot[s + i] != NULL);
+		old[i] = leaf->rn_slot[s + i];
+		leaf->rn_slot[s + i] = v[i];
+	}
+	return 0;
+}
+
+int
 radix_replace(struct radix *rx, uint64_t idx, void *v, void **old)
 {
-	struct radix_node *n;
-
-	KASSERT(v != NULL);
-	if (path_own(rx, idx, 0, &n) != 0)
-		return ENOMEM;
-	KASSERT(n != NULL);
-	*old = n->rn_slot[slot_of(n, idx)];
-	KASSERT(*old != NULL);
-	n->rn_slot[slot_of(n, idx)] = v;
-	return 0;
+	return radix_replace_run(rx, idx, &v, old, 1);
 }
 
 int

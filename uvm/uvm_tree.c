@@ -213,6 +213,78 @@ uvm_tree_insert(struct vm_map *map, struct vm_entry *e, struct vm_entry *prev)
 		    memory_order_relaxed);
 }
 
+void
+uvm_tree_append(struct vm_map *map, struct vm_entry *e, struct vm_entry *prev)
+{
+	KDASSERT(rw_write_held(&map->vm_lock));
+	KASSERT(e->ve_start < e->ve_end);
+	KASSERT(prev == NULL || prev->ve_end <= e->ve_start);
+	e->ve_prev = prev;
+	e->ve_next = NULL;
+	if (prev == NULL)
+		map->vm_first = e;
+	else
+		prev->ve_next = e;
+	map->vm_nentries++;
+	uvm_map_account(map, e, e->ve_end - e->ve_start, true);
+	if ((e->ve_flags & VE_GROWSDOWN) != 0)
+		atomic_fetch_add_explicit(&map->vm_ngrow, 1,
+		    memory_order_relaxed);
+}
+
+/* Hang a subtree, or NULL, below e. */
+static struct vm_entry *
+adopt(struct vm_entry *e, struct vm_entry *child)
+{
+	if (child != NULL)
+		child->ve_parent = e;
+	return child;
+}
+
+/*
+ * A tree of n entries is one of n / 2, the next entry, and one of the rest:
+ * stack[] has the trees begun, outermost first; tb_top is NULL as long as the
+ * left part is being made.
+ */
+#define TREE_DEPTH 48
+
+void
+uvm_tree_build(struct vm_map *map)
+{
+	struct {
+		struct vm_entry *tb_top;
+		u_long tb_n;
+	} stack[TREE_DEPTH], *top = stack;
+	struct vm_entry *e = map->vm_first, *done;
+	u_long n = map->vm_nentries;
+
+	KDASSERT(rw_write_held(&map->vm_lock));
+	for (;;) {
+		for (; n > 0; n /= 2, top++) {
+			KASSERT(top < stack + TREE_DEPTH);
+			top->tb_top = NULL;
+			top->tb_n = n;
+		}
+		/* What is done is the right part of all that have a top. */
+		done = NULL;
+		while (top > stack && top[-1].tb_top != NULL) {
+			top--;
+			top->tb_top->ve_right = adopt(top->tb_top, done);
+			done = top->tb_top;
+			done->ve_gap = gap_behind(map, done);
+			node_update(done);
+		}
+		if (top == stack)
+			break;
+		top[-1].tb_top = e;
+		e->ve_left = adopt(e, done);
+		e = e->ve_next;
+		n = top[-1].tb_n - top[-1].tb_n / 2 - 1;
+	}
+	KASSERT(e == NULL);
+	map->vm_root = adopt(NULL, done);
+}
+
 /*
  * Take e, which has two children, out of the tree: the next in order, which
  * has no left child, takes its place.

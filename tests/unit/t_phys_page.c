@@ -334,5 +334,5 @@ TEST(phys_free_twice)
 	if (!CHECK(pg != NULL))
 		return;
 	page_free(pg);
-	CHECK(ktest_panics(free_twice, pg, "PK_KERNEL"));
+	CHECK(ktest_panics(free_twice, pg, "PK_FREEABLE"));
 }

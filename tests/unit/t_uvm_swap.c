@@ -258,6 +258,7 @@ TEST(uvm_swap_async)
 TEST(uvm_swap_fork)
 {
 	struct vmspace *vm = space(), *child = NULL;
+	u_long n;
 
 	if (vm == NULL || !rd_init(true, NSLOT))
 		return;
@@ -266,7 +267,9 @@ TEST(uvm_swap_fork)
 	write_pages(vm, BASE, 32, 1);
 	CHECK(uvmspace_fork(vm, &child) == 0);
 	write_pages(child, BASE, 8, 101);
-	CHECK(out(vm) + out(child) == 40);
+	/* Copies ahead: at most as many as were written. */
+	n = out(vm) + out(child);
+	CHECK(n >= 40 && n <= 48);
 	write_pages(child, BASE + ptoa(8), 8, 109);
 	write_pages(vm, BASE + ptoa(16), 8, 201);
 	CHECK(has_pages(child, BASE, 16, 101));

@@ -26,9 +26,11 @@ struct exec_strings {
 	u_int es_nskip;         /* 1 if so */
 	u_int es_npre;          /* strings in es_pre */
 	size_t es_prelen;       /* bytes at the end of es_pre */
+	u_int es_npages;        /* entries of es_page that are set */
+	bool es_byfd;           /* a descriptor names the file */
+	/* From here on nothing is cleared at first. */
 	char es_pre[1024];
 	char es_path[PATH_MAX]; /* what execfn says */
-	bool es_byfd;           /* a descriptor names the file */
 	char *es_page[ARG_LIMIT / PAGE_SIZE];
 };
 

@@ -37,11 +37,13 @@
 #include <machine/param.h>
 #include <base/kassert.h>
 #include <base/cpu.h>
+#include <base/thread.h>
 
 struct vm_anon;
 struct uvm_object;
 struct pmap;
 struct pv_link;
+struct table_users;
 
 /*
  * What a page is.  Set at allocation; an owner may turn PK_LOOSE into its
@@ -73,8 +75,9 @@ struct vm_page {
 	union {
 		TAILQ_ENTRY(vm_page) pg_link; /* [f] or page queues */
 		struct {
-			struct pmap *pg_pmap; /* [t] PK_TABLE: whose */
-			vaddr_t pg_va;        /* [t] first address it maps */
+			struct pmap
+			    *pg_pmap;  /* [t] PK_TABLE: whose; NULL: shared */
+			vaddr_t pg_va; /* [t] first address it maps */
 		};
 	};
 	union {
@@ -88,10 +91,14 @@ struct vm_page {
 		struct pv_chunk **pg_chunks; /* [t] PK_TABLE: or NULL */
 		void *pg_kva2;               /* PK_KERNEL: for its user */
 	};
-	_Atomic(uintptr_t) pg_pv;            /* [e] kernel address of a PTE */
-	_Atomic(struct pv_link *) pg_pvmore; /* [v] further mappings */
-	_Atomic(uint32_t) pg_flags;          /* [a] PG_* */
-	uint32_t pg_pfn;                     /* [I] address / PAGE_SIZE */
+	_Atomic(uintptr_t) pg_pv; /* [e] kernel address of a PTE */
+	union {
+		_Atomic(struct pv_link *) pg_pvmore; /* [v] further mappings */
+		struct table_users
+		    *pg_users; /* [t] PK_TABLE: NULL or several */
+	};
+	_Atomic(uint32_t) pg_flags; /* [a] PG_* */
+	uint32_t pg_pfn;            /* [I] address / PAGE_SIZE */
 	union {
 		uint16_t pg_wired; /* [O] wirings */
 		uint16_t pg_count; /* [t] PK_TABLE: valid entries */
@@ -219,13 +226,37 @@ void page_free_batch(struct vm_page **pgs, u_int n);
  *	once it holds the lock.
  * page_locked: somebody holds it.
  */
-void page_lock(struct vm_page *pg, enum lock_rank rank);
-void page_unlock(struct vm_page *pg, enum lock_rank rank);
-
 static inline bool
 page_locked(const struct vm_page *pg)
 {
 	return atomic_load_explicit(&pg->pg_lock, memory_order_relaxed) != 0;
+}
+
+/* The rest of page_lock(): somebody holds it, or the order is wrong. */
+void page_lock_slow(struct vm_page *pg, enum lock_rank rank);
+
+static inline void
+page_lock(struct vm_page *pg, enum lock_rank rank)
+{
+	struct thread *td = curthread();
+
+	preempt_disable();
+	if (__predict_false(td->td_ranks >> rank != 0 ||
+			    atomic_exchange_explicit(&pg->pg_lock, 1,
+				memory_order_acquire) != 0)) {
+		page_lock_slow(pg, rank);
+		return;
+	}
+	td->td_ranks |= (uint64_t)1 << rank;
+}
+
+static inline void
+page_unlock(struct vm_page *pg, enum lock_rank rank)
+{
+	KASSERT(page_locked(pg));
+	atomic_store_explicit(&pg->pg_lock, 0, memory_order_release);
+	lock_rank_untake(curthread(), rank);
+	preempt_enable();
 }
 
 static inline u_int
@@ -308,7 +339,15 @@ void phys_drain_all(void);
  */
 void phys_fail_nth(u_long n);
 bool phys_fail_fired(void);
-bool phys_fail_here(void);
+extern _Atomic(u_long) phys_fail_left;
+bool phys_fail_count(void); /* the rest of phys_fail_here() */
+static inline bool
+phys_fail_here(void)
+{
+	return __predict_false(atomic_load_explicit(&phys_fail_left,
+				   memory_order_relaxed) != 0) &&
+	       phys_fail_count();
+}
 
 /* fn(pg, arg) for the descriptor of every page of RAM; fn may take locks. */
 void phys_foreach(void (*fn)(struct vm_page *, void *), void *arg);

@@ -51,6 +51,9 @@ typedef uint64_t pte_t;
 #define AMD64_PTE_PA  0x000ffffffffff000ull
 #define AMD64_PTE_NX  0x8000000000000000ull
 
+/* Clearing it forbids writing and changes nothing else. */
+#define PTE_WRITE_BIT AMD64_PTE_RW
+
 /*
  * What each set of PROT_READ (1), PROT_WRITE (2), PROT_EXEC (4) becomes.
  * Whatever may be written or executed may be read as well: the machine

@@ -63,6 +63,7 @@ struct pmap {
 	_Atomic(uint64_t) pm_asid;  /* [a] generation << 16 | asid; 0: none */
 	_Atomic(cpumask_t) pm_cpus; /* [a] may hold translations of it */
 	_Atomic(u_long) pm_tables;  /* [a] table pages, the root included */
+	_Atomic(u_int) pm_parting;  /* [a] threads in leaf_part() */
 };
 
 extern struct pmap pmap_kernel; /* the kernel's own: no user half */
@@ -113,6 +114,13 @@ struct pmap *pmap_curpmap(void);
  */
 void pmap_purge(struct pmap *pm);
 u_long pmap_remove_all(struct pmap *pm);
+
+/*
+ * pmap_fork: child, a new space that nobody else knows, is to have what pm has
+ *	mapped in [sva, eva), except that neither may write: all of it that can
+ *	be shared by the table, the rest comes by faults.  S
+ */
+void pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva);
 
 /*
  * pmap_enter: map the page at pa at va with prot, replacing what was there.
@@ -179,6 +187,7 @@ bool pmap_clear_modify(struct vm_page *pg);
 bool pmap_is_referenced(struct vm_page *pg);
 bool pmap_clear_reference(struct vm_page *pg);
 bool pmap_page_mapped(struct vm_page *pg);
+/* How many spaces map it, each as often as it does. */
 u_int pmap_page_mapcount(struct vm_page *pg);
 
 /*

@@ -74,6 +74,8 @@ struct vm_amap {
 	refcount_t am_refs;           /* [a] map entries that point here */
 	_Atomic(u_int) am_flags;      /* [a] AMAP_*; set under a map lock */
 	struct radix am_anons;        /* [l] vm_anon by slot */
+	uint64_t am_copynext;         /* [l] slot behind the last one copied */
+	u_int am_copyrun;             /* [l] how many were, in order */
 	struct uvm_object *am_obj;    /* [I] what it hides; NULL: zeroes */
 	TAILQ_ENTRY(vm_amap) am_link; /* [o] all that hide am_obj */
 	struct scan_item am_scan;     /* [I] for the page-out daemon */
@@ -107,6 +109,8 @@ void amap_boot(void);
  * amap_run: how many slots just below slot are used, at most max.
  * amap_replace: an anon into a used slot; *old is the old one, its reference
  *	the caller's.  am_lock write-held.  ENOMEM.
+ * amap_replace_run: n at once, in one aligned range of RADIX_LEAF slots, all of
+ *	them used.  ENOMEM: nothing changed.
  * amap_remove_range: drop the anons in [slot, slot + n), which have been
  *	unmapped.  am_lock write-held.  ENOMEM: some are left; that happens
  *	only while nodes are shared with another amap.
@@ -130,6 +134,8 @@ u_int amap_gather_alike(struct vm_amap *am, uint64_t slot, u_int n, bool alone,
 u_int amap_run(struct vm_amap *am, uint64_t slot, u_int max);
 int amap_replace(struct vm_amap *am, uint64_t slot, struct vm_anon *an,
     struct vm_anon **old);
+int amap_replace_run(struct vm_amap *am, uint64_t slot, struct vm_anon **an,
+    struct vm_anon **old, u_int n);
 int amap_remove_range(struct vm_amap *am, uint64_t slot, uint64_t n);
 bool amap_range_empty(struct vm_amap *am, uint64_t slot, uint64_t n);
 struct vm_amap *amap_copy(struct vm_amap *old, uint64_t slot, uint64_t n);
@@ -165,6 +171,7 @@ void amap_truncate(struct uvm_object *uo, uint64_t first);
  *	while there is memory.
  * uvm_anon_rele: one reference less; the last frees the page, which is not
  *	mapped then.
+ * uvm_anons_rele: the same for n of them, at most UVM_BATCH.
  * uvm_anon_page: its page, NULL: it is on swap.  May be stale, see [h].
  * uvm_anon_hold: its page, which stays until uvm_anon_unhold(); NULL: it is on
  *	swap and nothing is held.  Spins briefly; the caller has a reference.
@@ -172,6 +179,7 @@ void amap_truncate(struct uvm_object *uo, uint64_t first);
 struct vm_anon *uvm_anon_alloc(u_int flags);
 u_int uvm_anon_alloc_batch(u_int flags, struct vm_anon **an, u_int n);
 void uvm_anon_rele(struct vm_anon *an);
+void uvm_anons_rele(struct vm_anon **an, u_int n);
 
 static inline struct vm_page *
 uvm_anon_page(const struct vm_anon *an)

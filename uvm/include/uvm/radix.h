@@ -73,12 +73,16 @@ void *radix_next(const struct radix *rx, uint64_t *idx);
  *	*shared, unless NULL: whether another tree holds them too.
  * radix_insert_run: store n values, none NULL, in empty slots.  ENOMEM:
  *	nothing changed.
+ * radix_replace_run: store n values, none NULL, in used slots; what they held
+ *	goes to old[].  ENOMEM: nothing changed.
  * radix_run: how many slots just below idx are used without a gap, counted up
  *	to max, at most RADIX_LEAF.
  */
 u_int radix_gather(const struct radix *rx, uint64_t idx, u_int n, void **v,
     bool *shared);
 int radix_insert_run(struct radix *rx, uint64_t idx, void **v, u_int n);
+int radix_replace_run(struct radix *rx, uint64_t idx, void **v, void **old,
+    u_int n);
 u_int radix_run(const struct radix *rx, uint64_t idx, u_int max);
 
 /*

@@ -1,0 +1,289 @@
+/*
+ * pmap_share.c: leaf tables that a fork leaves to both sides.
+ *
+ *	parent            child
+ *	  |                 |
+ *	[table] [table]   [table]      each its own
+ *	      \   |         |
+ *	       [leaf table]            one, until somebody changes his view of it
+ *
+ * A child begins with what its parent has mapped.  Instead of copying entries
+ * and the reverse map of each, fork makes all entries of a leaf table read-only
+ * and lets the child use the table itself.  The reverse map names entries by
+ * their address, so it is right for all users of the table; whoever comes to
+ * an entry that way changes it for all of them, and flushes for all.
+ *
+ * By address a shared table is not changed.  Who would enter, remove or narrow
+ * something parts with the table first: there is nothing mapped in its span
+ * then, and faults bring back what is used.  The others keep all they had, and
+ * he who is left alone has the table for himself again, entries as they are:
+ * read-only.
+ *
+ * Parting.  The upper entry goes, then what it led to must be flushed, and only
+ * then may the table forget its user: until then a change through the reverse
+ * map must flush for him as well, and the table must not be freed under a CPU
+ * that may walk it.  Meanwhile he is `leaving': not a user for table_is().
+ * Other threads of his may come to the place where the table was; what they
+ * give up there must not be seen through it either, so they flush, too.
+ *
+ * What a table maps belongs to those who are not leaving.  The last of them to
+ * leave empties it, and who is last of all frees it.
+ *
+ * Locks: the users of a table are under its lock.  Its upper entry in each
+ * space is under the lock of the table that this is in, which is outer.
+ */
+#include <base/print.h>
+
+#include "pmap_var.h"
+
+struct pool table_users_pool;
+
+/* [t] */
+static u_int
+user_index(const struct table_users *tu, const struct pmap *pm)
+{
+	u_int i;
+
+	for (i = 0; i < tu->tu_n; i++)
+		if (tu->tu_pmap[i] == pm)
+			break;
+	return i;
+}
+
+bool
+table_user(const struct vm_page *table, const struct pmap *pm)
+{
+	const struct table_users *tu = table->pg_users;
+	u_int i;
+
+	KASSERT(page_locked(table));
+	i = user_index(tu, pm);
+	return i < tu->tu_n && (tu->tu_leaving >> i & 1) == 0;
+}
+
+/* [t] One more user of a table; false: no memory, or there are enough. */
+static bool
+user_add(struct vm_page *table, struct pmap *pm)
+{
+	struct table_users *tu = table->pg_users;
+
+	if (tu == NULL) {
+		tu = pool_get(&table_users_pool, 0);
+		if (tu == NULL)
+			return false;
+		tu->tu_pmap[0] = table->pg_pmap;
+		tu->tu_n = 1;
+		tu->tu_nleaving = 0;
+		tu->tu_leaving = 0;
+		table->pg_users = tu;
+		table->pg_pmap = NULL;
+	}
+	if (tu->tu_n == TABLE_NUSER)
+		return false;
+	tu->tu_pmap[tu->tu_n++] = pm;
+	return true;
+}
+
+/* [t] Nobody stands behind what the table maps any more. */
+static void
+users_gone(struct vm_page *table)
+{
+	(void)leaf_empty(table);
+	table->pg_count = 0;
+	table_setlines(table, 0);
+}
+
+bool
+leaf_unuse(struct vm_page *table, struct pmap *pm)
+{
+	struct table_users *tu = table->pg_users;
+	u_int i, last;
+
+	KASSERT(page_locked(table));
+	i = user_index(tu, pm);
+	KASSERT(i < tu->tu_n);
+	if ((tu->tu_leaving >> i & 1) != 0) {
+		tu->tu_leaving &= ~(1u << i);
+		tu->tu_nleaving--;
+	} else if (tu->tu_n == tu->tu_nleaving + 1u) {
+		users_gone(table);
+	}
+	/* The last takes the place. */
+	last = --tu->tu_n;
+	tu->tu_pmap[i] = tu->tu_pmap[last];
+	if ((tu->tu_leaving >> last & 1) != 0)
+		tu->tu_leaving = (tu->tu_leaving & ~(1u << last)) | 1u << i;
+	if (last > 1 || tu->tu_nleaving > 0)
+		return true;
+
+	table->pg_pmap = last == 1 ? tu->tu_pmap[0] : NULL;
+	table->pg_users = NULL;
+	pool_put(&table_users_pool, tu);
+	if (last == 1)
+		return true;
+	KASSERT(table->pg_count == 0);
+	pv_table_fini(table);
+	page_setkind(table, PK_LOOSE);
+	return false;
+}
+
+bool
+leaf_flush(struct pmap *pm)
+{
+	struct tlb_gather tg;
+
+	tlb_gather_init(&tg);
+	tlb_gather_space(&tg);
+	tlb_gather_pmap(&tg, pm);
+	tlb_gather_flush(&tg);
+	return true;
+}
+
+/*
+ * Take the way to the leaf table over va away, if it is shared, and mark pm as
+ * leaving.  Returns the table; NULL: there is none, or it is pm's alone.
+ */
+static struct vm_page *
+leaf_unhook(struct pmap *pm, vaddr_t va)
+{
+	struct vm_page *parent, *table = NULL;
+	struct table_users *tu = NULL;
+	u_int level = 1;
+	pte_slot_t *slot;
+
+	parent = table_descend(pm, va, &level);
+	page_lock(parent, RANK_TABLE);
+	slot = &table_slots(parent)[pte_index(va, 1)];
+	if (level == 1 && table_is(parent, pm, va, 1) &&
+	    pte_valid(pte_load(slot))) {
+		table = phys_page(pte_pa(pte_load(slot)));
+		page_lock(table, RANK_TABLE + 1);
+		KASSERT(table_is(table, pm, va, 0));
+		tu = table->pg_users;
+		if (tu != NULL) {
+			tu->tu_leaving |= 1u << user_index(tu, pm);
+			if (++tu->tu_nleaving == tu->tu_n)
+				users_gone(table);
+			/* Who finds the way gone finds this. */
+			atomic_fetch_add_explicit(&pm->pm_parting, 1,
+			    memory_order_relaxed);
+			atomic_thread_fence(memory_order_release);
+			atomic_store_explicit(slot, 0, memory_order_relaxed);
+			table_count_down(parent, pte_index(va, 1));
+		}
+		page_unlock(table, RANK_TABLE + 1);
+	}
+	page_unlock(parent, RANK_TABLE);
+	return tu != NULL ? table : NULL;
+}
+
+void
+leaf_part(struct pmap *pm, vaddr_t va)
+{
+	struct vm_page *table = leaf_unhook(pm, va);
+	bool left;
+
+	if (table == NULL)
+		return;
+	(void)leaf_flush(pm);
+	atomic_fetch_sub_explicit(&pm->pm_parting, 1, memory_order_release);
+
+	atomic_fetch_sub_explicit(&pm->pm_tables, 1, memory_order_relaxed);
+	page_lock(table, RANK_TABLE);
+	left = leaf_unuse(table, pm);
+	page_unlock(table, RANK_TABLE);
+	if (!left) {
+		page_flags_set(table, PG_ZEROED);
+		page_free(table);
+	}
+}
+
+/* [t] No entry allows writing any more. */
+static void
+leaf_write_protect(struct vm_page *table)
+{
+	pte_slot_t *slot, *slots = table_slots(table);
+	uint64_t lines;
+	u_int i;
+
+	for (lines = table_lines(table); lines != 0; lines &= lines - 1) {
+		slot = slots + (u_int)__builtin_ctzll(lines) * PTE_PERLINE;
+#pragma GCC unroll 8
+		for (i = 0; i < PTE_PERLINE; i++)
+			pte_slot_forbid_write(&slot[i]);
+	}
+}
+
+/* The table of level 1 over va, made if need be; NULL: no memory. */
+static struct vm_page *
+upper_make(struct pmap *pm, vaddr_t va)
+{
+	struct vm_page *table;
+	u_int level;
+
+	for (;;) {
+		level = 1;
+		table = table_descend(pm, va, &level);
+		if (level == 1)
+			return table;
+		if (table_grow(pm, va, table, level) != 0)
+			return NULL;
+	}
+}
+
+/*
+ * Write-protect a leaf table of pm over va, and let child, which nobody else
+ * knows yet, use it too if that can be.
+ */
+static void
+leaf_share(struct pmap *pm, struct pmap *child, struct vm_page *table,
+    vaddr_t va)
+{
+	struct vm_page *upper = upper_make(child, va);
+	u_int idx = pte_index(va, 1);
+
+	if (upper != NULL)
+		page_lock(upper, RANK_TABLE);
+	page_lock(table, RANK_TABLE + 1);
+	if (table_is(table, pm, va, 0)) {
+		if (!table_shared(table))
+			leaf_write_protect(table);
+		if (upper != NULL && user_add(table, child)) {
+			atomic_store_explicit(&table_slots(upper)[idx],
+			    pte_make_table(page_to_phys(table)),
+			    memory_order_release);
+			table_count_up(upper, idx);
+			atomic_fetch_add_explicit(&child->pm_tables, 1,
+			    memory_order_relaxed);
+		}
+	}
+	page_unlock(table, RANK_TABLE + 1);
+	if (upper != NULL)
+		page_unlock(upper, RANK_TABLE);
+}
+
+void
+pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva)
+{
+	struct vm_page *table;
+	struct tlb_gather tg;
+	vaddr_t base, end, va = sva;
+
+	KASSERT(((sva | eva) & PAGE_MASK) == 0);
+	KASSERT(sva <= eva && eva <= VM_MAXUSER_ADDRESS);
+	tlb_gather_init(&tg);
+	while ((table = leaf_next(pm, &va, eva)) != NULL) {
+		base = table_base(va, 0);
+		end = base + pte_span(1);
+		if (base >= sva && end <= eva) {
+			leaf_share(pm, child, table, va);
+			tlb_gather_space(&tg);
+		} else {
+			pmap_protect(pm, MAX(base, sva), MIN(end, eva),
+			    PROT_READ | PROT_EXEC);
+		}
+		va = end;
+	}
+	tlb_gather_pmap(&tg, pm);
+	tlb_gather_flush(&tg);
+}
