@@ -384,7 +384,7 @@ page_io(struct uvm_object *uo, uint64_t idx, size_t off, void *buf, size_t len,
 	while ((error = uvm_object_hold(uo, idx, access, &pg)) != 0) {
 		if (error == EAGAIN)
 			error = uvm_object_fetch(uo, idx);
-		else if (error == ENOMEM && wait && uvm_nomem())
+		if (error == ENOMEM && wait && uvm_nomem())
 			error = 0;
 		if (error != 0)
 			return error;
@@ -431,9 +431,9 @@ uvm_object_io(struct uvm_object *uo, uint64_t off, void *kbuf, vaddr_t ubuf,
 	KASSERT(lock_none_above(RANK_OBJECT));
 	KASSERT(kbuf != NULL || (lock_none_above(RANK_MAP) && !big_held()));
 	bounce = NULL;
-	if (kbuf == NULL) {
+	while (kbuf == NULL && bounce == NULL) {
 		bounce = page_alloc(PK_KERNEL, 0);
-		if (bounce == NULL) {
+		if (bounce == NULL && !uvm_nomem()) {
 			*donep = 0;
 			return ENOMEM;
 		}
@@ -450,7 +450,8 @@ uvm_object_io(struct uvm_object *uo, uint64_t off, void *kbuf, vaddr_t ubuf,
 		n = MIN(n, size - (off + done));
 		if (kbuf != NULL)
 			error = page_io(uo, atop(off + done), pgoff,
-			    (char *)kbuf + done, n, write, false);
+			    (char *)kbuf + done, n, write,
+			    lock_none_above(RANK_MAP));
 		else
 			error = page_uio(uo, atop(off + done), pgoff,
 			    ubuf + done, n, write, page_direct(bounce));
