@@ -13,6 +13,7 @@
 #	lifecycle	docs/design/lifecycle.md, from comments beside tests
 #	build-bench	Debian's gcc and make building C inside, and their times
 #	bench		this kernel beside Linux; bench-quick: smaller sizes
+#	bench-host	cycles and instructions per page of the hosted release
 #	conflicts	cache lines that operations share which need not
 #	size docs gdb dist clean distclean
 
@@ -25,16 +26,16 @@ endif
 CLANG := $(findstring clang,$(CC))
 O := $(B)/$(ARCH)$(if $(filter 1,$(DEBUG)),-debug)$(if $(CLANG),-clang)
 H := $(B)/host$(if $(CLANG),-clang)
-# The unit tests of another machine's table format, in a process of this one;
+# The unit tests with another machine's tables, in a process of this one;
 # GRANULE=16 or 64: arm64's larger pages.
-U := $(H)$(if $(filter-out amd64,$(ARCH)),/$(ARCH)-$(or $(GRANULE),4))
-HOST_FORMAT_amd64 := mmu_amd64
-HOST_FORMAT_arm64 := mmu_arm64_$(or $(GRANULE),4)k
-HOST_FORMAT_riscv64 := mmu_sv$(or $(SV),48)
-
-GRANULE_SHIFT_16 := 14
-GRANULE_SHIFT_64 := 16
-CF_GRANULE := $(addprefix -DPAGE_SHIFT=,$(GRANULE_SHIFT_$(GRANULE)))
+GRANULE ?= 4
+U := $(H)$(if $(filter-out amd64,$(ARCH)),/$(ARCH)-$(GRANULE))
+GRANULE_16 := -DPAGE_SHIFT=14
+GRANULE_64 := -DPAGE_SHIFT=16
+CF_FORMAT_amd64 := -DHOST_FORMAT=mmu_amd64
+CF_FORMAT_arm64 := -DHOST_FORMAT=mmu_arm64_$(GRANULE)k \
+    $(GRANULE_$(GRANULE))
+CF_FORMAT_riscv64 := -DHOST_FORMAT=mmu_sv48 -DRISCV_SV=48
 Q := $(if $(V),,@)
 
 # CC is for this machine; KCC makes kernels.  Debian's compilers answer to
@@ -85,8 +86,8 @@ CF_amd64 := -mno-red-zone -mcmodel=kernel
 CF_arm64 := -mno-outline-atomics
 CF_HOST := -std=gnu11 -g -O1 $(WARN) -fno-strict-aliasing -fno-common \
     -fno-omit-frame-pointer -fsanitize=address,undefined \
-    -fno-sanitize-recover=all -D_GNU_SOURCE -DDEBUG=1 $(CF_GRANULE) \
-    -DHOST_FORMAT=$(HOST_FORMAT_$(ARCH)) -I host/include -I host -MMD -MP
+    -fno-sanitize-recover=all -D_GNU_SOURCE -DDEBUG=1 $(CF_FORMAT_$(ARCH)) \
+    -I host/include -I host -MMD -MP
 CF_TOOL := -std=gnu11 -g -O2 $(WARN) -D_GNU_SOURCE -MMD -MP
 
 obj = $(addprefix $(O)/,$(addsuffix .o,$(basename $1)))
@@ -202,6 +203,7 @@ $(U)/unit: $(call hobj,$(HOSTED))
 	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^ -lpthread
 
 include host/vmsim.mk
+include embed/embed.mk
 
 #
 # The root image: Debian's busybox, our init, a few files below etc.
@@ -258,6 +260,26 @@ bench: kernel bench-image
 bench-quick: kernel bench-image
 	$(Q)B=$(B) ARCH=$(ARCH) bench/bench quick
 
+# The kernel's objects as a release, in a process; beside the Linux beneath.
+R := $(B)/host-release/$(ARCH)
+CF_BENCH := -std=gnu11 -g -O2 $(WARN) -fno-strict-aliasing -fno-common \
+    -fno-omit-frame-pointer -D_GNU_SOURCE -DDEBUG=0 $(CF_FORMAT_$(ARCH)) \
+    -I host/include -I host \
+    -MMD -MP
+SRC_hostbench := $(filter-out host/unit_main.c,$(filter-out tests/%,$(HOSTED))) \
+    bench/hosted.c
+$(R)/bench/hosted_linux.o: bench/hosted_linux.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CF_TOOL) -c $< -o $@
+$(R)/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CF_BENCH) $(call incs,all) -c $< -o $@
+$(R)/hosted: $(addprefix $(R)/,$(SRC_hostbench:.c=.o)) $(R)/bench/hosted_linux.o
+	$(Q)$(CC) -o $@ $^ -lpthread
+bench-host: $(R)/hosted
+	$(Q)$(R)/hosted
+	$(Q)B=$(B) bench/callgrind
+
 # Cache lines that operations share which need not.
 conflicts: $(H)/vmsim-amd64
 	$(Q)ln -sf vmsim-amd64 $(H)/vmsim
@@ -300,7 +322,7 @@ clean:
 distclean:
 	rm -rf $(B)
 
-.PHONY: conflicts bench build-bench bench-image bench-quick all image kernel ktest unit progs layers style mutants lifecycle size \
+.PHONY: bench-host conflicts bench build-bench bench-image bench-quick all image kernel ktest unit progs layers style mutants lifecycle size \
     docs gdb dist \
     clean distclean
 

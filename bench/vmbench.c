@@ -84,7 +84,7 @@ ticks(void)
 #if defined(__x86_64__)
 #define MARK(n) __asm__ volatile("nopl 0x56424d0" #n "(%%rax)" ::: "memory")
 #else
-#define MARK(n) __asm__ volatile("mov xzr, #0xb0" #n ::: "memory")
+#define MARK(n) __asm__ volatile("mov xzr, #0x560" #n ::: "memory")
 #endif
 
 static inline int64_t
@@ -109,6 +109,7 @@ to_ns(int64_t t)
 	return t * 1000000 / ticks_per_ms;
 }
 
+#if !defined(__aarch64__)
 static int64_t
 clock_ns(void)
 {
@@ -117,20 +118,21 @@ clock_ns(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
 }
+#endif
 
 static void
 calibrate(void)
 {
-	int64_t t0, t1, n0, n1, t, best;
+	int64_t t, best;
 	int i;
-
 #if defined(__aarch64__)
 	uint64_t hz;
 
 	__asm__ volatile("mrs %0, cntfrq_el0" : "=r"(hz));
 	ticks_per_ms = (int64_t)hz / 1000;
-	(void)t0, (void)t1, (void)n0, (void)n1;
 #else
+	int64_t t0, t1, n0, n1;
+
 	n0 = clock_ns();
 	t0 = ticks();
 	do

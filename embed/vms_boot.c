@@ -44,11 +44,9 @@ vms_boot(const struct vms_boot *b)
 
 	vms_direct = b->vb_direct;
 	vms_sched_init();
-	if (b->vb_nram == 0 || (b->vb_root & PAGE_MASK) != 0 ||
-	    b->vb_direct < VM_MAXUSER_ADDRESS)
-		panic("vms_boot: no RAM, or root %#lx is no page, or the "
-		      "direct map at %#lx lies in user space",
-		    (u_long)b->vb_root, (u_long)b->vb_direct);
+	if (b->vb_nram == 0 || (b->vb_root & PAGE_MASK) != 0)
+		panic("vms_boot: no RAM, or root %#lx is no page",
+		    (u_long)b->vb_root);
 	for (i = 0; i < b->vb_nram; i++)
 		phys_add_range(b->vb_ram[i].vr_start, b->vb_ram[i].vr_end);
 	for (i = 0; i < b->vb_nkeep; i++)

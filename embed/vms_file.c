@@ -35,7 +35,7 @@ npages_now(struct vms_file *f)
 }
 
 static int
-file_get(struct uvm_object *uo, uint64_t idx, vm_prot_t access,
+file_get(struct uvm_object *uo, uint64_t idx, vm_prot_t access __unused,
     struct vm_page **pgp)
 {
 	struct vms_file *f = file_of(uo);
@@ -47,8 +47,6 @@ file_get(struct uvm_object *uo, uint64_t idx, vm_prot_t access,
 	pg = uvm_object_lookup(uo, idx);
 	if (pg == NULL || (page_flags(pg) & PG_BUSY) != 0)
 		return EAGAIN;
-	if ((access & PROT_WRITE) != 0 && !pmap_is_modified(pg))
-		md_file_dirty(f->vf_file, ptoa(idx));
 	*pgp = pg;
 	return 0;
 }

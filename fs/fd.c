@@ -261,6 +261,18 @@ fd_cloexec(int fd, bool on)
 }
 
 bool
+fd_closes(int fd)
+{
+	struct fdtable *fdt = fdt_of_caller();
+	uintptr_t slot;
+
+	spin_enter(&fdt->fd_lock);
+	slot = fd >= 0 && (u_int)fd < fdt->fd_size ? fdt->fd_slot[fd] : 0;
+	spin_exit(&fdt->fd_lock);
+	return (slot & FD_CLOSEEXEC) != 0;
+}
+
+bool
 fd_is(int fd, const struct file *f)
 {
 	struct fdtable *fdt = fdt_of_caller();
@@ -412,16 +424,11 @@ sys_dup3(const uintptr_t *a)
 static long
 fcntl_file(struct file *f, int fd, int cmd, uintptr_t arg)
 {
-	struct fdtable *fdt = fdt_of_caller();
-	uintptr_t slot;
 	u_int old;
 
 	switch (cmd) {
 	case F_GETFD:
-		spin_enter(&fdt->fd_lock);
-		slot = (u_int)fd < fdt->fd_size ? fdt->fd_slot[fd] : 0;
-		spin_exit(&fdt->fd_lock);
-		return (slot & FD_CLOSEEXEC) != 0 ? FD_CLOEXEC : 0;
+		return fd_closes(fd) ? FD_CLOEXEC : 0;
 	case F_SETFD:
 		return fd_cloexec(fd, (arg & FD_CLOEXEC) != 0);
 	case F_GETFL:

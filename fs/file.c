@@ -17,8 +17,7 @@
 #include <fs/lockf.h>
 #include <fs/poll.h>
 
-#define NIOV_FAST 8
-#define COPY_MAX  (16 * PAGE_SIZE) /* bounce buffer of sendfile() */
+#define COPY_MAX (16 * PAGE_SIZE) /* bounce buffer of sendfile() */
 
 static struct pool file_pool;
 
@@ -397,26 +396,21 @@ sys_pwrite64(const uintptr_t *a)
 	return rw_one((int)a[0], a[1], a[2], &off, true);
 }
 
-static long
-rw_many(int fd, vaddr_t uiov, size_t niov, const off_t *offp, bool write)
+int
+uio_get(vaddr_t uiov, size_t niov, bool write, struct uiov *ui)
 {
-	struct abi_iovec fast[NIOV_FAST], *iov = fast;
-	struct uio uio = {.ui_niov = (u_int)niov, .ui_write = write};
-	struct file *f;
+	struct abi_iovec *iov = ui->ui_fast;
 	size_t i, total = 0;
 	int error;
 
+	ui->ui_heap = NULL;
 	if (niov > IOV_MAX)
-		return -EINVAL;
-	error = fd_get(fd, &f);
-	if (error != 0)
-		return -error;
+		return EINVAL;
 	if (niov > NIOV_FAST)
-		iov = kmem_alloc(niov * sizeof(*iov), 0);
-	if (iov == NULL) {
-		file_rele(f);
-		return -ENOMEM;
-	}
+		iov = ui->ui_heap = kmem_alloc(niov * sizeof(*iov), 0);
+	if (iov == NULL)
+		return ENOMEM;
+	ui->ui_n = niov;
 	error = niov == 0 ? 0 : copyin(uiov, iov, niov * sizeof(*iov));
 	for (i = 0; i < niov && error == 0; i++) {
 		if ((ssize_t)iov[i].iov_len < 0)
@@ -424,14 +418,45 @@ rw_many(int fd, vaddr_t uiov, size_t niov, const off_t *offp, bool write)
 		iov[i].iov_len = MIN(iov[i].iov_len, IO_MAX - total);
 		total += iov[i].iov_len;
 	}
-	uio.ui_iov = iov;
-	uio.ui_resid = total;
-	if (error == 0)
-		error = file_io(f, &uio, offp);
-	if (iov != fast)
-		kmem_free(iov, niov * sizeof(*iov));
+	ui->ui_total = total;
+	ui->ui_uio = (struct uio){.ui_iov = iov,
+	    .ui_niov = (u_int)niov,
+	    .ui_resid = total,
+	    .ui_write = write};
+	if (error != 0)
+		uio_put(ui);
+	return error;
+}
+
+void
+uio_put(struct uiov *ui)
+{
+	if (ui->ui_heap != NULL)
+		kmem_free(ui->ui_heap, ui->ui_n * sizeof(*ui->ui_heap));
+}
+
+static long
+rw_many(int fd, vaddr_t uiov, size_t niov, const off_t *offp, bool write)
+{
+	struct file *f;
+	struct uiov ui;
+	long ret;
+	int error;
+
+	if (niov > IOV_MAX)
+		return -EINVAL;
+	error = fd_get(fd, &f);
+	if (error != 0)
+		return -error;
+	error = uio_get(uiov, niov, write, &ui);
+	if (error == 0) {
+		error = file_io(f, &ui.ui_uio, offp);
+		ret = io_result(&ui.ui_uio, ui.ui_total, error);
+		uio_put(&ui);
+	} else
+		ret = -error;
 	file_rele(f);
-	return io_result(&uio, total, error);
+	return ret;
 }
 
 long

@@ -322,15 +322,28 @@ name_object(struct vnode *vp, char *buf, size_t size)
 }
 
 int
-fs_open_image(const char *path, struct exec_image *ei)
+fs_open_image(int dirfd, const char *path, u_int flags, struct exec_image *ei)
 {
-	struct lookup lk = {.lk_flags = LK_FOLLOW};
-	struct vnode *vp;
+	struct lookup lk = {0};
+	struct vnode *vp, *at;
 	int error;
 
+	if ((flags & AT_SYMLINK_NOFOLLOW) == 0)
+		lk.lk_flags |= LK_FOLLOW;
+	if ((flags & AT_EMPTY_PATH) != 0)
+		lk.lk_flags |= LK_EMPTY;
+	if (*path == '/')
+		dirfd = AT_FDCWD;
+	error = vfs_at(dirfd, &at);
+	if (error != 0)
+		return error;
+	ei->ei_cloexec = dirfd != AT_FDCWD && fd_closes(dirfd);
 	vfs_enter();
-	error = vfs_walk(NULL, path, &lk);
+	error = vfs_walk(at, path, &lk);
+	vrele(at);
 	vp = lk.lk_vp;
+	if (error == 0 && S_ISLNK(vp->v_mode))
+		error = ELOOP;
 	if (error == 0 && !S_ISREG(vp->v_mode))
 		error = EACCES;
 	if (error == 0)
@@ -466,7 +479,9 @@ static const struct fs_upcalls upcalls = {
     .fo_mount_root = fs_mount_root,
     .fo_open_console = fs_open_console,
     .fo_pidfd = fs_pidfd,
-    .fo_ended = poll_notify,
+    .fo_new_pidfd = fs_new_pidfd,
+    .fo_close = fs_close,
+    .fo_changed = poll_notify,
     .fo_shutdown = mount_shutdown,
 };
 

@@ -71,20 +71,13 @@ fs_pidfd(int fd, struct proc **pp)
 	return pidfd_proc(fd, pp);
 }
 
-/* pidfd_open(pid, flags) */
-long
-sys_pidfd_open(const uintptr_t *a)
+/* A descriptor for p, whose reference it takes over; or -errno. */
+static long
+pidfd_new(struct proc *p, u_int flags)
 {
-	u_int flags = (u_int)a[1];
-	struct proc *p;
 	struct file *f;
 	int error;
 
-	if ((flags & ~O_NONBLOCK) != 0 || (pid_t)a[0] <= 0)
-		return -EINVAL;
-	p = proc_find((pid_t)a[0]);
-	if (p == NULL)
-		return -ESRCH;
 	error = file_anon("anon_inode:[pidfd]", 0600, O_RDWR | flags, &f);
 	if (error != 0) {
 		proc_rele(p);
@@ -93,6 +86,38 @@ sys_pidfd_open(const uintptr_t *a)
 	f->f_data = p;
 	f->f_ops = &pidfd_ops;
 	return fd_install(f, 0, true);
+}
+
+int
+fs_new_pidfd(struct proc *p, int *fdp)
+{
+	long fd;
+
+	refcount_acquire(&p->ps_refs);
+	fd = pidfd_new(p, 0);
+	*fdp = (int)fd;
+	return fd < 0 ? (int)-fd : 0;
+}
+
+void
+fs_close(int fd)
+{
+	const uintptr_t arg = (uintptr_t)fd;
+
+	(void)sys_close(&arg);
+}
+
+/* pidfd_open(pid, flags) */
+long
+sys_pidfd_open(const uintptr_t *a)
+{
+	u_int flags = (u_int)a[1];
+	struct proc *p;
+
+	if ((flags & ~O_NONBLOCK) != 0 || (pid_t)a[0] <= 0)
+		return -EINVAL;
+	p = proc_find((pid_t)a[0]);
+	return p == NULL ? -ESRCH : pidfd_new(p, flags);
 }
 
 /* pidfd_send_signal(pidfd, sig, info, flags) */

@@ -366,11 +366,12 @@ status_memory(struct pbuf *pb, struct proc *p)
 	struct abi_rusage ru;
 	struct vmspace *vm;
 	struct sizes sz;
-	u_long tables = 0;
+	u_long tables = 0, swapped;
 
 	if (proc_vmspace(p, &vm) != 0)
 		return; /* a zombie or a kernel thread: as Linux, no lines */
 	tables = atomic_load(&vm_pmap(vm)->pm_tables);
+	swapped = uvmspace_swapped(vm);
 	uvmspace_free(vm);
 	pid_sizes(p, &sz);
 	proc_rusage(p, &ru);
@@ -381,9 +382,9 @@ status_memory(struct pbuf *pb, struct proc *p)
 	    MAX((u_long)ru.ru_maxrss, KIB(sz.sz_rss)), KIB(sz.sz_rss));
 	pb_printf(pb,
 	    "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\n"
-	    "VmLib:\t       0 kB\nVmPTE:\t%8lu kB\nVmSwap:\t       0 kB\n",
+	    "VmLib:\t       0 kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
 	    KIB(sz.sz_data), KIB(sz.sz_stack), KIB(sz.sz_text),
-	    KIB(ptoa(tables)));
+	    KIB(ptoa(tables)), KIB(ptoa(swapped)));
 }
 
 /* Who traces thread tid; 0: nobody. */
@@ -740,21 +741,16 @@ write_oom_adj(struct pnode *pn, char *text, size_t len)
 	return error;
 }
 
-/* Thousandths of memory, and what was asked to be added. */
 static int
 show_oom_score(struct pnode *pn, struct pbuf *pb)
 {
-	struct sizes sz;
 	struct proc *p;
-	long score;
 
 	p = proc_find(pn->pn_pid);
 	if (p == NULL)
 		return ESRCH;
-	pid_sizes(p, &sz);
-	score = (long)(atop(sz.sz_rss) * 1000 / phys_total()) + p->ps_oomadj;
+	pb_printf(pb, "%ld\n", oom_badness(p));
 	proc_rele(p);
-	pb_printf(pb, "%ld\n", MAX(score, 0L));
 	return 0;
 }
 

@@ -24,7 +24,7 @@
 struct smap {
 	struct pmap *sm_pmap;
 	bool sm_private;
-	u_long sm_size, sm_rss, sm_referenced, sm_anon, sm_locked;
+	u_long sm_size, sm_rss, sm_referenced, sm_anon, sm_locked, sm_swap;
 	u_long sm_shared[2], sm_private_pages[2]; /* clean, dirty */
 	uint64_t sm_pss, sm_pss_dirty;            /* in PSS_UNIT of a page */
 };
@@ -106,6 +106,7 @@ smap_add(struct smap *sm, const struct vm_entry *e)
 
 	sm->sm_size += atop(e->ve_end - e->ve_start);
 	each_page(e, smap_page, sm);
+	sm->sm_swap += uvm_entry_swapped(e);
 	if (e->ve_wired != 0)
 		sm->sm_locked += sm->sm_rss - rss;
 }
@@ -135,8 +136,8 @@ smap_lines(struct pbuf *pb, const struct smap *sm)
 	smap_line(pb, "Anonymous", sm->sm_anon);
 	smap_line(pb, "LazyFree", 0);
 	smap_line(pb, "AnonHugePages", 0);
-	smap_line(pb, "Swap", 0);
-	smap_line(pb, "SwapPss", 0);
+	smap_line(pb, "Swap", sm->sm_swap);
+	smap_line(pb, "SwapPss", sm->sm_swap); /* sharers are not counted */
 	smap_line(pb, "Locked", sm->sm_locked);
 }
 
@@ -159,7 +160,7 @@ smap_flags(struct pbuf *pb, const struct vm_entry *e)
 	    {"lo", e->ve_wired != 0},
 	    {"sr", e->ve_advice == MADV_SEQUENTIAL},
 	    {"rr", e->ve_advice == MADV_RANDOM},
-	    {"dc", e->ve_inherit == INHERIT_NONE},
+	    {"dc", (e->ve_flags & VE_DONTFORK) != 0},
 	    {"wf", e->ve_inherit == INHERIT_ZERO},
 	    {"ac", (e->ve_flags & VE_COMMIT) != 0},
 	    {"nr", (e->ve_flags & VE_NORESERVE) != 0},
@@ -249,6 +250,7 @@ show_smaps_rollup(struct pnode *pn, struct pbuf *pb)
  * (proc_pid_pagemap(5)).  Where a page lies is for root alone.
  */
 #define PM_PRESENT   ((uint64_t)1 << 63)
+#define PM_SWAP      ((uint64_t)1 << 62)
 #define PM_FILE      ((uint64_t)1 << 61)
 #define PM_EXCLUSIVE ((uint64_t)1 << 56)
 #define PM_CHUNK     (PAGE_SIZE / sizeof(uint64_t))
@@ -262,13 +264,12 @@ pagemap_entry(struct vmspace *vm, const struct vm_entry *e, vaddr_t va,
 	paddr_t pa;
 
 	if (!pmap_extract(vm_pmap(vm), va, &pa, NULL))
-		return 0;
+		return uvm_entry_page_swapped(e, va) ? PM_SWAP : 0;
 	pg = phys_to_page(pa);
 	if (page_kind(pg) != PK_ANON)
 		v |= PM_FILE;
 	if (pmap_page_mapcount(pg) == 1)
 		v |= PM_EXCLUSIVE;
-	(void)e;
 	return root ? v | atop(pa) : v;
 }
 

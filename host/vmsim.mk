@@ -1,17 +1,21 @@
 # vmsim.mk: the simulated machine, and the tests of its engine.
 #
 #	make vmsim	B/host/vmsim, one more program for each table format
+#	make vmsim-par	the same on real threads, under ThreadSanitizer
 #	make detunit	B/host/detunit
 #
 # The kernel's own files are compiled with -fsanitize=thread and linked with
 # host/det in place of the sanitizer's runtime; see host/det/tsanrt.c.
 
-SIM_FORMATS := amd64 $(if $(wildcard pmap/arm64/machine/pte.h),arm64) \
-    $(if $(wildcard pmap/riscv64/machine/pte.h),sv39 sv48)
+SIM_FORMATS := amd64 arm64 arm64-16k arm64-64k sv39 sv48
 SIM_ARCH_amd64 := amd64
 SIM_ARCH_arm64 := arm64
+SIM_ARCH_arm64-16k := arm64
+SIM_ARCH_arm64-64k := arm64
 SIM_ARCH_sv39 := riscv64
 SIM_ARCH_sv48 := riscv64
+SIM_DEF_arm64-16k := $(GRANULE_16)
+SIM_DEF_arm64-64k := $(GRANULE_64)
 SIM_DEF_sv39 := -DRISCV_SV=39
 SIM_DEF_sv48 := -DRISCV_SV=48
 # Whose system call numbers scripts use.
@@ -28,6 +32,8 @@ CF_PORT := $(WARN) -D_GNU_SOURCE -I host
 SIM_WRAP := page_alloc page_alloc_batch page_alloc_run page_free page_free_run \
     page_free_batch pool_get pool_put pool_get_batch pool_put_batch \
     kmem_alloc kmem_free
+# Where the phases of an exit meet: host/vmsim/cost.c.
+SIM_WRAP += uvmspace_leave uvmspace_purge uvmspace_free pmap_purge
 
 ENGINE := $(wildcard host/det/*.c host/mmu/*.c)
 SIMTEST := tests/sim/simmain.c tests/sim/mmutest.c
@@ -84,10 +90,31 @@ $(H)/vmsim-$1: $(SIM_KERNEL:%.c=$(H)/sim-$1/%.o) \
 endef
 $(foreach f,$(SIM_FORMATS),$(eval $(call simformat,$f,$(SIM_ARCH_$f))))
 
+# The same on real threads, for ThreadSanitizer: the kernel's objects with its
+# runtime instead of ours.  memcpy() and its like get their names back, and
+# host/par/order.c is between the kernel's atomics and the sanitizer.
+$(H)/par-%.o: $(H)/sim-%.o host/par/wrap.syms
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-syms=host/par/wrap.syms $< $@
+$(H)/par/%.o: host/par/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CF_SIM) $(CF_PORT) -c $< -o $@
+define parformat
+$(H)/vmsim-par-$1: $(SIM_KERNEL:%.c=$(H)/par-$1/%.o) \
+    $(SIM_GLUE:%.c=$(H)/par-$1/%.o) \
+    $(SIM_PORT:host/vmsim/%.c=$(H)/sim-$1/port/%.o) \
+    $(patsubst %.c,$(H)/sim/%.o,$(wildcard host/mmu/*.c) host/det/swtch.c) \
+    $(H)/par/par.o $(H)/par/order.o $(H)/sim-$1/sysent.o
+	$(Q)$$(CC) -no-pie -fsanitize=thread -pthread \
+	    $(SIM_WRAP:%=-Wl,--wrap=%) -Wl,-z,noexecstack -o $$@ $$^
+endef
+$(foreach f,$(SIM_FORMATS),$(eval $(call parformat,$f)))
+vmsim-par: $(H)/vmsim-par-amd64
+
 # vmsim finds its siblings by name.
 $(H)/vmsim: $(SIM_FORMATS:%=$(H)/vmsim-%)
 	$(Q)ln -sf vmsim-amd64 $@
 vmsim: $(H)/vmsim
 detunit: $(H)/detunit
 
-.PHONY: vmsim detunit
+.PHONY: vmsim vmsim-par detunit

@@ -17,6 +17,7 @@
 #include <port/frame.h>
 #include <port/machdep.h>
 #include <kern/futex.h>
+#include <kern/ptimer.h>
 #include <kern/ptrace.h>
 
 #define HEADLEN       256 /* of the file, as far as #! is looked for */
@@ -55,14 +56,14 @@ exec_random(bool aslr, u_long npages)
 
 /* Open path and read its first bytes. */
 static int
-exec_open(struct exec_run *er, const char *path)
+exec_open(struct exec_run *er, int dirfd, const char *path, u_int flags)
 {
 	int error;
 
 	if (kern_fs == NULL)
 		return ENOENT;
 	memset(&er->er_image, 0, sizeof(er->er_image));
-	error = kern_fs->fo_open_image(path, &er->er_image);
+	error = kern_fs->fo_open_image(dirfd, path, flags, &er->er_image);
 	if (error != 0)
 		return error;
 	memset(er->er_head, 0, sizeof(er->er_head));
@@ -113,9 +114,12 @@ script_parse(char *line, char **interp, char **arg)
 	return 0;
 }
 
-/* Open path, and if it is a script its interpreter instead, and so on. */
+/*
+ * Open path, and if it is a script its interpreter instead, and so on.  The
+ * interpreter gets the name that es_path has.
+ */
 static int
-exec_resolve(struct exec_run *er, const char *path)
+exec_resolve(struct exec_run *er, int dirfd, const char *path, u_int flags)
 {
 	char *interp, *arg;
 	char *name;
@@ -127,21 +131,27 @@ exec_resolve(struct exec_run *er, const char *path)
 		return ENOMEM;
 	strlcpy(name, path, PATH_MAX);
 	for (depth = 0;; depth++) {
-		error = exec_open(er, name);
+		error = exec_open(er, dirfd, name, flags);
 		if (error != 0)
 			break;
 		if (er->er_head[0] != '#' || er->er_head[1] != '!')
 			break;
-		error = depth == SCRIPT_DEPTH
-			    ? ELOOP
-			    : script_parse(er->er_head, &interp, &arg);
+		if (er->er_image.ei_cloexec)
+			error = ENOENT;
+		else if (depth == SCRIPT_DEPTH)
+			error = ELOOP;
+		else
+			error = script_parse(er->er_head, &interp, &arg);
 		if (error == 0)
-			error = exec_strings_script(er->er_strings, name,
-			    interp, arg);
+			error = exec_strings_script(er->er_strings,
+			    depth == 0 ? er->er_strings->es_path : name, interp,
+			    arg);
 		kern_fs->fo_close_image(&er->er_image);
 		if (error != 0)
 			break;
 		strlcpy(name, interp, PATH_MAX);
+		dirfd = AT_FDCWD;
+		flags = 0;
 	}
 	kmem_free(name, PATH_MAX);
 	return error;
@@ -434,11 +444,13 @@ exec_leave_space(struct proc *p, struct vmspace *old)
 	uvmspace_free(old);
 }
 
-/* What p is called: the last component of the path. */
+/* What p is called: the last component of the path, or the file's name. */
 static void
 exec_name(struct proc *p, struct exec_run *er)
 {
-	const char *path = er->er_strings->es_path, *base;
+	const char *path = er->er_strings->es_byfd ? er->er_image.ei_path
+						   : er->er_strings->es_path,
+		   *base;
 
 	base = strrchr(path, '/');
 	base = base != NULL ? base + 1 : path;
@@ -500,6 +512,7 @@ exec_commit(struct exec_run *er)
 
 	exec_name(p, er);
 	sig_exec(p);
+	ptimer_delete_all(p, false);
 	if (kern_fs != NULL)
 		kern_fs->fo_exec(p, &er->er_image);
 	mutex_enter(&proctree_lock);
@@ -514,8 +527,23 @@ exec_commit(struct exec_run *er)
 	count_add(COUNT_EXEC, 1);
 }
 
+/* The name of what execveat() runs, for the program itself to see. */
+static void
+exec_path(struct exec_strings *es, int dirfd, const char *path)
+{
+	es->es_byfd = *path == '\0';
+	if (dirfd == AT_FDCWD || *path == '/')
+		strlcpy(es->es_path, path, sizeof(es->es_path));
+	else if (es->es_byfd)
+		ksnprintf(es->es_path, sizeof(es->es_path), "/dev/fd/%d",
+		    dirfd);
+	else
+		ksnprintf(es->es_path, sizeof(es->es_path), "/dev/fd/%d/%s",
+		    dirfd, path);
+}
+
 int
-proc_exec(const char *path, struct exec_strings *es)
+proc_exec(int dirfd, const char *path, u_int flags, struct exec_strings *es)
 {
 	struct exec_run *er;
 	int error;
@@ -525,10 +553,10 @@ proc_exec(const char *path, struct exec_strings *es)
 	if (er == NULL)
 		return ENOMEM;
 	er->er_strings = es;
-	strlcpy(es->es_path, path, sizeof(es->es_path));
+	exec_path(es, dirfd, path);
 	er->er_aslr = (curproc()->ps_persona & ADDR_NO_RANDOMIZE) == 0 &&
 		      kern_param_num("aslr", 1) != 0;
-	error = exec_resolve(er, path);
+	error = exec_resolve(er, dirfd, path, flags);
 	if (error == 0) {
 		exec_cred(er);
 		error = exec_build(er);

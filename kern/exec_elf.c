@@ -260,7 +260,7 @@ elf_interp(struct exec_image *ei, const struct elf_phdr *ph, struct vmspace *vm,
 	image = kmem_alloc(sizeof(*image), PA_ZERO);
 	if (image == NULL)
 		return ENOMEM;
-	error = kern_fs->fo_open_image(path, image);
+	error = kern_fs->fo_open_image(AT_FDCWD, path, 0, image);
 	if (error == 0) {
 		error = elf_open(image, &ef);
 		if (error == ENOEXEC)

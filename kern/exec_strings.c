@@ -10,7 +10,13 @@
 struct exec_strings *
 exec_strings_create(void)
 {
-	return kmem_alloc(sizeof(struct exec_strings), PA_ZERO);
+	uint64_t stack = curproc()->ps_rlimit[RLIMIT_STACK].rlim_cur;
+	struct exec_strings *es;
+
+	es = kmem_alloc(sizeof(*es), PA_ZERO);
+	if (es != NULL)
+		es->es_limit = MAX(MIN(stack / 4, ARG_LIMIT), ARG_LIMIT_MIN);
+	return es;
 }
 
 void
@@ -31,7 +37,7 @@ strings_page(struct exec_strings *es, char **pagep)
 
 	/* Pointers count like strings: a million empty ones are too long. */
 	if (es->es_len + (es->es_argc + es->es_envc) * sizeof(vaddr_t) >=
-	    ARG_LIMIT)
+	    es->es_limit)
 		return E2BIG;
 	if (es->es_page[i] == NULL) {
 		es->es_page[i] = kmem_alloc(PAGE_SIZE, 0);
@@ -46,7 +52,7 @@ int
 exec_strings_add(struct exec_strings *es, const char *kstr, vaddr_t ustr,
     bool env)
 {
-	size_t at, room, n;
+	size_t at, room, n, len = 0;
 	char *page;
 	int error;
 
@@ -73,6 +79,9 @@ exec_strings_add(struct exec_strings *es, const char *kstr, vaddr_t ustr,
 		if (error != 0 && error != ENAMETOOLONG)
 			return error;
 		es->es_len += n;
+		len += n;
+		if (len > ARG_STRLEN)
+			return E2BIG;
 		if (error == 0)
 			break;
 	}

@@ -23,6 +23,7 @@
 #include <base/print.h>
 #include <port/machdep.h>
 #include <kern/futex.h>
+#include <kern/ptimer.h>
 #include <kern/ptrace.h>
 #include <kern/time.h>
 
@@ -252,7 +253,7 @@ proc_zombie(struct proc *p)
 		proc_remove(p);
 	mutex_exit(&proctree_lock);
 	if (kern_fs != NULL)
-		kern_fs->fo_ended();
+		kern_fs->fo_changed();
 	if (p->ps_nozombie)
 		proc_rele(p);
 }
@@ -268,6 +269,7 @@ exit_last(struct lwp *l)
 	atomic_store_explicit(&p->ps_state, PS_EXITING, memory_order_release);
 	count_add(COUNT_EXIT, 1);
 	itimer_exit(p);
+	ptimer_delete_all(p, true);
 	exit_leave_space(p);
 	if (kern_fs != NULL && p->ps_fs != NULL)
 		kern_fs->fo_exit(p);

@@ -131,6 +131,7 @@ fork_copy(struct proc *parent, struct proc *p, const struct clone_args *ca)
 
 	spin_enter(&parent->ps_siglock);
 	memcpy(p->ps_sigact, parent->ps_sigact, sizeof(p->ps_sigact));
+	p->ps_sigfd = parent->ps_sigfd;
 	spin_exit(&parent->ps_siglock);
 	if (ca->ca_flags & CLONE_CLEAR_SIGHAND)
 		for (i = 0; i < NSIG; i++)
@@ -216,13 +217,30 @@ proc_vfork_done(struct proc *p)
 	mutex_exit(&proctree_lock);
 }
 
+/* The descriptor that CLONE_PIDFD asks for; *fdp, -1: it does not. */
+static int
+fork_pidfd(struct proc *p, const struct clone_args *ca, int *fdp)
+{
+	int error;
+
+	*fdp = -1;
+	if ((ca->ca_flags & CLONE_PIDFD) == 0)
+		return 0;
+	error = kern_fs->fo_new_pidfd(p, fdp);
+	if (error == 0)
+		error = copyout(fdp, ca->ca_pidfd, sizeof(*fdp));
+	if (error != 0 && *fdp >= 0)
+		kern_fs->fo_close(*fdp);
+	return error;
+}
+
 static int
 fork_process(const struct clone_args *ca, pid_t *tidp, u_int event,
     struct ptrace **ptp)
 {
 	struct proc *parent = curproc(), *p;
 	struct lwp *l;
-	int error;
+	int error, fd;
 
 	error = lwp_alloc(NULL, &l);
 	if (error != 0)
@@ -249,6 +267,9 @@ fork_process(const struct clone_args *ca, pid_t *tidp, u_int event,
 		if (error != 0)
 			goto fail_space;
 	}
+	error = fork_pidfd(p, ca, &fd);
+	if (error != 0)
+		goto fail_files;
 	lwp_prepare(l, ca);
 	TAILQ_INSERT_TAIL(&p->ps_lwps, l, l_link);
 	p->ps_nlwp = 1;
@@ -271,6 +292,9 @@ fail_fs:
 	TAILQ_REMOVE(&p->ps_lwps, l, l_link);
 	l->l_pmap = NULL;
 	thread_fini(&l->l_thread);
+	if (fd >= 0)
+		kern_fs->fo_close(fd);
+fail_files:
 	if (p->ps_fs != NULL)
 		kern_fs->fo_exit(p);
 fail_space:

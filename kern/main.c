@@ -69,7 +69,7 @@ init_start(void *arg __unused)
 	if (error == 0)
 		error = exec_strings_add(es, "TERM=linux", 0, true);
 	if (error == 0)
-		error = proc_exec(name, es);
+		error = proc_exec(AT_FDCWD, name, 0, es);
 	if (error != 0) {
 		kprintf("vmspace: cannot run %s: error %d\n", name, error);
 		md_halt(127);

@@ -1,10 +1,11 @@
 /*
  * oom.c: when memory has run out.
  *
- * The largest process by resident memory and its own adjustment is killed,
- * says so on the console in one line, and may draw on the reserve until it is
- * gone.  One victim at a time: another is chosen only when the last one takes
- * too long.  The first process is never chosen.
+ * The largest process by its pages, in memory and on swap, and its own
+ * adjustment is killed, which one line on the console says, and may draw on
+ * the reserve until it is gone.  One victim at a time: another is chosen only
+ * when the last one takes too long, and nobody while an exit gives memory
+ * back.  The first process is never chosen.
  *
  * Protection:
  *	T	proctree_lock
@@ -23,30 +24,50 @@
 
 static uint64_t oom_since; /* [T] when the last victim was killed; 0: none */
 
-/* Resident pages of p. */
+/* What memory there is, swap included. */
 static u_long
-oom_resident(struct proc *p)
+oom_total(void)
+{
+	return phys_total() +
+	       atomic_load_explicit(&uvm_swap_total, memory_order_relaxed);
+}
+
+/* Pages of p, resident and on swap. */
+static u_long
+oom_pages(struct proc *p)
 {
 	u_long n = 0;
 
 	mutex_enter(&p->ps_vmlock);
 	if (p->ps_vmspace != NULL)
-		n = pmap_resident(vm_pmap(p->ps_vmspace));
+		n = pmap_resident(vm_pmap(p->ps_vmspace)) +
+		    uvmspace_swapped(p->ps_vmspace);
 	mutex_exit(&p->ps_vmlock);
 	return n;
 }
 
-/* How much killing p is worth; 0: not to be killed. */
+long
+oom_badness(struct proc *p)
+{
+	if (p == initproc || p->ps_kernel || p->ps_oomadj == -1000)
+		return 0;
+	/* From 0 to 2000, where 0 to 1000 is added by the adjustment. */
+	return (1000 + (long)(oom_pages(p) * 1000 / oom_total()) +
+		   p->ps_oomadj) *
+	       2 / 3;
+}
+
+/* How much killing p is worth; 0: not to be killed.  Its pages. */
 static u_long
-oom_score(struct proc *p, u_long *residentp)
+oom_score(struct proc *p, u_long *npagesp)
 {
 	long score;
 
 	if (p == initproc || p->ps_kernel || p->ps_oomadj == -1000 ||
 	    p->ps_state != PS_LIVE)
 		return 0;
-	*residentp = oom_resident(p);
-	score = (long)*residentp + p->ps_oomadj * (long)phys_total() / 1000;
+	*npagesp = oom_pages(p);
+	score = (long)*npagesp + p->ps_oomadj * (long)oom_total() / 1000;
 	return score > 1 ? (u_long)score : 1;
 }
 
@@ -54,7 +75,7 @@ oom_score(struct proc *p, u_long *residentp)
 static bool
 oom_choose(void)
 {
-	u_long score, best = 0, resident = 0, n = 0;
+	u_long score, best = 0, npages = 0, n = 0;
 	struct proc *p, *victim = NULL;
 
 	LIST_FOREACH(p, &proc_all, ps_all) {
@@ -62,7 +83,7 @@ oom_choose(void)
 		if (score > best && !p->ps_oomvictim) {
 			best = score;
 			victim = p;
-			resident = n;
+			npages = n;
 		}
 	}
 	/*
@@ -73,30 +94,43 @@ oom_choose(void)
 	if (best < phys_total() / OOM_LARGE && !p->ps_oomvictim &&
 	    oom_score(p, &n) > 0) {
 		victim = p;
-		resident = n;
+		npages = n;
 	}
 	if (victim == NULL)
 		return false;
 	victim->ps_oomvictim = true;
 	oom_since = md_time_ns();
 	kprintf("out of memory: killed pid %d (%s), %lu KiB\n", victim->ps_pid,
-	    victim->ps_comm, resident * (PAGE_SIZE / 1024));
+	    victim->ps_comm, npages * (PAGE_SIZE / 1024));
 	sig_post_simple(victim, SIGKILL, SI_KERNEL);
 	return true;
 }
 
-/* Whether a victim is still on its way out.  T held. */
+/*
+ * Whether somebody is on his way out whose memory is worth waiting for: a
+ * victim, or one who exits anyway.  T held.
+ */
 static bool
 oom_pending(void)
 {
+	static uint64_t exit_since; /* [T] when one was first seen; 0: none */
+	bool exiting = false;
+	uint64_t now = md_time_ns();
 	struct proc *p;
 
-	if (oom_since == 0 || md_time_ns() - oom_since > OOM_PATIENCE)
-		return false;
-	LIST_FOREACH(p, &proc_all, ps_all)
-		if (p->ps_oomvictim && p->ps_state != PS_ZOMBIE)
+	LIST_FOREACH(p, &proc_all, ps_all) {
+		if (p->ps_state == PS_ZOMBIE)
+			continue;
+		if (p->ps_oomvictim && oom_since != 0 &&
+		    now - oom_since <= OOM_PATIENCE)
 			return true;
-	return false;
+		exiting |= p->ps_state == PS_EXITING && !p->ps_oomvictim;
+	}
+	if (!exiting)
+		exit_since = 0;
+	else if (exit_since == 0)
+		exit_since = now;
+	return exiting && now - exit_since <= OOM_PATIENCE;
 }
 
 bool

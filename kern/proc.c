@@ -93,6 +93,7 @@ proc_setup(struct proc *p, pid_t pid)
 	TAILQ_INIT(&p->ps_lwps);
 	sigpend_init(&p->ps_sigpend);
 	itimer_init(p);
+	LIST_INIT(&p->ps_timers);
 	p->ps_exitsig = SIGCHLD;
 	p->ps_start = md_time_ns();
 }

@@ -54,7 +54,9 @@ sigq_remove(struct sigpend *sp, struct sigq *sq, struct sigqueue *gone)
 		KASSERT(sq->sq_owner->ps_nsigq > 0);
 		sq->sq_owner->ps_nsigq--;
 	}
-	TAILQ_INSERT_TAIL(gone, sq, sq_link);
+	sq->sq_on = NULL;
+	if (!sq->sq_own)
+		TAILQ_INSERT_TAIL(gone, sq, sq_link);
 }
 
 /* Drop what is pending of set. */
@@ -182,6 +184,8 @@ sig_wake(struct proc *p, struct lwp *l, int sig)
 {
 	struct lwp *t;
 
+	if (p->ps_sigfd)
+		kern_fs->fo_changed();
 	if (sig == SIGKILL) {
 		TAILQ_FOREACH(t, &p->ps_lwps, l_link) {
 			if (t->l_stopped)
@@ -286,6 +290,8 @@ sig_post_locked(struct proc *p, struct lwp *l, const struct abi_siginfo *info,
 	if (sq != NULL) {
 		sq->sq_info = *info;
 		sq->sq_owner = NULL;
+		sq->sq_own = false;
+		sq->sq_on = sp;
 		if (sig >= SIGRTMIN) {
 			sq->sq_owner = p;
 			p->ps_nsigq++;
@@ -296,6 +302,46 @@ sig_post_locked(struct proc *p, struct lwp *l, const struct abi_siginfo *info,
 	sp->sp_set |= SIGBIT(sig);
 	sig_wake(p, l, sig);
 	return 0;
+}
+
+bool
+sig_post_own(struct proc *p, struct lwp *l, struct sigq *sq)
+{
+	struct sigpend *sp = l != NULL ? &l->l_sigpend : &p->ps_sigpend;
+	int sig = sq->sq_info.si_signo;
+
+	KASSERT(spin_held(&p->ps_siglock));
+	KASSERT(sq->sq_own && sq->sq_on == NULL);
+	if (p->ps_groupexit || p->ps_state == PS_ZOMBIE ||
+	    (l != NULL && l->l_exiting))
+		return false;
+	if (sig == SIGCONT || sig == SIGKILL)
+		sig_unstop(p, sig == SIGCONT);
+	if (sig_unheeded(p, l, sig) ||
+	    (sig < SIGRTMIN && (sp->sp_set & SIGBIT(sig)) != 0))
+		return false;
+	sq->sq_on = sp;
+	TAILQ_INSERT_TAIL(&sp->sp_queue, sq, sq_link);
+	sp->sp_set |= SIGBIT(sig);
+	sig_wake(p, l, sig);
+	return true;
+}
+
+void
+sig_unpost_own(struct sigq *sq)
+{
+	struct sigpend *sp = sq->sq_on;
+	const struct sigq *other;
+
+	KASSERT(sq->sq_own);
+	if (sp == NULL)
+		return;
+	TAILQ_REMOVE(&sp->sp_queue, sq, sq_link);
+	sq->sq_on = NULL;
+	TAILQ_FOREACH(other, &sp->sp_queue, sq_link)
+		if (other->sq_info.si_signo == sq->sq_info.si_signo)
+			return;
+	sp->sp_set &= ~SIGBIT(sq->sq_info.si_signo);
 }
 
 int
@@ -374,6 +420,19 @@ sig_pending(void)
 	    ((l->l_sigpend.sp_set | p->ps_sigpend.sp_set) & ~l->l_sigmask) != 0;
 	spin_exit(&p->ps_siglock);
 	return pending;
+}
+
+uint64_t
+sig_waiting(void)
+{
+	struct lwp *l = curlwp();
+	struct proc *p = l->l_proc;
+	uint64_t set;
+
+	spin_enter(&p->ps_siglock);
+	set = l->l_sigpend.sp_set | p->ps_sigpend.sp_set;
+	spin_exit(&p->ps_siglock);
+	return set;
 }
 
 bool

@@ -57,6 +57,102 @@ do_wait(const uintptr_t *args, u_int op, uint32_t bitset)
 	return -error;
 }
 
+/* What FUTEX_WAKE_OP makes of old; ENOSYS. */
+static int
+wake_op_new(uint32_t code, uint32_t old, uint32_t *new)
+{
+	int32_t arg = (int32_t)(code << 8) >> 20; /* 12 bits, signed */
+
+	if (code & FUTEX_OP_ARG_SHIFT)
+		arg = (int32_t)(1u << (arg & 31));
+	switch (code >> 28 & 7) {
+	case FUTEX_OP_SET:
+		*new = (uint32_t)arg;
+		return 0;
+	case FUTEX_OP_ADD:
+		*new = old + (uint32_t)arg;
+		return 0;
+	case FUTEX_OP_OR:
+		*new = old | (uint32_t)arg;
+		return 0;
+	case FUTEX_OP_ANDN:
+		*new = old & ~(uint32_t)arg;
+		return 0;
+	case FUTEX_OP_XOR:
+		*new = old ^ (uint32_t)arg;
+		return 0;
+	default:
+		return ENOSYS;
+	}
+}
+
+/* And whether old is such that the second word's waiters wake; ENOSYS. */
+static int
+wake_op_cmp(uint32_t code, uint32_t old, bool *yes)
+{
+	int32_t arg = (int32_t)(code << 20) >> 20, v = (int32_t)old;
+
+	switch (code >> 24 & 15) {
+	case FUTEX_OP_CMP_EQ:
+		*yes = v == arg;
+		return 0;
+	case FUTEX_OP_CMP_NE:
+		*yes = v != arg;
+		return 0;
+	case FUTEX_OP_CMP_LT:
+		*yes = v < arg;
+		return 0;
+	case FUTEX_OP_CMP_LE:
+		*yes = v <= arg;
+		return 0;
+	case FUTEX_OP_CMP_GT:
+		*yes = v > arg;
+		return 0;
+	case FUTEX_OP_CMP_GE:
+		*yes = v >= arg;
+		return 0;
+	default:
+		return ENOSYS;
+	}
+}
+
+/*
+ * FUTEX_WAKE_OP: change the second word, wake waiters on the first, and on
+ * the second if what it was compares so.
+ */
+static int
+do_wake_op(const uintptr_t *args, bool priv, u_int *np)
+{
+	vaddr_t va2 = args[4];
+	uint32_t code = (uint32_t)args[5], old, new, was;
+	u_int n;
+	bool second;
+	int error;
+
+	if (va2 % sizeof(old) != 0)
+		return EINVAL;
+	for (error = md_fetch32(va2, &old); error == 0; old = was) {
+		error = wake_op_new(code, old, &new);
+		if (error == 0)
+			error = md_cas32(va2, old, new, &was);
+		if (error == 0 && was == old)
+			break;
+		if (error == 0 && sig_killed())
+			error = EINTR;
+	}
+	if (error == 0)
+		error = wake_op_cmp(code, old, &second);
+	if (error == 0)
+		error = futex_wake(args[0], priv, MAX((u_int)args[2], 1),
+		    FUTEX_BITSET_ANY, np);
+	if (error != 0 || !second)
+		return error;
+	error =
+	    futex_wake(va2, priv, MAX((u_int)args[3], 1), FUTEX_BITSET_ANY, &n);
+	*np += n;
+	return error;
+}
+
 /* futex(word, op, val, timeout or val2, word2, val3) */
 long
 sys_futex(const uintptr_t *args)
@@ -93,6 +189,9 @@ sys_futex(const uintptr_t *args)
 		error = futex_requeue(args[0], args[4], priv, (u_int)args[2],
 		    (u_int)args[3], cmd == FUTEX_CMP_REQUEUE, (uint32_t)args[5],
 		    &n);
+		break;
+	case FUTEX_WAKE_OP:
+		error = do_wake_op(args, priv, &n);
 		break;
 	default:
 		return -ENOSYS;

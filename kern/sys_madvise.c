@@ -39,16 +39,15 @@ advise_dontfork(struct vm_map *map, const struct mm_part *mp)
 {
 	int error = discardable(mp);
 
-	return error != 0 ? error : inherit_as(map, mp, INHERIT_NONE);
+	return error != 0 ? error
+			  : uvm_setflags(map, mp->mp_start, mp->mp_end,
+				VE_DONTFORK, 0);
 }
 
 static int
 advise_dofork(struct vm_map *map, const struct mm_part *mp)
 {
-	if (mp->mp_inherit != INHERIT_NONE)
-		return 0;
-	return inherit_as(map, mp,
-	    mp->mp_flags & VE_COW ? INHERIT_COPY : INHERIT_SHARE);
+	return uvm_setflags(map, mp->mp_start, mp->mp_end, 0, VE_DONTFORK);
 }
 
 static int
@@ -78,7 +77,7 @@ advise_free(struct vm_map *map __unused, const struct mm_part *mp)
 {
 	int error = discardable(mp);
 
-	return private_anon(mp) ? error : EINVAL;
+	return private_anon(mp) && mp->mp_wired == 0 ? error : EINVAL;
 }
 
 /* MADV_REMOVE: a hole in a shared object, for all who map it. */
@@ -127,9 +126,10 @@ populate(struct vm_map *map, const struct mm_part *mp, vm_prot_t access)
 {
 	int error;
 
-	if ((access & PROT_WRITE) != 0 && (mp->mp_prot & PROT_WRITE) == 0)
-		return EINVAL;
-	if (mp->mp_prot == PROT_NONE)
+	/* It stops at the first page that cannot be had. */
+	if (mp->mp_gap)
+		return ENOMEM;
+	if ((mp->mp_prot & access) == 0)
 		return EINVAL;
 	error = uvm_touch(map, mp->mp_start, mp->mp_end, access);
 	switch (error) {
@@ -154,7 +154,7 @@ advise_populate_read(struct vm_map *map, const struct mm_part *mp)
 static int
 advise_populate_write(struct vm_map *map, const struct mm_part *mp)
 {
-	return populate(map, mp, PROT_READ | PROT_WRITE);
+	return populate(map, mp, PROT_WRITE);
 }
 
 int

@@ -35,6 +35,7 @@ part_at(struct vm_map *map, vaddr_t start, vaddr_t end, struct mm_part *mp)
 		return false;
 	}
 	mp->mp_start = MAX(start, e->ve_start);
+	mp->mp_gap = mp->mp_start != start;
 	mp->mp_end = MIN(end, e->ve_end);
 	mp->mp_flags = e->ve_flags;
 	mp->mp_wired = e->ve_wired;
@@ -59,7 +60,7 @@ mm_each(struct vm_map *map, vaddr_t start, vaddr_t end,
 	for (; start < end; start = mp.mp_end) {
 		if (!part_at(map, start, end, &mp))
 			return ENOMEM;
-		if (mp.mp_start > start)
+		if (mp.mp_gap)
 			hole = ENOMEM;
 		error = fn(map, &mp);
 		if (mp.mp_obj != NULL)
@@ -135,7 +136,9 @@ mmap_check(vaddr_t addr, vsize_t len, u_int flags, uint64_t off)
 	if (type == MAP_SHARED_VALIDATE) {
 		if (flags & MAP_ANONYMOUS)
 			return EINVAL;
-		if (flags & ~mem_flags(MC_mmap) & ~(u_long)MAP_TYPE)
+		/* Linux does not know this one here. */
+		if ((flags & ~mem_flags(MC_mmap) & ~(u_long)MAP_TYPE) ||
+		    (flags & MAP_FIXED_NOREPLACE))
 			return EOPNOTSUPP;
 	}
 	if (len == 0)
@@ -303,19 +306,18 @@ sys_mprotect(const uintptr_t *args)
 	return -uvm_protect(curmap(), start, end, (vm_prot_t)prot & PROT_ALL);
 }
 
-/* How the caller's memory at va is locked. */
-static u_int
-wired_at(vaddr_t va)
+/* Whether the caller has memory at va, and how it is locked. */
+static bool
+mapped_at(vaddr_t va, u_int *wired)
 {
 	struct vm_map *map = curmap();
 	struct vm_entry *e;
-	u_int wired;
 
 	rw_read_enter(&map->vm_lock);
 	e = uvm_map_lookup(map, va);
-	wired = e == NULL ? 0 : e->ve_wired;
+	*wired = e == NULL ? 0 : e->ve_wired;
 	rw_exit(&map->vm_lock);
-	return wired;
+	return e != NULL;
 }
 
 /* mremap(old, oldlen, newlen, flags, new) */
@@ -325,6 +327,7 @@ sys_mremap(const uintptr_t *args)
 	u_int flags = (u_int)args[3], wired;
 	vaddr_t old = args[0], addr = args[4], end;
 	vsize_t newlen = args[2];
+	bool mapped;
 	int error;
 
 	if ((args[3] & ~mem_flags(MC_mremap)) != 0 ||
@@ -338,15 +341,15 @@ sys_mremap(const uintptr_t *args)
 	newlen = round_page(newlen);
 	if (old % PAGE_SIZE != 0 || newlen == 0 || newlen > VM_MAXUSER_ADDRESS)
 		return -EINVAL;
+	/* With DONTUNMAP alone the new address is a hint, and is checked. */
+	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) &&
+	    (addr % PAGE_SIZE != 0 || addr > VM_MAXUSER_ADDRESS - newlen))
+		return -EINVAL;
+	if ((flags & MREMAP_FIXED) && addr < VM_MIN_ADDRESS)
+		return -EPERM;
+	mapped = mapped_at(old, &wired);
 	if (!mm_range(old, round_page(args[1]), &end))
-		return old >= VM_MAXUSER_ADDRESS ? -EFAULT : -EINVAL;
-	if (flags & MREMAP_FIXED) {
-		if (addr % PAGE_SIZE != 0 || addr > VM_MAXUSER_ADDRESS - newlen)
-			return -EINVAL;
-		if (addr < VM_MIN_ADDRESS)
-			return -EPERM;
-	}
-	wired = wired_at(old);
+		return mapped ? -EINVAL : -EFAULT;
 	if (wired != 0 && newlen > end - old &&
 	    (error = mm_may_lock(newlen - (end - old), EAGAIN)) != 0)
 		return -error;

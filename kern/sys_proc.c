@@ -20,7 +20,8 @@
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |     \
 	    CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |       \
 	    CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED |      \
-	    CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND)
+	    CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND |        \
+	    CLONE_PIDFD)
 
 static long
 do_clone(const struct clone_args *ca)
@@ -47,6 +48,9 @@ do_clone(const struct clone_args *ca)
 	if (ca->ca_exitsig < 0 || ca->ca_exitsig > NSIG)
 		return -EINVAL;
 	if ((flags & CLONE_PARENT) && curproc() == initproc)
+		return -EINVAL;
+	/* A pidfd is a process's. */
+	if ((flags & CLONE_PIDFD) && (flags & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
 	error = proc_fork(ca, &tid); /* stops for a tracer */
 	return error != 0 ? -error : tid;
@@ -78,6 +82,7 @@ sys_clone(const uintptr_t *args)
 	    .ca_exitsig = (int)(args[0] & CSIGNAL),
 	    .ca_sp = args[1],
 	    .ca_ptid = args[2],
+	    .ca_pidfd = args[2],
 #ifdef MACHINE_CLONE_BACKWARDS
 	    .ca_tls = args[3],
 	    .ca_ctid = args[4],
@@ -87,6 +92,9 @@ sys_clone(const uintptr_t *args)
 #endif
 	};
 
+	/* One place for two numbers. */
+	if ((ca.ca_flags & CLONE_PIDFD) && (ca.ca_flags & CLONE_PARENT_SETTID))
+		return -EINVAL;
 	return do_clone(&ca);
 }
 
@@ -148,6 +156,7 @@ sys_clone3(const uintptr_t *args)
 	ca.ca_tls = a.tls;
 	ca.ca_ptid = a.parent_tid;
 	ca.ca_ctid = a.child_tid;
+	ca.ca_pidfd = a.pidfd;
 	return do_clone(&ca);
 }
 
@@ -173,8 +182,9 @@ exec_copy_strings(struct exec_strings *es, vaddr_t vec, bool env)
 	return 0;
 }
 
-long
-sys_execve(const uintptr_t *args)
+/* execveat(fd, path, argv, envp, flags) */
+static long
+do_exec(int dirfd, const uintptr_t *args, u_int flags)
 {
 	pid_t oldtid = curlwp()->l_tid;
 	struct exec_strings *es;
@@ -194,7 +204,9 @@ sys_execve(const uintptr_t *args)
 	if (error == 0)
 		error = exec_copy_strings(es, args[2], true);
 	if (error == 0)
-		error = path[0] == '\0' ? ENOENT : proc_exec(path, es);
+		error = path[0] == '\0' && (flags & AT_EMPTY_PATH) == 0
+			    ? ENOENT
+			    : proc_exec(dirfd, path, flags, es);
 	if (es != NULL)
 		exec_strings_free(es);
 	kmem_free(path, PATH_MAX);
@@ -204,22 +216,20 @@ sys_execve(const uintptr_t *args)
 	return -EJUSTRETURN;
 }
 
-#define AT_FDCWD (-100)
+long
+sys_execve(const uintptr_t *args)
+{
+	return do_exec(AT_FDCWD, args, 0);
+}
 
-/* execveat(fd, path, argv, envp, flags): only as execve(). */
 long
 sys_execveat(const uintptr_t *args)
 {
-	const uintptr_t a[6] = {args[1], args[2], args[3]};
-	char first;
+	u_int flags = (u_int)args[4];
 
-	if (args[4] != 0)
+	if ((flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0)
 		return -EINVAL;
-	if (copyin(args[1], &first, 1) != 0)
-		return -EFAULT;
-	if ((int)args[0] != AT_FDCWD && first != '/')
-		return -ENOSYS;
-	return sys_execve(a);
+	return do_exec((int)args[0], args + 1, flags);
 }
 
 long

@@ -363,16 +363,37 @@ set_sigwait(struct lwp *l, uint64_t set)
 	spin_exit(&l->l_proc->ps_siglock);
 }
 
+int
+sig_wait(uint64_t set, uint64_t deadline, struct abi_siginfo *info, int *sigp)
+{
+	struct lwp *l = curlwp();
+	bool woken = false;
+	int error = 0;
+
+	set_sigwait(l, set);
+	while ((*sigp = sig_take(set, info)) == 0) {
+		if (woken || sig_pending()) {
+			error = EINTR;
+			break;
+		}
+		if (md_time_ns() >= deadline) {
+			error = EAGAIN;
+			break;
+		}
+		woken = sleep_until(deadline, SLEEP_INTR, "sigwait") == EINTR;
+	}
+	set_sigwait(l, 0);
+	return error;
+}
+
 /* rt_sigtimedwait(set, info, timeout, size) */
 long
 sys_rt_sigtimedwait(const uintptr_t *args)
 {
-	struct lwp *l = curlwp();
 	struct abi_siginfo info;
 	struct abi_timespec ts;
 	uint64_t set, deadline = UINT64_MAX, ns;
-	int sig, error = 0;
-	bool woken = false;
+	int sig, error;
 
 	if (args[3] != sizeof(set))
 		return -EINVAL;
@@ -385,19 +406,7 @@ sys_rt_sigtimedwait(const uintptr_t *args)
 			return -EINVAL;
 		deadline = md_time_ns() + ns;
 	}
-	set_sigwait(l, set);
-	while ((sig = sig_take(set, &info)) == 0) {
-		if (woken || sig_pending()) {
-			error = EINTR;
-			break;
-		}
-		if (md_time_ns() >= deadline) {
-			error = EAGAIN;
-			break;
-		}
-		woken = sleep_until(deadline, SLEEP_INTR, "sigwait") == EINTR;
-	}
-	set_sigwait(l, 0);
+	error = sig_wait(set, deadline, &info, &sig);
 	if (error != 0)
 		return -error;
 	if (args[1] != 0 && copyout(&info, args[1], sizeof(info)) != 0)

@@ -5,9 +5,43 @@
 #include <sys/errno.h>
 #include <port/machdep.h>
 #include <kern/proc.h>
+#include <kern/ptimer.h>
 #include <kern/time.h>
 
 #define TIMER_ABSTIME 1
+
+/*
+ * The processor time of others has clocks with a negative number: the
+ * complement of a process or thread, and in the lowest bits which
+ * (clock_getcpuclockid(3), pthread_getcpuclockid(3)).  EINVAL.
+ */
+static int
+cpuclock_read(int clock, uint64_t *nsp)
+{
+	pid_t id = (pid_t) ~(clock >> 3);
+	bool thread = (clock & 4) != 0;
+	uint64_t utime = 0, stime = 0;
+	struct lwp *l = NULL;
+	struct proc *p = NULL;
+	int which = clock & 3, error = EINVAL;
+
+	if (which == 3 || id < 0)
+		return EINVAL;
+	mutex_enter(&proctree_lock);
+	if (thread) {
+		l = id == 0 ? curlwp() : lwp_find(id);
+		if (l != NULL && l->l_proc == curproc())
+			thread_times(&l->l_thread, &utime, &stime), error = 0;
+	} else {
+		p = id == 0 ? curproc() : proc_find_locked(id);
+		if (p != NULL)
+			proc_times(p, &utime, &stime), error = 0;
+	}
+	mutex_exit(&proctree_lock);
+	/* 1: user time alone. */
+	*nsp = which == 1 ? utime : utime + stime;
+	return error;
+}
 
 /* The clocks there are; EINVAL. */
 static int
@@ -18,12 +52,15 @@ clock_read(int clock, uint64_t *nsp)
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_TAI:
 		*nsp = time_real();
 		return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM:
 		*nsp = md_time_ns();
 		return 0;
 	case CLOCK_PROCESS_CPUTIME:
@@ -35,7 +72,7 @@ clock_read(int clock, uint64_t *nsp)
 		*nsp = utime + stime;
 		return 0;
 	default:
-		return EINVAL;
+		return clock < 0 ? cpuclock_read(clock, nsp) : EINVAL;
 	}
 }
 
@@ -196,6 +233,31 @@ sys_nanosleep(const uintptr_t *args)
 	return sleep_rest(l);
 }
 
+/*
+ * Sleep until clock, which goes no faster than real time, says so.  No time
+ * that is left is told: the call is made again as it was.
+ */
+static long
+sleep_cpuclock(int clock, uint64_t ns, bool absolute)
+{
+	uint64_t now, left;
+	int error;
+
+	if (clock_read(clock, &now) != 0)
+		return -EINVAL;
+	if (!absolute)
+		ns = ns > UINT64_MAX - now ? UINT64_MAX : now + ns;
+	while (clock_read(clock, &now) == 0 && now < ns) {
+		left = MIN(ns - now, NSEC);
+		left /= MAX(proc_threads(curproc()), 1);
+		error = sleep_until(md_time_ns() + MAX(left, NSEC / 1000),
+		    SLEEP_INTR, "nanosleep");
+		if (error == EINTR)
+			return absolute ? -ERESTARTNOHAND : -EINTR;
+	}
+	return 0;
+}
+
 /* clock_nanosleep(clock, flags, time, rem) */
 long
 sys_clock_nanosleep(const uintptr_t *args)
@@ -205,12 +267,30 @@ sys_clock_nanosleep(const uintptr_t *args)
 	uint64_t ns, now;
 	long r;
 
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC &&
-	    clock != CLOCK_BOOTTIME)
-		return clock == CLOCK_THREAD_CPUTIME ? -EINVAL : -EOPNOTSUPP;
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+	case CLOCK_TAI:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+	case CLOCK_PROCESS_CPUTIME:
+		break;
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE:
+		return -EOPNOTSUPP;
+	default:
+		if (clock_read(clock, &now) != 0 ||
+		    clock == CLOCK_THREAD_CPUTIME)
+			return -EINVAL;
+	}
 	error = get_timespec(args[2], &ns);
 	if (error != 0)
 		return -error;
+	if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME)
+		return sleep_cpuclock(clock, ns,
+		    ((int)args[1] & TIMER_ABSTIME) != 0);
 	if (((int)args[1] & TIMER_ABSTIME) == 0) {
 		l->l_rest = (struct sleep_rest){from_now(ns), args[3]};
 		return sleep_rest(l);
@@ -222,7 +302,9 @@ sys_clock_nanosleep(const uintptr_t *args)
 	return r == -ERESTART_RESTARTBLOCK ? -ERESTARTNOHAND : r;
 }
 
-#define ITIMER_REAL 0
+#define ITIMER_REAL    0
+#define ITIMER_VIRTUAL 1
+#define ITIMER_PROF    2
 
 static int
 put_itimer(uint64_t value, uint64_t every, vaddr_t to)
@@ -236,33 +318,60 @@ put_itimer(uint64_t value, uint64_t every, vaddr_t to)
 	return copyout(&it, to, sizeof(it));
 }
 
-/* The timers of used CPU time (1 and 2) are not there. */
+/* Read one of the three, or set it as well; EINVAL, ENOMEM, EAGAIN. */
+static int
+itimer_any(int which, const struct ptimer_value *new, struct ptimer_value *old)
+{
+	struct proc *p = curproc();
+
+	switch (which) {
+	case ITIMER_REAL:
+		if (new != NULL)
+			itimer_set(p, new->pv_left, new->pv_every,
+			    &old->pv_left, &old->pv_every);
+		else
+			itimer_get(p, &old->pv_left, &old->pv_every);
+		return 0;
+	case ITIMER_VIRTUAL:
+	case ITIMER_PROF:
+		which = which == ITIMER_VIRTUAL ? PT_VIRTUAL : PT_PROF;
+		if (new != NULL)
+			return ptimer_itimer(which, new, old);
+		(void)ptimer_get(which, old); /* not there: all zeroes */
+		return 0;
+	default:
+		return EINVAL;
+	}
+}
+
 long
 sys_getitimer(const uintptr_t *args)
 {
-	uint64_t value, every;
+	struct ptimer_value now;
+	int error;
 
-	if ((int)args[0] != ITIMER_REAL)
-		return -EINVAL;
-	itimer_get(curproc(), &value, &every);
-	return -put_itimer(value, every, args[1]);
+	error = itimer_any((int)args[0], NULL, &now);
+	if (error == 0)
+		error = put_itimer(now.pv_left, now.pv_every, args[1]);
+	return -error;
 }
 
 long
 sys_setitimer(const uintptr_t *args)
 {
 	struct abi_itimerval it = {.it_value = {0, 0}};
-	uint64_t value, every, ovalue, oevery;
+	struct ptimer_value new, old;
+	int error;
 
-	if ((int)args[0] != ITIMER_REAL)
-		return -EINVAL;
 	if (args[1] != 0 && copyin(args[1], &it, sizeof(it)) != 0)
 		return -EFAULT;
-	if (time_from_timeval(&it.it_value, &value) != 0 ||
-	    time_from_timeval(&it.it_interval, &every) != 0)
+	if (time_from_timeval(&it.it_value, &new.pv_left) != 0 ||
+	    time_from_timeval(&it.it_interval, &new.pv_every) != 0)
 		return -EINVAL;
-	itimer_set(curproc(), value, every, &ovalue, &oevery);
-	return args[2] != 0 ? -put_itimer(ovalue, oevery, args[2]) : 0;
+	error = itimer_any((int)args[0], &new, &old);
+	if (error == 0 && args[2] != 0)
+		error = put_itimer(old.pv_left, old.pv_every, args[2]);
+	return -error;
 }
 
 /* alarm(seconds): what was left of the last one, rounded, but never to 0. */

@@ -11,7 +11,8 @@ sigpend_verify(const struct sigpend *sp)
 	const struct sigq *sq;
 
 	TAILQ_FOREACH(sq, &sp->sp_queue, sq_link)
-		KASSERT(sp->sp_set & SIGBIT(sq->sq_info.si_signo));
+		KASSERT(sq->sq_on == sp &&
+			(sp->sp_set & SIGBIT(sq->sq_info.si_signo)) != 0);
 }
 
 /* The threads of p and what they have pending.  s held. */

@@ -194,12 +194,12 @@ proc_wait(int idtype, pid_t id, u_int options, struct wait_result *wr)
 }
 
 void
-proc_times(struct proc *p, uint64_t *utime, uint64_t *stime)
+proc_times_locked(struct proc *p, uint64_t *utime, uint64_t *stime)
 {
 	uint64_t u, s;
 	struct lwp *l;
 
-	spin_enter(&p->ps_siglock);
+	KASSERT(spin_held(&p->ps_siglock));
 	*utime = p->ps_utime;
 	*stime = p->ps_stime;
 	TAILQ_FOREACH(l, &p->ps_lwps, l_link) {
@@ -207,6 +207,13 @@ proc_times(struct proc *p, uint64_t *utime, uint64_t *stime)
 		*utime += u;
 		*stime += s;
 	}
+}
+
+void
+proc_times(struct proc *p, uint64_t *utime, uint64_t *stime)
+{
+	spin_enter(&p->ps_siglock);
+	proc_times_locked(p, utime, stime);
 	spin_exit(&p->ps_siglock);
 }
 

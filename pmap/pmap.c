@@ -431,8 +431,11 @@ leaf_attr(pte_t pte)
 	       (pte_wired(pte) ? PTE_ATTR_WIRED : 0);
 }
 
-/* Give entry *slot, which maps the same page already, other rights. */
-static void
+/*
+ * Give entry *slot, which maps the same page already, other rights.  Whether
+ * some CPU may have cached what it was.
+ */
+static bool
 leaf_update(pte_slot_t *slot, pte_t new, vaddr_t va, struct tlb_gather *tg)
 {
 	pte_t old = pte_load(slot), want;
@@ -444,17 +447,19 @@ leaf_update(pte_slot_t *slot, pte_t new, vaddr_t va, struct tlb_gather *tg)
 	    memory_order_release, memory_order_relaxed));
 	if (pte_stale(old, want))
 		tlb_gather_add(tg, va);
+	return pte_referenced(old);
 }
 
 /*
- * Make entry idx of a locked leaf table new.
+ * Make entry idx of a locked leaf table new.  *cached: an access to the same
+ * page may have been refused by what some CPU has cached.
  * 0		done
  * EAGAIN	the old mapping is out; flush before trying again
  * ENOMEM	the old mapping, if any, is out
  */
 static int
 leaf_enter(struct vm_page *table, u_int idx, pte_t new, vaddr_t va,
-    struct tlb_gather *tg)
+    struct tlb_gather *tg, bool *cached)
 {
 	pte_slot_t *slot = &table_slots(table)[idx];
 	pte_t old = pte_load(slot);
@@ -464,7 +469,7 @@ leaf_enter(struct vm_page *table, u_int idx, pte_t new, vaddr_t va,
 	if (pte_valid(old)) {
 		if (pte_pa(old) == pte_pa(new) &&
 		    pte_managed(old) == pte_managed(new)) {
-			leaf_update(slot, new, va, tg);
+			*cached = leaf_update(slot, new, va, tg);
 			return 0;
 		}
 		old = atomic_exchange_explicit(slot, 0, memory_order_acq_rel);
@@ -497,6 +502,7 @@ pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
 {
 	struct tlb_gather tg;
 	struct vm_page *table;
+	bool cached = false;
 	u_int attr = 0;
 	pte_t new;
 	int error;
@@ -523,7 +529,8 @@ pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
 		error = leaf_make(pm, va, &table);
 		if (error != 0)
 			break;
-		error = leaf_enter(table, pte_index(va, 0), new, va, &tg);
+		error = leaf_enter(table, pte_index(va, 0), new, va, &tg,
+		    &cached);
 		page_unlock(table, RANK_TABLE);
 		/* Nearly always there was nothing to forget. */
 		if (__predict_false(tg.tg_n > 0)) {
@@ -531,6 +538,8 @@ pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
 			tlb_gather_flush(&tg);
 		}
 	} while (error == EAGAIN);
+	if (PTE_FAULT_STAYS && cached && (flags & PROT_ALL) != 0)
+		tlb_forget(pm, va);
 	return error;
 }
 
@@ -571,8 +580,8 @@ pmap_enter_more(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
 			/* What is there may be widened. */
 			if (pte_pa(old) == pte_pa(new) && pte_managed(old) &&
 			    (pte_prot(old) & ~prot) == 0)
-				leaf_update(&slots[idx], new, va + ptoa(i),
-				    &tg);
+				(void)leaf_update(&slots[idx], new,
+				    va + ptoa(i), &tg);
 			continue;
 		}
 		if (!inorder && pmap_page_mapped(pgs[i]))
@@ -706,13 +715,15 @@ leaf_narrow(struct vm_page *table, vaddr_t sva, vaddr_t eva, vm_prot_t prot,
 		last = slots + MIN((line + 1) * PTE_PERLINE, end);
 		for (; slot < last; slot++) {
 			old = pte_load(slot);
-			do {
-				new = pte_narrow(old, prot);
-			} while (pte_valid(old) && new != old &&
-				 !atomic_compare_exchange_weak_explicit(slot,
-				     &old, new, memory_order_relaxed,
-				     memory_order_relaxed));
-			if (pte_valid(old) && new != old)
+			if (!pte_valid(old))
+				continue;
+			/* The MMU may set bits between, and no more. */
+			while ((new = pte_narrow(old, prot)) != old &&
+			       !atomic_compare_exchange_weak_explicit(slot,
+				   &old, new, memory_order_relaxed,
+				   memory_order_relaxed))
+				continue;
+			if (new != old)
 				tlb_gather_add(tg,
 				    table->pg_va + ((vaddr_t)(slot - slots)
 						       << PAGE_SHIFT));

@@ -277,18 +277,14 @@ pv_walk_flush(struct pv_walk *w, pte_slot_t *slot, struct tlb_gather *tg)
 	tlb_gather_pmap(tg, table->pg_pmap);
 }
 
-void
-pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
+/* Narrow every mapping of pg; what is to be flushed goes into tg. */
+static void
+page_narrow(struct vm_page *pg, vm_prot_t prot, struct tlb_gather *tg)
 {
-	struct tlb_gather tg;
 	struct pv_walk w;
 	pte_slot_t *slot;
 	pte_t new, old;
 
-	prot &= PROT_ALL;
-	if (prot == PROT_ALL || !pmap_page_mapped(pg))
-		return;
-	tlb_gather_init(&tg);
 	pv_walk_begin(&w, pg);
 	while ((slot = pv_walk_next(&w)) != NULL) {
 		if (prot == PROT_NONE) {
@@ -307,13 +303,38 @@ pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
 			if (new == old)
 				continue;
 		}
-		pv_walk_flush(&w, slot, &tg);
+		pv_walk_flush(&w, slot, tg);
 	}
+}
+
+void
+pmap_page_protect_many(struct vm_page *const *pgs, u_int n, vm_prot_t prot)
+{
+	struct tlb_gather tg;
+	u_int i;
+
+	prot &= PROT_ALL;
+	if (prot == PROT_ALL)
+		return;
+	tlb_gather_init(&tg);
+	for (i = 0; i < n; i++)
+		if (pmap_page_mapped(pgs[i]))
+			page_narrow(pgs[i], prot, &tg);
 	tlb_gather_flush(&tg);
-	/*
-	 * The page daemon does not keep others from mapping a shared anon's
-	 * page again meanwhile; it looks once more before it takes the page.
-	 */
+}
+
+void
+pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
+{
+	if (pmap_page_mapped(pg))
+		pmap_page_protect_many(&pg, 1, prot);
+}
+
+void
+pmap_page_remove(struct vm_page *pg)
+{
+	pmap_page_protect(pg, PROT_NONE);
+	KASSERT(!pmap_page_mapped(pg));
 }
 
 /* Whether a page or some mapping has the bit that this one asks for. */

@@ -83,6 +83,24 @@ tlb_gather_table(struct tlb_gather *tg, struct vm_page *table)
 	TAILQ_INSERT_TAIL(&tg->tg_tables, table, pg_link);
 }
 
+void
+tlb_forget(struct pmap *pm, vaddr_t va)
+{
+	struct pmap_cpu *pc;
+	u_int asid;
+
+	preempt_disable();
+	pc = pmap_curcpu();
+	if (atomic_load_explicit(&pc->pc_cur, memory_order_relaxed) == pm) {
+		asid = (u_int)atomic_load_explicit(&pm->pm_asid,
+			   memory_order_relaxed) &
+		       0xffff;
+		md_tlb_flush_pages(&asid, &va, 1);
+		count_add(COUNT_TLB_FLUSH_PAGE, 1);
+	}
+	preempt_enable();
+}
+
 /* Flush what was gathered, on this CPU. */
 static void
 tlb_flush_local(const struct tlb_gather *tg)

@@ -117,6 +117,12 @@ void tlb_gather_pmap(struct tlb_gather *tg, struct pmap *pm);
 void tlb_gather_table(struct tlb_gather *tg, struct vm_page *table);
 void tlb_gather_flush(struct tlb_gather *tg);
 
+/*
+ * If this CPU runs in pm, forget the page at va: what was cached of it may be
+ * why an access was refused that the table allows by now.  Any lock held.
+ */
+void tlb_forget(struct pmap *pm, vaddr_t va);
+
 static inline void
 tlb_gather_add(struct tlb_gather *tg, vaddr_t va)
 {

@@ -291,3 +291,77 @@ anon_fetch(struct anon_cluster *ac)
 		pageout_count_read(n);
 	return error;
 }
+
+/* Slots of am in [slot, last] that are on swap. */
+static u_long
+amap_swapped(struct vm_amap *am, uint64_t slot, uint64_t last)
+{
+	struct vm_anon *an;
+	u_long n = 0;
+
+	rw_read_enter(&am->am_lock);
+	for (; (an = radix_next(&am->am_anons, &slot)) != NULL; slot++) {
+		if (slot > last)
+			break;
+		n += uvm_anon_page(an) == NULL;
+	}
+	rw_exit(&am->am_lock);
+	return n;
+}
+
+/* What of e, pages [slot, last], is on swap. */
+static u_long
+range_swapped(const struct vm_entry *e, uint64_t slot, uint64_t last)
+{
+	struct uvm_object *uo = e->ve_obj;
+	u_long n = 0;
+	void *v;
+
+	if (e->ve_amap != NULL)
+		n = amap_swapped(e->ve_amap, slot, last);
+	if (uo == NULL || (e->ve_flags & VE_COW) != 0)
+		return n;
+	rw_read_enter(&uo->uo_lock);
+	for (; uo->uo_nswap > 0; slot++) {
+		v = radix_next(&uo->uo_pages, &slot);
+		if (v == NULL || slot > last)
+			break;
+		n += uvm_is_slot((uintptr_t)v);
+	}
+	rw_exit(&uo->uo_lock);
+	return n;
+}
+
+u_long
+uvm_entry_swapped(const struct vm_entry *e)
+{
+	KASSERT(e->ve_end > e->ve_start);
+	return range_swapped(e, entry_slot(e, e->ve_start),
+	    entry_slot(e, e->ve_end - 1));
+}
+
+bool
+uvm_entry_page_swapped(const struct vm_entry *e, vaddr_t va)
+{
+	KASSERT(va >= e->ve_start && va < e->ve_end);
+	return range_swapped(e, entry_slot(e, va), entry_slot(e, va)) != 0;
+}
+
+u_long
+uvmspace_swapped(struct vmspace *vm)
+{
+	struct vm_map *map = &vm->vm_map;
+	struct vm_entry *e;
+	u_long n = 0;
+
+	KASSERT(lock_none_above(RANK_MAP));
+	if (atomic_load_explicit(&uvm_swap_used, memory_order_relaxed) == 0)
+		return 0;
+	rw_read_enter(&map->vm_lock);
+	if (map->vm_state == VM_LIVE)
+		for (e = map->vm_first; e != NULL; e = e->ve_next)
+			if ((e->ve_flags & VE_COW) != 0)
+				n += uvm_entry_swapped(e);
+	rw_exit(&map->vm_lock);
+	return n;
+}

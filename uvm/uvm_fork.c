@@ -86,7 +86,8 @@ fork_entry(struct vm_map *parent, struct vm_entry *pe, struct vm_entry **cep)
 	int error;
 
 	*cep = NULL;
-	if (pe->ve_inherit == INHERIT_NONE)
+	if (pe->ve_inherit == INHERIT_NONE ||
+	    (pe->ve_flags & VE_DONTFORK) != 0)
 		return 0;
 	ce = uvm_entry_alloc();
 	if (ce == NULL)

@@ -38,8 +38,41 @@ uvm_grow_plan(enum grow_dir dir, vaddr_t base, vaddr_t bound, vsize_t size,
 }
 
 /*
+ * Cover [start, e->ve_start), too: by e itself when its amap has empty slots
+ * for that, else by an entry of the same kind.
+ */
+static bool
+extend_down(struct vm_map *map, struct vm_entry *e, vaddr_t start)
+{
+	vsize_t len = e->ve_start - start;
+	struct vm_entry *n;
+
+	if (e->ve_off >= len &&
+	    uvm_entry_extends(e, atop(e->ve_off - len), atop(len))) {
+		e->ve_off -= len;
+		uvm_tree_resize(map, e, start, e->ve_end);
+		return true;
+	}
+	if (map->vm_nentries >= uvm_map_count_max ||
+	    (n = uvm_entry_alloc()) == NULL)
+		return false;
+	n->ve_start = start;
+	n->ve_end = e->ve_start;
+	n->ve_off = start;
+	n->ve_flags = e->ve_flags & (uint16_t)~VE_NEEDSCOPY;
+	n->ve_prot = e->ve_prot;
+	n->ve_maxprot = e->ve_maxprot;
+	n->ve_inherit = e->ve_inherit;
+	n->ve_advice = e->ve_advice;
+	n->ve_wired = e->ve_wired;
+	(void)uvm_map_insert(map, n);
+	return true;
+}
+
+/*
  * Lower the start of e, which grows down from base, so that it covers va.
- * What lies below keeps a guard gap, unless nobody can touch it.
+ * What lies below keeps a guard gap, unless nobody can touch it or it grows
+ * down itself.
  */
 static bool
 grow_entry(struct vm_map *map, struct vm_entry *e, vaddr_t base, vaddr_t bound,
@@ -55,23 +88,17 @@ grow_entry(struct vm_map *map, struct vm_entry *e, vaddr_t base, vaddr_t bound,
 	start = base - size;
 	if (start >= e->ve_start)
 		return true;
-	if (prev != NULL && (start < prev->ve_end ||
-				(prev->ve_prot != PROT_NONE &&
-				    start - prev->ve_end < VM_STACK_MAXGAP)))
-		return false;
-	/* The slots below must be there, and empty. */
-	if (e->ve_off < e->ve_start - start)
-		return false;
-	if (!uvm_entry_extends(e, atop(e->ve_off - (e->ve_start - start)),
-		atop(e->ve_start - start)))
+	if (prev != NULL &&
+	    (start < prev->ve_end ||
+		(prev->ve_prot != PROT_NONE &&
+		    (prev->ve_flags & (VE_GROWSDOWN | VE_STACK)) == 0 &&
+		    start - prev->ve_end < VM_STACK_MAXGAP)))
 		return false;
 	if (uvm_map_room(map, e->ve_start - start) != 0 ||
 	    uvm_map_charge(map, e->ve_start - start, e->ve_prot,
 		e->ve_flags & ~VE_COMMIT) != 0)
 		return false;
-	e->ve_off -= e->ve_start - start;
-	uvm_tree_resize(map, e, start, e->ve_end);
-	return true;
+	return extend_down(map, e, start);
 }
 
 bool
@@ -99,7 +126,8 @@ uvm_grow(struct vmspace *vm, vaddr_t va, vsize_t limit)
 	else if ((e->ve_flags & VE_STACK) != 0 && stack) {
 		grown = grow_entry(map, e, vm->vm_minsaddr, vm->vm_maxsaddr, va,
 		    limit);
-		vm->vm_ssize = vm->vm_minsaddr - e->ve_start;
+		if (grown)
+			vm->vm_ssize = vm->vm_minsaddr - trunc_page(va);
 	} else if ((e->ve_flags & VE_GROWSDOWN) != 0)
 		grown = grow_entry(map, e, e->ve_end, map->vm_min, va, limit);
 	else

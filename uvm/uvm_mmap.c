@@ -172,7 +172,7 @@ uvm_setflags(struct vm_map *map, vaddr_t start, vaddr_t end, u_int set,
 	    .ro_clear = clear,
 	    .ro_holes = true};
 
-	KASSERT(((set | clear) & ~VE_DONTDUMP) == 0);
+	KASSERT(((set | clear) & ~(VE_DONTDUMP | VE_DONTFORK)) == 0);
 	return range_apply(map, start, end, &op);
 }
 
@@ -311,7 +311,8 @@ uvm_wire(struct vm_map *map, vaddr_t start, vaddr_t end, bool wire)
 	if (error != 0 || !wire)
 		return error;
 	error = uvm_populate(map, start, end);
-	return error == 0 || error == EFAULT ? error : ENOMEM;
+	/* Somebody may have unmapped it since: that is a hole, too. */
+	return error == 0 ? 0 : ENOMEM;
 }
 
 int

@@ -226,7 +226,7 @@ uvm_object_remove(struct uvm_object *uo, struct vm_page *pg)
 
 	KASSERT(rw_write_held(&uo->uo_lock));
 	KASSERT(pg->pg_obj == uo);
-	pmap_page_protect(pg, PROT_NONE);
+	pmap_page_remove(pg);
 	old = radix_remove(&uo->uo_pages, pg->pg_index);
 	KASSERT(old == pg);
 	pg->pg_obj = NULL;

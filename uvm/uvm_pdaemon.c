@@ -47,6 +47,7 @@
 #define SCAN_MAX 512u /* pages looked at in one hold of a lock */
 #define MSEC     1000000ull
 #define NAP      (20 * MSEC) /* between two looks of who waits */
+#define SKIP_MAX 1000u       /* ms that locks may keep a round from its end */
 
 /*
  * Protection:
@@ -91,6 +92,7 @@ static struct {
 	struct cluster po_cluster[NCLUSTER];
 	u_int po_nactive; /* clusters under way */
 	u_long po_nout;   /* pages in them */
+	u_long po_nskip;  /* items that were locked */
 	bool po_full;     /* swap was full */
 	u_long po_ndirty; /* modified pages of files, this time round */
 
@@ -197,6 +199,7 @@ pos_next(struct scan_pos *sp)
 		/* What is locked is in use: leave it for another time. */
 		if (si->si_kind != SCAN_MARK && rw_write_try(item_lock(si)))
 			break;
+		po.po_nskip += si->si_kind != SCAN_MARK;
 		pos_pass(sp, si);
 	}
 	if (si != sp->sp_item)
@@ -387,48 +390,70 @@ page_idle(struct vm_page *pg)
 	return age == PMAP_IDLE || (age == PMAP_USED && po.po_force);
 }
 
-/* Page out an, which is in memory and idle.  Its amap is locked. */
+/*
+ * The anons of cl from the first on are in memory and idle, and we have a
+ * reference to each: unmap them all at once.  From here on they are mapped
+ * read-only, if at all.  Those that swap has already go at once; the others
+ * stay in cl, to be written.  Their amap is locked.
+ */
 static void
-anon_out(struct cluster *cl, struct vm_anon *an, struct vm_page *pg)
+anons_out(struct cluster *cl, u_int first)
 {
-	/* From here on it is mapped read-only, if at all. */
-	refcount_acquire(&an->an_refs);
-	pmap_page_protect(pg, PROT_NONE);
-	if (pg->pg_index == 0 || pmap_is_modified(pg)) {
-		page_flags_set(pg, PG_BUSY);
-		cl->cl_anon[cl->cl_n] = an;
-		cl->cl_bio.b_page[cl->cl_n++] = pg;
-		return;
+	struct vm_page **page = cl->cl_bio.b_page, *pg;
+	u_int i, n = first;
+	struct vm_anon *an;
+
+	pmap_page_protect_many(page + first, cl->cl_n - first, PROT_NONE);
+	for (i = first; i < cl->cl_n; i++) {
+		an = cl->cl_anon[i];
+		pg = page[i];
+		if (pg->pg_index == 0 || pmap_is_modified(pg)) {
+			page_flags_set(pg, PG_BUSY);
+			cl->cl_anon[n] = an;
+			page[n++] = pg;
+			continue;
+		}
+		if (anon_evict(an, pg, pg->pg_index - 1)) {
+			page_free(pg);
+			uvm_pageout_stats.ps_freed++;
+			uvm_pageout_stats.ps_clean++;
+		}
+		uvm_anon_rele(an);
 	}
-	if (anon_evict(an, pg, pg->pg_index - 1)) {
-		page_free(pg);
-		uvm_pageout_stats.ps_freed++;
-		uvm_pageout_stats.ps_clean++;
-	}
-	uvm_anon_rele(an);
+	cl->cl_n = n;
 }
 
 /* Go through am from *idxp on; true: to last, or to its end. */
 static bool
 scan_amap(struct vm_amap *am, uint64_t *idxp, uint64_t last, struct cluster *cl)
 {
+	u_int n, first = 0;
 	struct vm_anon *an;
 	struct vm_page *pg;
-	u_int n;
+	bool end = false;
 
-	for (n = 0; n < SCAN_MAX && cl->cl_n < BIO_MAXPAGES; n++) {
+	for (n = 0; n < SCAN_MAX && !end && cl->cl_n < BIO_MAXPAGES; n++) {
 		an = radix_next(&am->am_anons, idxp);
-		if (an == NULL || *idxp > last)
-			return true;
+		end = an == NULL || *idxp > last;
+		if (end)
+			break;
 		/* Nobody but us takes pages away: it stays. */
 		pg = uvm_anon_page(an);
 		if (pg != NULL && (page_flags(pg) & PG_BUSY) == 0 &&
-		    page_idle(pg) && !(po.po_full && pg->pg_index == 0))
-			anon_out(cl, an, pg);
-		if (++*idxp == 0)
-			return true;
+		    page_idle(pg) && !(po.po_full && pg->pg_index == 0)) {
+			refcount_acquire(&an->an_refs);
+			cl->cl_anon[cl->cl_n] = an;
+			cl->cl_bio.b_page[cl->cl_n++] = pg;
+			if (cl->cl_n == BIO_MAXPAGES) {
+				anons_out(cl, first);
+				first = cl->cl_n;
+			}
+		}
+		end = ++*idxp == 0;
 	}
-	return false;
+	if (cl->cl_n > first)
+		anons_out(cl, first);
+	return end;
 }
 
 static bool
@@ -436,26 +461,29 @@ scan_object(struct uvm_object *uo, uint64_t *idxp, uint64_t last,
     struct cluster *cl)
 {
 	struct vm_page *pg;
+	bool end = false;
 	void *v;
 	u_int n;
 
 	cl->cl_obj = uo;
-	for (n = 0; n < SCAN_MAX && cl->cl_n < BIO_MAXPAGES; n++) {
+	for (n = 0; n < SCAN_MAX && !end && cl->cl_n < BIO_MAXPAGES; n++) {
 		v = radix_next(&uo->uo_pages, idxp);
-		if (v == NULL || *idxp > last)
-			return true;
+		end = v == NULL || *idxp > last;
+		if (end)
+			break;
 		pg = v;
 		if (!uvm_is_slot((uintptr_t)v) && !po.po_full &&
 		    (page_flags(pg) & PG_BUSY) == 0 && page_idle(pg)) {
 			uvm_page_busy(pg);
 			uo->uo_npaging++;
-			pmap_page_protect(pg, PROT_NONE);
 			cl->cl_bio.b_page[cl->cl_n++] = pg;
 		}
-		if (++*idxp == 0)
-			return true;
+		end = ++*idxp == 0;
 	}
-	return false;
+	pmap_page_protect_many(cl->cl_bio.b_page, cl->cl_n, PROT_NONE);
+	for (n = 0; n < cl->cl_n; n++)
+		KASSERT(!pmap_page_mapped(cl->cl_bio.b_page[n]));
+	return end;
 }
 
 /* A file on disk: what is not modified can go at once. */
@@ -539,14 +567,16 @@ room(void)
 
 /*
  * Page out until there is enough memory, or until three times round has
- * brought nothing: the first of them may only have cleared referenced bits.
- * Returns how many pages were freed.
+ * brought nothing: the first of them may only have cleared referenced bits,
+ * and before the last of them is given up what is in use goes too.  What was
+ * locked has not been looked at: that is no reason to give up, but for so
+ * long.  Returns how many pages were freed.
  */
 static u_long
 round_run(void)
 {
 	u_long start, before;
-	u_int idle = 0;
+	u_int idle = 0, waits = 0;
 
 	mutex_enter(&round_lock);
 	if (!po.po_started) {
@@ -556,6 +586,7 @@ round_run(void)
 	po.po_force = false;
 	po.po_full = false;
 	po.po_ndirty = 0;
+	po.po_nskip = 0;
 	start = before = uvm_pageout_stats.ps_freed;
 	while (idle < 3) {
 		reap(false);
@@ -574,9 +605,15 @@ round_run(void)
 			reap(true);
 		if (uvm_pageout_stats.ps_freed != before || write_files())
 			idle = 0;
-		else
+		else if (po.po_nskip == 0 || waits == SKIP_MAX)
 			idle++;
+		else {
+			waits++;
+			(void)sleep_until(sleep_deadline(MSEC), 0, "pageskip");
+		}
 		before = uvm_pageout_stats.ps_freed;
+		po.po_force = idle == 2;
+		po.po_nskip = 0;
 	}
 	while (po.po_nactive > 0)
 		reap(true);

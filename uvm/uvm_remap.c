@@ -31,14 +31,15 @@ struct remap {
 	struct vm_entry *re_dead;
 };
 
-/* Whether [old, old + oldlen) could be one entry. */
+/* Whether what remains of [old, old + oldlen) could be one entry. */
 static bool
 uniform(const struct remap *re)
 {
+	vaddr_t end = re->re_old + MIN(re->re_oldlen, re->re_newlen);
 	struct vm_entry *e;
 
-	for (e = uvm_map_lookup(re->re_map, re->re_old);
-	     e->ve_end < re->re_old + re->re_oldlen; e = e->ve_next)
+	for (e = uvm_map_lookup(re->re_map, re->re_old); e->ve_end < end;
+	     e = e->ve_next)
 		if (!uvm_entries_alike(e, e->ve_next))
 			return false;
 	return true;
@@ -80,7 +81,10 @@ imitate(struct vm_entry *n, const struct vm_entry *e, vaddr_t start,
 	uvm_entry_hold_object(n);
 }
 
-/* Whether the new range is inside the space and, if FIXED, off the old one. */
+/*
+ * Whether the new range is inside the space and, if it was given, off the old
+ * one: Linux wants that of a hint, too.
+ */
 static int
 check_target(const struct remap *re)
 {
@@ -88,9 +92,9 @@ check_target(const struct remap *re)
 
 	if (re->re_newlen > map->vm_max - map->vm_min)
 		return ENOMEM;
-	if ((re->re_flags & MREMAP_FIXED) == 0)
+	if ((re->re_flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) == 0)
 		return 0;
-	if (re->re_new < map->vm_min ||
+	if (((re->re_flags & MREMAP_FIXED) != 0 && re->re_new < map->vm_min) ||
 	    re->re_new > map->vm_max - re->re_newlen)
 		return EINVAL;
 	if (re->re_new < re->re_old + re->re_oldlen &&
@@ -99,14 +103,45 @@ check_target(const struct remap *re)
 	return 0;
 }
 
+/*
+ * Empty re_new where something comes: what lies where the old range has holes
+ * stays, as on Linux.
+ */
+static int
+empty_target(struct remap *re)
+{
+	vaddr_t va = re->re_old, end = va + re->re_oldlen, to;
+	struct vm_entry *e;
+	int error;
+
+	if (re->re_newlen != re->re_oldlen)
+		return uvm_map_unmap(re->re_map, re->re_new,
+		    re->re_new + re->re_newlen, &re->re_dead);
+	while ((e = uvm_map_next(re->re_map, va)) != NULL &&
+	       e->ve_start < end) {
+		va = MAX(va, e->ve_start);
+		to = re->re_new + (va - re->re_old);
+		va = MIN(end, e->ve_end);
+		error = uvm_map_unmap(re->re_map, to,
+		    re->re_new + (va - re->re_old), &re->re_dead);
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}
+
 /* Choose re_new, and empty it if it was given. */
 static int
 make_room(struct remap *re)
 {
+	vaddr_t hint;
+
 	if ((re->re_flags & MREMAP_FIXED) != 0)
-		return uvm_map_unmap(re->re_map, re->re_new,
-		    re->re_new + re->re_newlen, &re->re_dead);
-	return uvm_map_place(re->re_map, 0, re->re_newlen, 0, &re->re_new);
+		return empty_target(re);
+	hint = (re->re_flags & MREMAP_DONTUNMAP) != 0 ? re->re_new : 0;
+	if (hint < re->re_map->vm_min)
+		hint = 0;
+	return uvm_map_place(re->re_map, hint, re->re_newlen, 0, &re->re_new);
 }
 
 /* mremap() of no bytes: a second mapping of the same shared memory. */
@@ -119,8 +154,10 @@ duplicate(struct remap *re)
 	e = uvm_map_lookup(re->re_map, re->re_old);
 	if (e == NULL)
 		return EFAULT;
-	if ((e->ve_flags & VE_COW) != 0 || (re->re_flags & MREMAP_MAYMOVE) == 0)
+	if ((e->ve_flags & VE_COW) != 0)
 		return EINVAL;
+	if ((re->re_flags & MREMAP_MAYMOVE) == 0)
+		return ENOMEM;
 	n = re->re_ext;
 	re->re_ext = NULL;
 	imitate(n, e, 0, re->re_newlen, entry_off(e, re->re_old));
@@ -153,6 +190,16 @@ extend(struct remap *re, vaddr_t end)
 	uvm_map_insert(re->re_map, n);
 }
 
+/* Whether len bytes behind end are free.  No guard gap hinders growth. */
+static bool
+free_behind(struct vm_map *map, vaddr_t end, vsize_t len)
+{
+	struct vm_entry *next = uvm_map_next(map, end);
+
+	return map->vm_max - end >= len &&
+	       (next == NULL || next->ve_start >= end + len);
+}
+
 /* Without moving: shrink, or grow if what lies behind is free. */
 static int
 in_place(struct remap *re, bool *done)
@@ -169,7 +216,7 @@ in_place(struct remap *re, bool *done)
 		    end, &re->re_dead);
 	e = uvm_map_lookup(re->re_map, end - PAGE_SIZE);
 	if (e->ve_end == end &&
-	    uvm_tree_free(re->re_map, end, re->re_newlen - re->re_oldlen)) {
+	    free_behind(re->re_map, end, re->re_newlen - re->re_oldlen)) {
 		extend(re, end);
 		return 0;
 	}
@@ -258,23 +305,23 @@ remap_locked(struct remap *re)
 {
 	struct vm_map *map = re->re_map;
 	struct vm_entry *e;
-	bool done, moves;
+	bool done, moves, asis;
 	int error;
 
 	if (re->re_oldlen == 0)
 		return duplicate(re);
 	moves = (re->re_flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) != 0;
 	e = uvm_map_lookup(map, re->re_old);
-	/* What is cut off may have holes. */
+	/* What is cut off may have holes, and what is moved as it is. */
+	asis = re->re_newlen == re->re_oldlen && re->re_stay == NULL;
 	if (e == NULL ||
-	    ((moves || re->re_newlen > re->re_oldlen) &&
+	    ((moves || re->re_newlen > re->re_oldlen) && !asis &&
 		!uvm_map_contiguous(map, re->re_old,
 		    re->re_old + MIN(re->re_oldlen, re->re_newlen))))
 		return EFAULT;
 	if (sealed(re))
 		return EPERM;
-	if ((re->re_newlen > re->re_oldlen || re->re_stay != NULL) &&
-	    !uniform(re))
+	if ((moves || re->re_newlen > re->re_oldlen) && !asis && !uniform(re))
 		return EFAULT;
 	if (re->re_newlen > re->re_oldlen) {
 		if (map->vm_nentries >= uvm_map_count_max)

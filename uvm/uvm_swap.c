@@ -45,6 +45,8 @@ struct swapdev {
 	char sd_path[64];      /* [I] */
 };
 
+#define SEARCH 1024u /* slots, for a longer run than is at hand */
+
 static struct spin swap_lock = SPIN_INITIALIZER(RANK_SWAP);
 static struct swapdev swapdev[SWAP_NDEV];
 static int swap_nextprio = -1; /* [s] for devices without a priority */
@@ -82,12 +84,15 @@ take(struct swapdev *sd, uint64_t i)
 	sd->sd_map[i / 64] |= 1ull << (i % 64);
 }
 
-/* A free run of at most n slots in [from, to), the longest up to there. */
+/*
+ * A free run of n slots in [from, to), or the longest of those in the first
+ * SEARCH slots looked at.
+ */
 static u_int
 find_run(const struct swapdev *sd, uint64_t from, uint64_t to, u_int n,
     uint64_t *startp)
 {
-	uint64_t i, start = 0;
+	uint64_t i, start = 0, look = 0;
 	u_int best = 0, len = 0;
 
 	for (i = from; i < to && best < n; i++) {
@@ -96,6 +101,8 @@ find_run(const struct swapdev *sd, uint64_t from, uint64_t to, u_int n,
 			len = 0;
 			continue;
 		}
+		if (best > 0 && ++look > SEARCH)
+			break;
 		if (taken(sd, i)) {
 			len = 0;
 			continue;
@@ -114,19 +121,14 @@ find_run(const struct swapdev *sd, uint64_t from, uint64_t to, u_int n,
 static u_int
 dev_alloc(struct swapdev *sd, u_int n, uint64_t *startp)
 {
-	uint64_t start = 0, other = 0, i;
-	u_int got, more;
+	uint64_t start = 0, i;
+	u_int got;
 
 	if (sd->sd_used == sd->sd_usable)
 		return 0;
 	got = find_run(sd, sd->sd_hint, sd->sd_npages, n, &start);
-	if (got < n) {
-		more = find_run(sd, 1, sd->sd_hint, n, &other);
-		if (more > got) {
-			got = more;
-			start = other;
-		}
-	}
+	if (got == 0)
+		got = find_run(sd, 1, sd->sd_hint, n, &start);
 	KASSERT(got > 0);
 	for (i = 0; i < got; i++)
 		take(sd, start + i);

@@ -56,24 +56,28 @@ md_page_zero(void *page)
 				 : "memory");
 }
 
+/* 64 bytes from %1 + off to %0 + off. */
+#define COPY_64(off)                                                           \
+	"ldp x3, x4, [%1, #" #off "]\n\t"                                      \
+	"ldp x5, x6, [%1, #" #off " + 16]\n\t"                                 \
+	"ldp x7, x8, [%1, #" #off " + 32]\n\t"                                 \
+	"ldp x9, x10, [%1, #" #off " + 48]\n\t"                                \
+	"stp x3, x4, [%0, #" #off "]\n\t"                                      \
+	"stp x5, x6, [%0, #" #off " + 16]\n\t"                                 \
+	"stp x7, x8, [%0, #" #off " + 32]\n\t"                                 \
+	"stp x9, x10, [%0, #" #off " + 48]\n\t"
+
 void
 md_page_copy(void *dst, const void *src)
 {
 	u_long n = PAGE_SIZE;
 
 	KASSERT((((uintptr_t)dst | (uintptr_t)src) & PAGE_MASK) == 0);
-	__asm__ volatile("1:	ldp x3, x4, [%1]\n\t"
-			 "ldp x5, x6, [%1, #16]\n\t"
-			 "ldp x7, x8, [%1, #32]\n\t"
-			 "ldp x9, x10, [%1, #48]\n\t"
-			 "add %1, %1, #64\n\t"
-			 "subs %2, %2, #64\n\t"
-			 "stp x3, x4, [%0]\n\t"
-			 "stp x5, x6, [%0, #16]\n\t"
-			 "stp x7, x8, [%0, #32]\n\t"
-			 "stp x9, x10, [%0, #48]\n\t"
-			 "add %0, %0, #64\n\t"
-			 "b.ne 1b"
+	__asm__ volatile("1:\n\t" COPY_64(0) COPY_64(64) COPY_64(128)
+			     COPY_64(192) "add %1, %1, #256\n\t"
+					  "subs %2, %2, #256\n\t"
+					  "add %0, %0, #256\n\t"
+					  "b.ne 1b"
 			 : "+r"(dst), "+r"(src), "+r"(n)
 			 :
 			 : "memory", "cc", "x3", "x4", "x5", "x6", "x7", "x8",

@@ -62,6 +62,7 @@ struct det_config {
 	unsigned dc_nshard;    /* 0, 1: the whole */
 	const char *dc_replay; /* REPLAY: dr_replay of a failure */
 	bool dc_trace;         /* record the steps of a failure */
+	unsigned dc_stop;      /* REPLAY: end before this step of it; 0: none */
 	bool dc_minimize;      /* leave out choices that it does not need */
 	/* called now and then during a long search; may be NULL */
 	void (*dc_progress)(uint64_t execs, uint64_t steps);
@@ -99,6 +100,7 @@ struct det_machine {
 struct det_result {
 	bool dr_failed;
 	bool dr_complete;     /* the whole space, within the bound */
+	bool dr_misfit;       /* REPLAY: choices were left over */
 	uint64_t dr_execs;    /* executions */
 	uint64_t dr_steps;    /* switch points, interrupts included */
 	uint64_t dr_local;    /* atomic accesses that needed no switch point */
@@ -110,6 +112,12 @@ struct det_result {
 	char dr_msg[256];     /* what failed */
 	char *dr_replay;      /* the choices that led there; det_result_free */
 };
+
+/*
+ * What schedules: NULL: this engine.  Else it is host/par, with real threads,
+ * which has no strategies, searches nothing and replays nothing.
+ */
+extern const char *const det_scheduler;
 
 /*
  * det_run: search.  Ends at the first failure.  May be called again, also
@@ -169,6 +177,15 @@ void det_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* This execution is complete, whatever other CPUs do.  No return. */
 __attribute__((noreturn)) void det_end(void);
+
+/*
+ * Before det_run().  det_orders: note which orders are executed, and where;
+ * det_orders_print: places, by return address, and their orders as in
+ * __ATOMIC_*, relaxed ones left out.  det_weaken: there, this order instead.
+ */
+void det_orders(void);
+void det_orders_print(void);
+void det_weaken(uintptr_t pc, int order);
 
 /* One of n; explored, 0 is tried first.  what: for the trace. */
 unsigned det_choose(unsigned n, const char *what);

@@ -287,6 +287,8 @@ void search_start(const struct det_config *dc, unsigned ncpu);
 void search_begin(uint64_t exec); /* before each execution */
 bool search_next(bool grew);      /* after it; false: nothing left */
 bool search_complete(void);
+/* REPLAY: some choice of the recording was not met, or had no such value. */
+bool search_unmet(void);
 /* run, irq: CPUs that can take a step, at which one can arrive.  Not empty. */
 struct turn search_turn(uint64_t run, uint64_t irq, const struct vcpu *me);
 unsigned search_data(unsigned n, bool stale);
@@ -324,6 +326,15 @@ uint64_t atomic_rmw_at(uintptr_t a, unsigned size, enum rmw op, uint64_t arg,
 bool atomic_cas_at(uintptr_t a, unsigned size, uint64_t *expect, uint64_t want,
     int ok, int fail, uintptr_t pc);
 void atomic_fence_at(int order, uintptr_t pc);
+
+/* orders.c: the order to use where pc asks for this one. */
+extern bool orders_on;
+int orders_at(int order, uintptr_t pc);
+static inline int
+order_of(int order, uintptr_t pc)
+{
+	return unlikely(orders_on) ? orders_at(order, pc) : order;
+}
 
 /* race.c */
 void shadow_init(void);

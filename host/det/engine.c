@@ -30,6 +30,7 @@
 #define MAXFORCED 400
 #define CPUBIT(v) (1ULL << (v)->v_id)
 
+const char *const det_scheduler;
 struct vcpu det_vcpus[DET_MAXCPU];
 struct vcpu *det_cur;
 uint32_t det_base;
@@ -1099,7 +1100,7 @@ det_run(const struct det_machine *dm, const struct det_config *dc,
 	det_dr = r;
 	det_weak = dc->dc_weak;
 	det_every = dc->dc_strategy == DET_REPLAY || dm->dm_ncpu > DET_NCLK;
-	det_tracing = false; /* explain() */
+	det_tracing = dc->dc_stop != 0; /* else: explain() */
 	det_maxsteps = dc->dc_maxsteps != 0 ? dc->dc_maxsteps : MAXSTEPS;
 	det_nlocal = det_nundone = det_nsteps = 0;
 	shadow_init();
@@ -1138,6 +1139,7 @@ det_run(const struct det_machine *dm, const struct det_config *dc,
 		finish();
 		r->dr_execs = 1;
 	}
+	r->dr_misfit = search_unmet();
 	if (r->dr_failed && exploring)
 		explain(r);
 	else if (dc->dc_trace && exploring) {

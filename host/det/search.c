@@ -321,6 +321,13 @@ det_wind_up(void)
 }
 
 bool
+search_unmet(void)
+{
+	return strategy == DET_REPLAY &&
+	       (search_misfit || replay_next < nreplay);
+}
+
+bool
 search_complete(void)
 {
 	return complete;

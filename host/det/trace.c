@@ -30,7 +30,7 @@ static char *text;
 static unsigned nsteps, ntext;
 
 /* A debugger may stop here; see the replay command. */
-void
+__attribute__((noinline)) void
 det_step(unsigned n)
 {
 	__asm__ volatile("" : : "r"(n) : "memory");
@@ -58,6 +58,9 @@ trace(enum trace_kind k, uintptr_t a, uint64_t val, unsigned aux, uintptr_t pc)
 
 	if (!det_exploring() || steps == NULL || nsteps == NTRACE)
 		return;
+	if (det_dc->dc_stop != 0 && nsteps == det_dc->dc_stop &&
+	    det_cur != NULL)
+		det_end();
 	det_step(nsteps);
 	t = &steps[nsteps++];
 	t->tr_kind = (uint8_t)k;

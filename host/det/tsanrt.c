@@ -37,7 +37,7 @@ __tsan_func_exit(void)
 void
 __tsan_atomic_thread_fence(int order)
 {
-	atomic_fence_at(order, PC());
+	atomic_fence_at(order_of(order, PC()), PC());
 }
 
 void
@@ -91,7 +91,7 @@ __tsan_write_range(void *p, unsigned long len)
 	    int order)                                                         \
 	{                                                                      \
 		return (type)atomic_rmw_at((uintptr_t)p, sizeof *p, op, val,   \
-		    order, PC());                                              \
+		    order_of(order, PC()), PC());                              \
 	}
 #define CAS(bits, type, name)                                                  \
 	int __tsan_atomic##bits##_compare_exchange_##name(volatile type *p,    \
@@ -102,8 +102,8 @@ __tsan_write_range(void *p, unsigned long len)
 		uint64_t e = *expect;                                          \
 		bool done;                                                     \
                                                                                \
-		done = atomic_cas_at((uintptr_t)p, sizeof *p, &e, val, ok,     \
-		    fail, PC());                                               \
+		done = atomic_cas_at((uintptr_t)p, sizeof *p, &e, val,         \
+		    order_of(ok, PC()), fail, PC());                           \
 		if (!done) {                                                   \
 			plain_access((uintptr_t)expect, sizeof *p, true,       \
 			    PC());                                             \
@@ -115,15 +115,16 @@ __tsan_write_range(void *p, unsigned long len)
 	type __tsan_atomic##bits##_load(const volatile type *p, int order);    \
 	type __tsan_atomic##bits##_load(const volatile type *p, int order)     \
 	{                                                                      \
-		return (                                                       \
-		    type)atomic_load_at((uintptr_t)p, sizeof *p, order, PC()); \
+		return (type)atomic_load_at((uintptr_t)p, sizeof *p,           \
+		    order_of(order, PC()), PC());                              \
 	}                                                                      \
 	void __tsan_atomic##bits##_store(volatile type *p, type val,           \
 	    int order);                                                        \
 	void __tsan_atomic##bits##_store(volatile type *p, type val,           \
 	    int order)                                                         \
 	{                                                                      \
-		atomic_store_at((uintptr_t)p, sizeof *p, val, order, PC());    \
+		atomic_store_at((uintptr_t)p, sizeof *p, val,                  \
+		    order_of(order, PC()), PC());                              \
 	}                                                                      \
 	RMW(bits, type, exchange, RMW_XCHG)                                    \
 	RMW(bits, type, fetch_add, RMW_ADD)                                    \
@@ -141,8 +142,8 @@ __tsan_write_range(void *p, unsigned long len)
 	{                                                                      \
 		uint64_t e = expect;                                           \
                                                                                \
-		(void)atomic_cas_at((uintptr_t)p, sizeof *p, &e, val, ok,      \
-		    fail, PC());                                               \
+		(void)atomic_cas_at((uintptr_t)p, sizeof *p, &e, val,          \
+		    order_of(ok, PC()), fail, PC());                           \
 		return (type)e;                                                \
 	}
 ATOMIC(8, uint8_t)

@@ -56,28 +56,67 @@ void __wrap_pool_put_batch(struct pool *pl, void **obj, u_int n);
 void *__wrap_kmem_alloc(size_t len, u_int flags);
 void __wrap_kmem_free(void *p, size_t len);
 
+/*
+ * With sim_failalloc one allocation of each execution fails; which, is a
+ * choice at each of them.
+ */
+bool sim_failalloc;
+static long failed;
+
+bool
+sim_alloc_failed(void)
+{
+	return failed != 0;
+}
+
+static bool
+fail_begin(void)
+{
+	if (!sim_failalloc || !det_exploring() || failed ||
+	    det_choose(2, "this allocation fails") == 0)
+		return false;
+	det_save(&failed, sizeof failed);
+	failed = 1;
+	phys_fail_nth(1);
+	return true;
+}
+
+static void
+fail_end(bool begun)
+{
+	if (begun)
+		phys_fail_nth(0);
+}
+
 static void
 page_came(struct vm_page *pg, enum page_kind kind)
 {
 	det_mem_alloc(page_direct(pg), PAGE_SIZE);
+	det_atomic_begin();
 	mmu_frame_used(page_to_phys(pg));
 	now.ac_pages += kind != PK_KERNEL;
+	det_atomic_end();
 }
 
 static void
 page_goes(struct vm_page *pg)
 {
 	det_mem_free(page_direct(pg), PAGE_SIZE);
+	det_atomic_begin();
 	mmu_frame_free(page_to_phys(pg));
 	now.ac_pages -= page_kind(pg) != PK_KERNEL;
+	det_atomic_end();
 }
 
 struct vm_page *
 __wrap_page_alloc(enum page_kind kind, u_int flags)
 {
 	struct vm_page *pg;
+	bool fail;
 
+	fail = fail_begin();
 	pg = __real_page_alloc(kind, flags);
+	fail_end(fail);
 	if (pg != NULL)
 		page_came(pg, kind);
 	return pg;
@@ -88,8 +127,11 @@ __wrap_page_alloc_run(enum page_kind kind, u_int order, u_int flags)
 {
 	struct vm_page *pg;
 	u_int i;
+	bool fail;
 
+	fail = fail_begin();
 	pg = __real_page_alloc_run(kind, order, flags);
+	fail_end(fail);
 	for (i = 0; pg != NULL && i < 1u << order; i++)
 		page_came(pg + i, kind);
 	return pg;
@@ -100,8 +142,11 @@ __wrap_page_alloc_batch(enum page_kind kind, u_int flags, struct vm_page **pgs,
     u_int n)
 {
 	u_int got, i;
+	bool fail;
 
+	fail = fail_begin();
 	got = __real_page_alloc_batch(kind, flags, pgs, n);
+	fail_end(fail);
 	for (i = 0; i < got; i++)
 		page_came(pgs[i], kind);
 	return got;
@@ -139,22 +184,27 @@ pool_count(const struct pool *pl, long n)
 {
 	u_int i;
 
+	det_atomic_begin();
 	for (i = 0; i < NPOOL; i++) {
 		if (now.ac_pool[i].ap_pool == NULL)
 			now.ac_pool[i].ap_pool = pl;
 		if (now.ac_pool[i].ap_pool == pl) {
 			now.ac_pool[i].ap_used += n;
-			return;
+			break;
 		}
 	}
+	det_atomic_end();
 }
 
 void *
 __wrap_pool_get(struct pool *pl, u_int flags)
 {
 	void *obj;
+	bool fail;
 
+	fail = fail_begin();
 	obj = __real_pool_get(pl, flags);
+	fail_end(fail);
 	if (obj != NULL) {
 		det_mem_alloc(obj, pl->pl_size);
 		pool_count(pl, 1);
@@ -174,8 +224,11 @@ u_int
 __wrap_pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags)
 {
 	u_int got, i;
+	bool fail;
 
+	fail = fail_begin();
 	got = __real_pool_get_batch(pl, obj, n, flags);
+	fail_end(fail);
 	for (i = 0; i < got; i++)
 		det_mem_alloc(obj[i], pl->pl_size);
 	pool_count(pl, got);
@@ -193,6 +246,14 @@ __wrap_pool_put_batch(struct pool *pl, void **obj, u_int n)
 	__real_pool_put_batch(pl, obj, n);
 }
 
+static void
+kmem_count(long n)
+{
+	det_atomic_begin();
+	now.ac_kmem += n;
+	det_atomic_end();
+}
+
 void *
 __wrap_kmem_alloc(size_t len, u_int flags)
 {
@@ -200,14 +261,14 @@ __wrap_kmem_alloc(size_t len, u_int flags)
 
 	p = __real_kmem_alloc(len, flags);
 	if (p != NULL)
-		now.ac_kmem += (long)len;
+		kmem_count((long)len);
 	return p;
 }
 
 void
 __wrap_kmem_free(void *p, size_t len)
 {
-	now.ac_kmem -= (long)len;
+	kmem_count(-(long)len);
 	__real_kmem_free(p, len);
 }
 
@@ -215,6 +276,8 @@ __wrap_kmem_free(void *p, size_t len)
 static long
 on_swap(void)
 {
+	if (script.sc_swap == 0)
+		return 0;
 	return (long)(atomic_load_explicit(&uvm_swap_used,
 			  memory_order_relaxed) -
 		      uvm_swap_cached());

@@ -127,7 +127,7 @@ call_disk(const uint64_t arg[2])
 	return sim_disk_word((u_int)arg[0], arg[1]);
 }
 
-/* pageout PID: all of its memory, as the page-out daemon does; pages. */
+/* pageout PID ADDR: two pages there, as the page-out daemon does; how many. */
 static long
 call_pageout(const uint64_t arg[2])
 {
@@ -138,7 +138,8 @@ call_pageout(const uint64_t arg[2])
 	error = process_vm_get((pid_t)arg[0], &vm);
 	if (error != 0)
 		return -error;
-	n = (long)uvm_pageout_range(&vm->vm_map, 0, VM_MAXUSER_ADDRESS);
+	n = (long)uvm_pageout_range(&vm->vm_map, arg[1],
+	    arg[1] + 2 * PAGE_SIZE);
 	uvmspace_free(vm);
 	return n;
 }
@@ -156,5 +157,5 @@ const struct sim_call sim_calls[SIM_NCALLS] = {
     {"sync", 1, call_sync},
     {"forget", 1, call_forget},
     {"disk", 2, call_disk},
-    {"pageout", 1, call_pageout},
+    {"pageout", 2, call_pageout},
 };

@@ -20,16 +20,17 @@ static uint64_t limit;
 
 /*
  * Replays.  NAME:FLAGS:CHOICES, flags a set of letters: w weak, e evict, s
- * software flags, r reaper; a digit: CPUs.
+ * software flags, r reaper, a allocations fail; a number: CPUs.
  */
 static void
 replay_name(char *buf, size_t len, const char *choices)
 {
 	char flags[16];
 
-	snprintf(flags, sizeof flags, "%s%s%s%s%u", opt.weak ? "w" : "",
+	snprintf(flags, sizeof flags, "%s%s%s%s%s%u", opt.weak ? "w" : "",
 	    script.sc_evict ? "e" : "", script.sc_swflags ? "s" : "",
-	    script.sc_reaper ? "r" : "", script.sc_ncpu);
+	    script.sc_reaper ? "r" : "", sim_failalloc ? "a" : "",
+	    script.sc_ncpu);
 	snprintf(buf, len, "%s:%s:%s", script.sc_name, flags, choices);
 }
 
@@ -55,11 +56,18 @@ replay_load(const char *arg)
 		choices = strchr(flags, ':');
 		if (choices != NULL)
 			*choices++ = '\0';
+		if (flags[strspn(flags, "wesra0123456789")] != '\0')
+			fail("%s: flags are w, e, s, r, a and a number", flags);
+		if (choices != NULL &&
+		    choices[strspn(choices, "abcdefghijklmnopqrstuvwxyz"
+					    ".0123456789")] != '\0')
+			fail("%s is no list of choices", choices);
 		for (p = flags; *p != '\0'; p++) {
 			opt.weak |= *p == 'w';
 			opt.evict |= *p == 'e';
 			opt.swflags |= *p == 's';
 			opt.reaper |= *p == 'r';
+			sim_failalloc |= *p == 'a';
 			if (*p >= '0' && *p <= '9')
 				opt.cpus = opt.cpus * 10 + (unsigned)(*p - '0');
 		}
@@ -115,7 +123,7 @@ explore_one(const char *name)
 	dm = machine();
 	dc = config();
 	if (dc.dc_maxexecs == 0)
-		dc.dc_maxexecs = DEFAULT_MAX;
+		dc.dc_maxexecs = det_scheduler == NULL ? DEFAULT_MAX : 10;
 	limit = dc.dc_maxexecs;
 	dc.dc_progress = progress;
 	if (dm.dm_ncpu > DET_NCLK)
@@ -126,16 +134,20 @@ explore_one(const char *name)
 	det_run(&dm, &dc, &r);
 	t = seconds() - began;
 	cpu = cpu_seconds() - cpu;
-	if (dc.dc_strategy == DET_DFS)
+	if (dc.dc_strategy == DET_DFS && det_scheduler == NULL)
 		snprintf(bound, sizeof bound, "bound %u", dc.dc_bound);
 	printf("%s %-16s %-6s %-7s %-4s %8llu executions%s %5.0f points "
 	       "%7.3f s %5.2f M/s\n",
 	    r.dr_failed ? "FAILED" : "ok    ", script.sc_name,
-	    strategies[dc.dc_strategy], bound, dc.dc_weak ? "weak" : "sc",
+	    det_scheduler != NULL ? det_scheduler : strategies[dc.dc_strategy],
+	    bound, dc.dc_weak ? "weak" : "sc",
 	    (unsigned long long)r.dr_execs, r.dr_complete ? ", all" : "",
 	    (double)r.dr_steps / (double)r.dr_execs, t,
 	    (double)r.dr_steps / cpu / 1e6);
-	if (r.dr_failed) {
+	if (r.dr_failed && det_scheduler != NULL)
+		printf("  %s\n  seed %llu\n", r.dr_msg,
+		    (unsigned long long)(dc.dc_seed + r.dr_failexec));
+	else if (r.dr_failed) {
 		replay_name(text, sizeof text,
 		    r.dr_replay != NULL ? r.dr_replay : "");
 		printf("  %s\n  replay: vmsim replay %s%s%s\n", r.dr_msg, text,
@@ -144,6 +156,8 @@ explore_one(const char *name)
 	}
 	if (opt.out != NULL)
 		result_write(&dc, &r);
+	if (opt.orders)
+		det_orders_print();
 	det_result_free(&r);
 	return r.dr_failed;
 }
@@ -223,21 +237,26 @@ one(const char *arg, bool trace, bool dump)
 	dc.dc_replay = choices;
 	dc.dc_trace = trace;
 	dc.dc_minimize = false;
+	dc.dc_stop = opt.at;
 	if (dump)
-		dc.dc_atend = show_all;
+		dc.dc_atend = show_state;
 	det_run(&dm, &dc, &r);
 	if (trace)
 		det_trace_print();
-	printf("%s\n", r.dr_failed ? r.dr_msg : "no failure");
+	if (!r.dr_failed && opt.at == 0 && r.dr_misfit)
+		fail("these choices are not of this scenario, or not of this "
+		     "kernel any more");
+	if (r.dr_failed || opt.at == 0)
+		printf("%s\n", r.dr_failed ? r.dr_msg : "no failure");
 	det_result_free(&r);
 	return r.dr_failed;
 }
 
-/* Under gdb, stopped before the first step that is explored. */
+/* Under gdb, stopped before the step asked for, or the first of all. */
 static void
 under_gdb(void)
 {
-	char exe[4096], *argv[16];
+	char exe[4096], stop[64], *argv[16];
 	ssize_t n;
 	int i = 0;
 
@@ -248,7 +267,8 @@ under_gdb(void)
 	argv[i++] = strdup("gdb");
 	argv[i++] = strdup("-q");
 	argv[i++] = strdup("-ex");
-	argv[i++] = strdup("break det_step");
+	snprintf(stop, sizeof stop, "tbreak det_step if n == %u", opt.at);
+	argv[i++] = stop;
 	argv[i++] = strdup("-ex");
 	argv[i++] = strdup("handle SIGSEGV nostop noprint pass");
 	argv[i++] = strdup("-ex");
@@ -265,6 +285,8 @@ under_gdb(void)
 int
 cmd_replay(void)
 {
+	if (det_scheduler != NULL)
+		fail("what %s did cannot be replayed", det_scheduler);
 	if (opt.nname != 1)
 		fail("replay NAME:FLAGS:CHOICES, or a file with that");
 	if (opt.gdb)
@@ -275,8 +297,10 @@ cmd_replay(void)
 int
 cmd_show(void)
 {
-	if (opt.nname != 1)
-		fail("show NAME[:FLAGS:CHOICES]");
+	if (opt.nname < 1 || opt.nname > 3)
+		fail("show NAME[:FLAGS:CHOICES] [VERB [WHOSE]]");
+	show_verb(opt.nname > 1 ? opt.name[1] : "all",
+	    opt.nname > 2 ? number_of(opt.name[1], opt.name[2]) : UINT64_MAX);
 	(void)one(opt.name[0], false, true);
 	return 0;
 }

@@ -441,12 +441,14 @@ static void
 found(uint64_t batch)
 {
 	uint8_t bytes[FZ_MAXLEN], first[FZ_MAXLEN];
+	static struct report first_report;
 	char msg[256], choices[NCHOICES];
 	size_t len = report->rp_len, firstlen = len;
 	unsigned many = 1;
 
 	memcpy(bytes, report->rp_bytes, len);
 	memcpy(first, bytes, len);
+	first_report = *report;
 	memcpy(msg, report->rp_msg, sizeof msg);
 	memcpy(choices, report->rp_choices, sizeof choices);
 	printf("fuzz %s: seed %llu, batch %llu: %s\n", SIM_FORMAT,
@@ -454,7 +456,8 @@ found(uint64_t batch)
 	if (!still_fails(bytes, len, 1, msg)) {
 		many = SCHEDULES;
 		if (!still_fails(bytes, len, many, msg)) {
-			(void)attempt(bytes, len, choices, 1, false);
+			if (attempt(bytes, len, choices, 1, false))
+				*report = first_report;
 			explain(bytes, len);
 			return;
 		}
@@ -500,7 +503,8 @@ differences_needed(uint64_t programs)
 			    fz_differences[i].fd_name,
 			    (unsigned long long)report->rp_differences[i],
 			    fz_differences[i].fd_why);
-		if (report->rp_differences[i] == 0 && programs >= NEEDED) {
+		if (report->rp_differences[i] == 0 && programs >= NEEDED &&
+		    opt.seed == 0) {
 			printf("the difference \"%s\" was never seen: is it "
 			       "still one?\n",
 			    fz_differences[i].fd_name);
@@ -580,6 +584,8 @@ many(void)
 int
 cmd_fuzz(void)
 {
+	if (PAGE_SIZE != FZ_PAGE)
+		fail("fuzz: Linux has pages of another size here");
 	report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (report == MAP_FAILED)

@@ -225,8 +225,7 @@ void fz_linux_stop(void);
  */
 struct fz_difference {
 	const char *fd_name, *fd_why;
-	bool (*fd_is)(const struct fz_prog *p, const struct fz_op *op,
-	    long ours, long theirs);
+	bool (*fd_is)(const struct fz_op *op, long ours, long theirs);
 	uint64_t fd_count;
 };
 extern struct fz_difference fz_differences[];

@@ -10,19 +10,63 @@
 
 #include "fuzz.h"
 
+#define E_NOMEM	   12
+#define E_FAULT	   14
+#define E_EXIST	   17
+#define E_INVAL	   22
+#define E_OPNOTSUPP 95
+
+/*
+ * Which neighbours are one mapping is each kernel's own business: Linux does
+ * not merge what has been written on both sides, we do not merge heap with
+ * what is mapped beside it.  Several mappings are moved by Linux since 6.17,
+ * but not with DONTUNMAP here, nor System V memory there.
+ */
+static bool
+mremap_pieces(const struct fz_op *o, long ours, long theirs)
+{
+	long other = ours == -E_FAULT ? theirs : ours;
+
+	return o->fo_code == FZ_MREMAP &&
+	       (ours == -E_FAULT) != (theirs == -E_FAULT) &&
+	       (other >= 0 || other == -E_NOMEM);
+}
+
+/* Linux since 6.1 keeps the break when nothing is mapped to be given up. */
+static bool
+brk_unmapped(const struct fz_op *o, long ours, long theirs)
+{
+	return o->fo_code == FZ_BRK && ours >= 0 && ours < theirs;
+}
+
+/* A wrong type of mapping is found before what lies there. */
+static bool
+mmap_which(const struct fz_op *o, long ours, long theirs)
+{
+	return o->fo_code == FZ_MMAP && o->fo_odd == FZ_WILDFLAGS &&
+	       (ours == -E_INVAL || ours == -E_OPNOTSUPP) &&
+	       theirs == -E_EXIST;
+}
+
 struct fz_difference fz_differences[] = {
+    {"mmap-which-error", "wrong type and in the way: which is said",
+	mmap_which, 0},
+    {"brk-unmapped", "brk() down over what munmap() took away", brk_unmapped,
+	0},
+    {"mremap-pieces", "mremap() of what only one kernel takes for one piece",
+	mremap_pieces, 0},
     {NULL, NULL, NULL, 0},
 };
 const unsigned fz_ndifferences =
     sizeof fz_differences / sizeof fz_differences[0] - 1;
 
 static bool
-listed(const struct fz_prog *p, const struct fz_op *o, long ours, long theirs)
+listed(const struct fz_op *o, long ours, long theirs)
 {
 	unsigned i;
 
 	for (i = 0; i < fz_ndifferences; i++)
-		if (fz_differences[i].fd_is(p, o, ours, theirs)) {
+		if (fz_differences[i].fd_is(o, ours, theirs)) {
 			fz_differences[i].fd_count++;
 			return true;
 		}
@@ -49,7 +93,7 @@ fz_differs(const struct fz_prog *p, const struct fz_log *ours,
 			continue;
 		*op = (int)i;
 		return ours->fl_done[i] != theirs->fl_done[i] ||
-		       !listed(p, &p->fp_op[i], ours->fl_result[i],
+		       !listed(&p->fp_op[i], ours->fl_result[i],
 			   theirs->fl_result[i]);
 	}
 	for (i = 0; i < p->fp_nprocs; i++)

@@ -188,6 +188,16 @@ note_mapping(struct fz_end *fe, uint64_t start, uint64_t end,
 	}
 }
 
+static uint32_t
+locked_pages(void)
+{
+	char *p;
+
+	slurp_self("/proc/self/status");
+	p = strstr(text, "VmLck:");
+	return p == NULL ? 0 : (uint32_t)(strtoul(p + 6, NULL, 10) / 4);
+}
+
 static void
 linux_end(struct fz_end *fe, bool locks)
 {
@@ -205,12 +215,8 @@ linux_end(struct fz_end *fe, bool locks)
 		if (end > FZ_BASE)
 			note_mapping(fe, start, end, rest);
 	}
-	if (!locks)
-		return;
-	slurp_self("/proc/self/status");
-	p = strstr(text, "VmLck:");
-	if (p != NULL)
-		fe->fe_locked = (uint32_t)(strtoul(p + 6, NULL, 10) / 4);
+	if (locks)
+		fe->fe_locked = locked_pages();
 }
 
 static struct fz_machine machine_linux = {
@@ -243,6 +249,25 @@ reset(void)
 		_exit(1);
 }
 
+/*
+ * Linux has lost count of the locked pages of this process (mremap() of
+ * several mappings that fails half way): go on as another one.
+ */
+static void
+start_afresh(void)
+{
+	pid_t pid;
+	int status;
+
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		return;
+	}
+	waitpid(pid, &status, 0);
+	_exit(status);
+}
+
 static void
 execute(struct slot *sl)
 {
@@ -250,6 +275,8 @@ execute(struct slot *sl)
 	unsigned i;
 
 	reset();
+	if (prog.fp_locks && locked_pages() != 0)
+		start_afresh();
 	fz_decode(&prog, sl->sl_bytes, sl->sl_len);
 	memset(&sl->sl_log, 0, sizeof sl->sl_log);
 	memset(&st, 0, sizeof st);

@@ -127,6 +127,12 @@ shares(const struct fz_op *o)
 }
 
 static unsigned
+remap_flags(const struct fz_op *o)
+{
+	return o->fo_arg & ((o->fo_arg & 0x18) != 0 ? 3u : 7u);
+}
+
+static unsigned
 fork_kind(const struct fz_op *o)
 {
 	return o->fo_arg >= 232 ? 2 : o->fo_arg >= 208 ? 1 : 0;
@@ -140,7 +146,8 @@ static void
 settle(struct fz_prog *p)
 {
 	uint8_t parent[FZ_NPROC] = {0};
-	bool hazard = false, share = false;
+	bool hazard = false, share = false, copies = false, writes = false;
+	bool miscounts = false;
 	struct fz_op *o;
 	unsigned i;
 
@@ -148,10 +155,18 @@ settle(struct fz_prog *p)
 		o = &p->fp_op[i];
 		hazard |= hazardous(o);
 		share |= shares(o);
+		copies |= o->fo_code == FZ_MMAP && o->fo_kind == FZ_FILEPRIV;
+		writes |= o->fo_code == FZ_MMAP && o->fo_kind == FZ_FILESHARED;
 		p->fp_locks |= o->fo_code == FZ_MLOCK;
+		miscounts |= o->fo_code == FZ_MREMAP &&
+			     (remap_flags(o) & R_DONTUNMAP) != 0;
 		if (o->fo_code == FZ_FORK)
 			parent[o->fo_child] = o->fo_proc;
 	}
+	/* Linux counts what DONTUNMAP leaves behind as locked still. */
+	p->fp_locks &= !miscounts;
+	/* A private copy of what others write has some of their words. */
+	hazard |= copies && writes;
 	for (i = 0; i < p->fp_nops; i++) {
 		o = &p->fp_op[i];
 		if (hazard || fork_kind(o) != 0)
@@ -232,8 +247,10 @@ range_of(const struct fz_machine *m, const struct fz_state *st,
 		r.len = -FZ_PAGE;
 		break;
 	case FZ_TOP:
-		/* Across it: what lies below it differs. */
-		r.start = m->fm_top - o->fo_page % o->fo_len * FZ_PAGE;
+		/* What lies below it differs: for what looks at nothing. */
+		r.start = m->fm_top;
+		if (o->fo_code == FZ_MMAP || o->fo_code == FZ_MUNMAP)
+			r.start -= o->fo_page % o->fo_len * FZ_PAGE;
 		break;
 	case FZ_BEYOND:
 		r.start = m->fm_top + o->fo_page * FZ_PAGE;
@@ -276,7 +293,8 @@ op_mmap(const struct fz_machine *m, const struct fz_op *o, struct range r)
 		flags |= M_POPULATE;
 	if ((o->fo_arg & 0x38) == 0x10)
 		flags |= M_NORESERVE;
-	if ((o->fo_arg & 0x38) == 0x18 && o->fo_kind == FZ_ANON)
+	/* What lies below the heap is Linux's choice. */
+	if ((o->fo_arg & 0x38) == 0x18 && o->fo_kind == FZ_ANON && !o->fo_heap)
 		flags |= M_GROWSDOWN;
 	if (o->fo_odd == FZ_WILDFLAGS)
 		flags |= 3; /* MAP_SHARED_VALIDATE */
@@ -296,11 +314,9 @@ op_mmap(const struct fz_machine *m, const struct fz_op *o, struct range r)
 static long
 op_mremap(const struct fz_machine *m, const struct fz_op *o, struct range r)
 {
-	uint64_t to, newlen, flags = o->fo_arg & 7;
-	long v;
+	uint64_t to, newlen, flags = remap_flags(o);
+	long v, moved;
 
-	if ((o->fo_arg & 0x18) != 0) /* else perhaps DONTUNMAP */
-		flags &= ~(uint64_t)R_DONTUNMAP;
 	to = FZ_BASE + o->fo_raw[6] % FZ_NPAGES * FZ_PAGE;
 	newlen = (o->fo_raw[7] & 1) != 0 ? r.len
 					 : (1 + o->fo_raw[7] / 2 % 6) * FZ_PAGE;
@@ -321,9 +337,12 @@ op_mremap(const struct fz_machine *m, const struct fz_op *o, struct range r)
 		return 0;
 	if ((uint64_t)v == to)
 		return 1;
-	v = call(m, FZ_C_MREMAP, (uint64_t)v, newlen, newlen,
+	moved = call(m, FZ_C_MREMAP, (uint64_t)v, newlen, newlen,
 	    R_MAYMOVE | R_FIXED, to, 0);
-	return (uint64_t)v == to ? FZ_ELSEWHERE : FZ_ELSEWHERE - v;
+	if ((uint64_t)moved == to)
+		return FZ_ELSEWHERE;
+	(void)call(m, FZ_C_MUNMAP, (uint64_t)v, newlen, 0, 0, 0, 0);
+	return FZ_ELSEWHERE - moved;
 }
 
 static long
@@ -357,7 +376,7 @@ op_kcopy(const struct fz_machine *m, const struct fz_op *o, struct range r)
 	uint64_t to = FZ_BASE + o->fo_raw[6] % FZ_NPAGES * FZ_PAGE, zero = 0;
 	long v, w;
 
-	if (o->fo_odd == FZ_TOP)
+	if (o->fo_odd == FZ_BEYOND) /* not even an address, far away */
 		r.start = m->fm_top;
 	r.start += 8ul * o->fo_word;
 	to += 8ul * o->fo_word;
@@ -469,7 +488,7 @@ op_access(const struct fz_machine *m, const struct fz_op *o, uint64_t pc,
 
 	if (o->fo_odd == FZ_SKEWED)
 		r.start -= 8;
-	if (o->fo_odd == FZ_TOP)
+	if (o->fo_odd == FZ_BEYOND) /* not even an address, far away */
 		r.start = m->fm_top;
 	fault = m->fm_access(r.start + 8ul * o->fo_word,
 	    o->fo_code == FZ_WRITE, &val);
@@ -610,7 +629,7 @@ fz_print(const struct fz_prog *p, unsigned i, char *buf, size_t len)
 		    o->fo_raw[6] % FZ_NPAGES,
 		    (o->fo_raw[7] & 1) != 0 ? o->fo_len
 					    : 1 + o->fo_raw[7] / 2 % 6,
-		    (o->fo_arg & 0x18) != 0 ? o->fo_arg & 3 : o->fo_arg & 7);
+		    remap_flags(o));
 		break;
 	case FZ_FORK:
 		snprintf(more, sizeof more, "%s%s process %u",

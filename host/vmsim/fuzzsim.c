@@ -28,7 +28,6 @@
 #define FILE_FD		3
 
 _Static_assert(sizeof(struct fz_state) <= NREG * 8, "registers");
-_Static_assert(FZ_PAGE == PAGE_SIZE, "pages");
 
 const struct fz_prog *fz_sim_prog;
 struct fz_log fz_sim_log;

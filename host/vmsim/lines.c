@@ -88,9 +88,9 @@ access_noted(struct cacheline *l, unsigned cpu, uintptr_t a, bool write,
 		l->l_addr = a;
 	} else if (write && (l->l_writers & bit) == 0)
 		l->l_otherwrite = (uint32_t)pc;
-	if (l->l_users == 0 || (l->l_users == 1ull << l->l_cpu[1] &&
-				   l->l_cpu[1] == l->l_cpu[0] &&
-				   cpu != l->l_cpu[1])) {
+	if (l->l_users == 0 ||
+	    (l->l_users == 1ull << l->l_cpu[1] && l->l_cpu[1] == l->l_cpu[0] &&
+		cpu != l->l_cpu[1])) {
 		l->l_cpu[1] = (uint8_t)cpu;
 		l->l_pc[1] = (uint32_t)pc;
 	}

@@ -89,7 +89,9 @@ static void
 thread_context(struct thread *td)
 {
 	det_save(&td->td_md.mt_tls, 16);
+	det_atomic_begin();
 	td->td_md.mt_context = contexts++ % 250;
+	det_atomic_end();
 }
 
 /* First function of a thread, on its own stack. */
@@ -298,10 +300,10 @@ start(unsigned cpu)
 	}
 	panic_hook = on_panic;
 	base_init();
-	ram = det_arena(sim_ramlen + (PAGE_SIZE << VM_LARGE_ORDER));
+	ram = det_arena(sim_ramlen + (PAGE_SIZE << PHYS_MAXORDER));
 	if (ram == NULL)
 		panic("no room for %lu bytes of RAM", (u_long)sim_ramlen);
-	sim_ram = roundup2(md_direct_pa(ram), PAGE_SIZE << VM_LARGE_ORDER);
+	sim_ram = roundup2(md_direct_pa(ram), PAGE_SIZE << PHYS_MAXORDER);
 	sim_mmu_init();
 	/* The first page is the kernel's root: its half has no entries. */
 	phys_add_range(sim_ram, sim_ram + sim_ramlen);

@@ -39,6 +39,9 @@ md_console_resume(void)
 void
 md_halt(int status)
 {
+	/* Process 1 can die of a lack of memory; nobody is there to look. */
+	if (sim_alloc_failed())
+		det_end();
 	det_fail("the machine halted with status %d", status);
 	__builtin_trap();
 }

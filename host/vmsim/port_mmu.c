@@ -92,9 +92,11 @@ md_root_load(paddr_t root, u_int asid)
 	KASSERT(root != 0 && asid < md_asid_count());
 	det_note("root := %#lx, asid %u", (u_long)root, asid);
 	simcpus[cpu].sc_asid = asid;
+	det_atomic_begin();
 	mmu_root(cpu, root, asid);
 	if (md_asid_count() == 1)
 		mmu_flush_all(cpu);
+	det_atomic_end();
 	sim_speculate();
 }
 
@@ -105,9 +107,11 @@ md_root_kernel(void)
 
 	det_note("root := the kernel's");
 	simcpus[cpu].sc_asid = 0;
+	det_atomic_begin();
 	mmu_root(cpu, 0, 0);
 	if (md_asid_count() == 1)
 		mmu_flush_all(cpu);
+	det_atomic_end();
 }
 
 u_int
@@ -136,10 +140,20 @@ sim_speculate(void)
 static void
 flush_page(u_int cpu, u_int asid, vaddr_t va)
 {
+	det_atomic_begin();
 	if (mmu_format_named(format_name)->fm_caches_absent)
 		mmu_flush_asid(cpu, asid);
 	else
 		mmu_flush_page(cpu, asid, va);
+	det_atomic_end();
+}
+
+static void
+flush_asid(u_int cpu, u_int asid)
+{
+	det_atomic_begin();
+	mmu_flush_asid(cpu, asid);
+	det_atomic_end();
 }
 
 void
@@ -158,14 +172,16 @@ void
 md_tlb_flush_asid(u_int asid)
 {
 	det_note("flush asid %u here", asid);
-	mmu_flush_asid(curcpu()->cpu_id, asid);
+	flush_asid(curcpu()->cpu_id, asid);
 }
 
 void
 md_tlb_flush_kernel(void)
 {
 	det_note("flush everything here");
+	det_atomic_begin();
 	mmu_flush_all(curcpu()->cpu_id);
+	det_atomic_end();
 }
 
 bool
@@ -199,7 +215,7 @@ md_tlb_flush_asid_all(u_int asid)
 	det_publish();
 	det_note("flush asid %u on all CPUs", asid);
 	for (cpu = 0; cpu < sim_ncpu; cpu++)
-		mmu_flush_asid(cpu, asid);
+		flush_asid(cpu, asid);
 	det_barrier(); /* DSB ISH */
 }
 
@@ -282,8 +298,11 @@ sim_fault_done(vaddr_t va)
 {
 	u_int cpu = curcpu()->cpu_id;
 
-	if (mmu_format_named(format_name)->fm_caches_absent)
-		mmu_flush_page(cpu, simcpus[cpu].sc_asid, trunc_page(va));
+	if (!mmu_format_named(format_name)->fm_caches_absent)
+		return;
+	det_atomic_begin();
+	mmu_flush_page(cpu, simcpus[cpu].sc_asid, trunc_page(va));
+	det_atomic_end();
 }
 
 static vm_prot_t

@@ -21,13 +21,13 @@
 #include "fuzz.h"
 #include "sim.h"
 
+#define MAXIDLE 100000 /* instructions in a row that nobody notices */
 #define HEAD 1024 /* as in port_cpu.c */
 _Static_assert(sizeof(struct md_frame) + 64 <= HEAD, "head of the stack");
 
 /* Flags of scripts, and the gate that SOP_READY waits at. */
-#define NFLAG 128
 static struct {
-	uint64_t gate, flag[NFLAG];
+	uint64_t gate, flag[SIM_NFLAG];
 	uint64_t nready;
 } user;
 
@@ -253,7 +253,7 @@ check(const struct insn *in, uint64_t val)
 	char text[160];
 	unsigned i;
 
-	if (in->s_nwant == 0)
+	if (in->s_nwant == 0 || sim_alloc_failed())
 		return;
 	for (i = 0; i < in->s_nwant; i++)
 		if (val == (uint64_t)in->s_want[i])
@@ -299,6 +299,7 @@ sim_user_access(struct thread *td, vaddr_t va, unsigned access, uint64_t *val)
 #define NR_MADVISE    28
 #define NR_CLONE      56
 #define NR_EXECVE     59
+#define NR_WAIT4      61
 #define NR_EXIT_GROUP 231
 
 uint64_t
@@ -315,7 +316,11 @@ sim_user_syscall(struct thread *td, long nr, const uintptr_t args[6])
 		f->f_ret = (uint64_t)r;
 	if (r == 0 &&
 	    (nr == NR_MUNMAP || nr == NR_MPROTECT || nr == NR_MADVISE))
+	{
+		det_atomic_begin();
 		mmu_completed(curcpu()->cpu_id, args[0], args[0] + args[1]);
+		det_atomic_end();
+	}
 	sim_user_return(td);
 	return f->f_ret;
 }
@@ -324,7 +329,12 @@ sim_user_syscall(struct thread *td, long nr, const uintptr_t args[6])
 static void
 wait_flag(const uint64_t *flag)
 {
+	unsigned tries = 0;
+
 	while (det_load(flag, 8, __ATOMIC_ACQUIRE) == 0) {
+		/* Who was to set it may not be there. */
+		if (sim_alloc_failed() && tries++ > 2)
+			break;
 		sim_self()->sc_user = true;
 		det_intr_restore(true);
 		det_relax(0);
@@ -344,10 +354,14 @@ set_flag(uint64_t *flag, const char *what)
 static void
 user_ready(unsigned n)
 {
+	bool last;
+
 	if (det_exploring())
 		return;
-	user.nready++;
-	if (user.nready < n) {
+	det_atomic_begin();
+	last = ++user.nready == n;
+	det_atomic_end();
+	if (!last) {
 		wait_flag(&user.gate);
 		return;
 	}
@@ -364,6 +378,8 @@ user_ready(unsigned n)
 static void
 user_bind(struct thread *td, u_int cpu)
 {
+	if (cpu >= sim_ncpu)
+		det_fail("cpu %u: there are %u", cpu, sim_ncpu);
 	sim_user_leave(td);
 	sched_bind(CPUMASK(cpu));
 	sim_user_return(td);
@@ -395,7 +411,7 @@ user_fault(struct thread *td, const struct insn *in, vaddr_t va)
 		    ? sim_access(va, access == MMU_READ ? 8 : 0, access, &val)
 		    : EFAULT;
 	sim_user_return(td);
-	if (error == 0)
+	if (error == 0 && !sim_alloc_failed())
 		det_fail("line %u: the access to %#lx should fault", in->s_line,
 		    (u_long)va);
 }
@@ -403,8 +419,14 @@ user_fault(struct thread *td, const struct insn *in, vaddr_t va)
 static void
 user_account(struct thread *td, bool end)
 {
+	uintptr_t any[6] = {(uintptr_t)-1};
+
 	if (end)
 		det_wind_up();
+	/* Children of those who died too soon are ours now. */
+	while (end && sim_alloc_failed() &&
+	       (long)sim_user_syscall(td, NR_WAIT4, any) > 0)
+		continue;
 	sim_user_leave(td);
 	reap_drain();
 	epoch_drain();
@@ -504,10 +526,10 @@ step_user(struct thread *td, struct md_frame *f, const struct insn *in)
 		break;
 	case SOP_IF:
 		if ((a == b) == (in->s_num != 0))
-			f->f_pc = TEXT_BASE + (in->s_target - 1u) * INSN_SIZE;
+			f->f_pc = TEXT_BASE + ((u_long)in->s_target - 1) * INSN_SIZE;
 		break;
 	case SOP_GOTO:
-		f->f_pc = TEXT_BASE + (in->s_target - 1u) * INSN_SIZE;
+		f->f_pc = TEXT_BASE + ((u_long)in->s_target - 1) * INSN_SIZE;
 		break;
 	case SOP_CHECK:
 		check(in, a);
@@ -516,10 +538,10 @@ step_user(struct thread *td, struct md_frame *f, const struct insn *in)
 		user_ready((unsigned)a);
 		break;
 	case SOP_AWAIT:
-		wait_flag(&user.flag[in->s_num % NFLAG]);
+		wait_flag(&user.flag[in->s_num]);
 		break;
 	case SOP_POST:
-		set_flag(&user.flag[in->s_num % NFLAG], "post");
+		set_flag(&user.flag[in->s_num], "post");
 		break;
 	case SOP_ENOUGH:
 		det_wind_up();
@@ -553,16 +575,22 @@ sim_user_loop(void)
 	struct thread *td = md_curthread();
 	struct md_frame *f = td->td_frame;
 	const struct insn *in;
+	uint64_t points = 0, idle = 0;
 	char text[160];
 	u_long i;
 
 	sim_user_return(td);
 	for (;;) {
 		user_window();
+		/* A loop that nothing happens in would never end. */
+		idle = points == det_points() ? idle + 1 : 0;
+		points = det_points();
 		i = (f->f_pc - TEXT_BASE) / INSN_SIZE;
 		if (f->f_pc < TEXT_BASE || i >= script.sc_ninsn)
 			det_fail("user pc %#lx", (u_long)f->f_pc);
 		in = &script.sc_insn[i];
+		if (idle > MAXIDLE)
+			det_fail("line %u: a loop without end", in->s_line);
 		if (in->s_op != SOP_NOP) {
 			script_print(in, text, sizeof text);
 			det_note("line %u: %s", in->s_line, text);

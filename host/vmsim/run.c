@@ -20,7 +20,11 @@ cmd_run(void)
 	scenario_load(opt.name[0]);
 	dm = machine();
 	dc = config();
-	dc.dc_strategy = opt.strategy == DET_PCT ? DET_PCT : DET_RANDOM;
+	/* The ordinary course, unless chance is asked for. */
+	dc.dc_strategy = opt.strategy == DET_PCT ? DET_PCT
+			 : opt.strategy == DET_RANDOM || opt.seed != 0
+			     ? DET_RANDOM
+			     : DET_REPLAY;
 	dc.dc_maxexecs = 1;
 	dc.dc_minimize = false;
 	sim_costs = !opt.lines;

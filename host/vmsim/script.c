@@ -496,15 +496,40 @@ label_define(char *name)
 	in.label[in.nlabel++].insn = script.sc_ninsn;
 }
 
+/* Who runs past the last instruction exits; process 1 ends the scenario. */
+static void
+program_finish(void)
+{
+	struct insn *s = &script.sc_insn[script.sc_ninsn];
+
+	if (script.sc_nprogram == 0)
+		return;
+	memset(s, 0, sizeof *s);
+	s->s_reg = -1;
+	s->s_line = (uint16_t)in.line;
+	s->s_op = script.sc_nprogram == 1 ? SOP_END : SOP_SYS;
+	if (s->s_op == SOP_SYS) {
+		s->s_num = syscall_named("exit_group");
+		num(s, 0);
+	}
+	in.use[script.sc_ninsn++][0] = '\0';
+	script.sc_program[script.sc_nprogram - 1].p_n++;
+}
+
 static void
 program_begin(void)
 {
 	struct program *p;
 
-	if (script.sc_nprogram == NPROGRAM || word(1) == NULL) {
-		complain("program");
+	if (word(1) == NULL || script_program(word(1)) != NULL) {
+		complain("program NAME, each of its own");
 		return;
 	}
+	if (script.sc_nprogram == NPROGRAM) {
+		complain("more than %d programs", NPROGRAM);
+		return;
+	}
+	program_finish();
 	p = &script.sc_program[script.sc_nprogram++];
 	snprintf(p->p_name, NNAME, "%s", word(1));
 	p->p_first = script.sc_ninsn;
@@ -529,7 +554,9 @@ line(char *text)
 	in.nword = 0;
 	for (p = strtok_r(text, " \t\r", &save); p != NULL;
 	     p = strtok_r(NULL, " \t\r", &save))
-		if (in.nword < MAXWORD)
+		if (in.nword == MAXWORD)
+			complain("more than %d words", MAXWORD);
+		else
 			in.word[in.nword++] = p;
 	if (in.nword == 0 || setting(word(0)))
 		return;
@@ -543,8 +570,12 @@ line(char *text)
 		if (in.nword == 0)
 			return;
 	}
-	if (script.sc_nprogram == 0 || script.sc_ninsn == NINSN) {
-		complain("an instruction here?");
+	if (script.sc_nprogram == 0) {
+		complain("%s: no setting, and no program has begun", word(0));
+		return;
+	}
+	if (script.sc_ninsn == NINSN - NPROGRAM) {
+		complain("more than %d instructions", NINSN - NPROGRAM);
 		return;
 	}
 	s = &script.sc_insn[script.sc_ninsn];
@@ -553,7 +584,7 @@ line(char *text)
 	s->s_line = (uint16_t)in.line;
 	in.use[script.sc_ninsn][0] = '\0';
 	if (!op_kernel(s, word(0)) && !op_user(s, word(0)))
-		complain("what is %s?", word(0));
+		complain("no instruction is called %s", word(0));
 	script.sc_ninsn++;
 	script.sc_program[script.sc_nprogram - 1].p_n++;
 }
@@ -583,6 +614,57 @@ labels_resolve(void)
 	}
 }
 
+static void
+check_range(const char *name, unsigned val, unsigned lo, unsigned hi)
+{
+	if (val < lo || val > hi)
+		complain("%s is %u, not from %u to %u", name, val, lo, hi);
+}
+
+static void
+check_settings(void)
+{
+	const struct insn *s;
+	unsigned i;
+
+	check_range("cpus", script.sc_ncpu, 1, DET_MAXCPU);
+	check_range("ram", script.sc_ram, 4, 1024);
+	/* Number 0 is the kernel's; each CPU has one, and one is to spare. */
+	if (script.sc_asids != 1)
+		check_range("asids", script.sc_asids, script.sc_ncpu + 2,
+		    1u << 16);
+	if (script.sc_swap != 0)
+		check_range("swap", script.sc_swap, 2, 64);
+	for (i = 0; i < script.sc_ninsn && !in.failed; i++) {
+		s = &script.sc_insn[i];
+		in.line = s->s_line;
+		if (s->s_op == SOP_EXEC && script_program(s->s_name) == NULL)
+			complain("no program is called %s", s->s_name);
+		if (s->s_op == SOP_AWAIT || s->s_op == SOP_POST)
+			check_range("the flag", (unsigned)s->s_num, 0,
+			    SIM_NFLAG - 1);
+	}
+}
+
+bool
+script_check_cpus(const char *file)
+{
+	const struct insn *s;
+	unsigned i;
+
+	for (i = 0; i < script.sc_ninsn; i++) {
+		s = &script.sc_insn[i];
+		if (s->s_op != SOP_CPU || s->s_arg[0].sa_reg >= 0 ||
+		    (s->s_arg[0].sa_num >= 0 &&
+			s->s_arg[0].sa_num < (long)script.sc_ncpu))
+			continue;
+		fprintf(stderr, "%s:%u: cpu %ld: there are %u\n", file,
+		    s->s_line, s->s_arg[0].sa_num, script.sc_ncpu);
+		return false;
+	}
+	return true;
+}
+
 bool
 script_parse(const char *text, const char *file)
 {
@@ -605,16 +687,21 @@ script_parse(const char *text, const char *file)
 		if (end == NULL)
 			end = text + strlen(text);
 		n = (size_t)(end - text);
-		if (n >= sizeof buf)
-			n = sizeof buf - 1;
+		in.line++;
+		if (n >= sizeof buf) {
+			complain("a line of more than %zu bytes",
+			    sizeof buf - 1);
+			break;
+		}
 		memcpy(buf, text, n);
 		buf[n] = '\0';
-		in.line++;
 		line(buf);
 	}
-	labels_resolve();
 	if (!in.failed && script.sc_nprogram == 0)
 		complain("no program");
+	program_finish();
+	labels_resolve();
+	check_settings();
 	return !in.failed;
 }
 

@@ -48,6 +48,7 @@ struct thread;
 #define NREG  24
 #define NARG  7
 #define NNAME 24
+#define SIM_NFLAG 128 /* that programs wait for */
 
 /* A number, or a variable plus a number. */
 struct sarg {
@@ -126,6 +127,8 @@ extern struct script script;
  */
 bool script_parse(const char *text, const char *file);
 const struct program *script_program(const char *name);
+/* No program asks for a CPU that there is not, or a message. */
+bool script_check_cpus(const char *file);
 void script_print(const struct insn *in, char *buf, size_t len);
 
 /* port_cpu.c */
@@ -249,6 +252,8 @@ extern bool sim_verbose;
 extern bool sim_costs;
 void sim_exit_begins(const struct thread *td, int pid);
 void sim_exit_ends(const struct thread *td);
+/* The reaper has made a zombie of somebody. */
+void sim_exit_reaped(void);
 
 /* lines.c: this CPU's accesses count, or do not. */
 void sim_watch(bool on);
@@ -257,6 +262,12 @@ void sim_watch(bool on);
 /* Memory in use, by what it is; compared between start and end. */
 void sim_account_begin(void);
 void sim_account_end(void);
+/*
+ * sim_failalloc: one allocation of each execution may fail.
+ * sim_alloc_failed: it has; programs need not get what they expect.
+ */
+extern bool sim_failalloc;
+bool sim_alloc_failed(void);
 /* A det_namer(). */
 bool sim_namer(uintptr_t a, char *buf, size_t len);
 

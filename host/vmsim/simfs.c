@@ -19,7 +19,7 @@
 
 #include "sim.h"
 
-#define TEXT_LEN   (NINSN * INSN_SIZE + PAGE_SIZE)
+#define TEXT_LEN   round_page(NINSN * INSN_SIZE + PAGE_SIZE)
 #define NAMES_AT   (NINSN * INSN_SIZE)
 #define VECTORS_AT (NAMES_AT + 2048)
 #define IMAGE_LEN  (PAGE_SIZE + TEXT_LEN + DATA_LEN)
@@ -99,7 +99,8 @@ mount_root(const void *initrd __unused, size_t len __unused)
 }
 
 static int
-open_image(const char *path, struct exec_image *ei)
+open_image(int dirfd __unused, const char *path, u_int flags __unused,
+    struct exec_image *ei)
 {
 	const struct program *p;
 
@@ -160,8 +161,9 @@ no_pidfd(int fd __unused, struct proc **pp __unused)
 }
 
 static void
-no_ended(void)
+ended(void)
 {
+	sim_exit_reaped();
 }
 
 static const struct fs_upcalls upcalls = {
@@ -174,7 +176,7 @@ static const struct fs_upcalls upcalls = {
     .fo_mount_root = mount_root,
     .fo_open_console = open_console,
     .fo_pidfd = no_pidfd,
-    .fo_ended = no_ended,
+    .fo_changed = ended,
 };
 
 void

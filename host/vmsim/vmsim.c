@@ -33,6 +33,8 @@ other_format(char **argv, const char *format)
 	char exe[PATH_MAX], path[PATH_MAX + 64];
 	ssize_t n;
 
+	if (format == NULL || mmu_format_named(format) == NULL)
+		fail("--format is amd64, arm64, sv39 or sv48");
 	if (strcmp(format, SIM_FORMAT) == 0)
 		return;
 	n = readlink("/proc/self/exe", exe, sizeof exe - 1);
@@ -41,7 +43,7 @@ other_format(char **argv, const char *format)
 	exe[n] = '\0';
 	snprintf(path, sizeof path, "%s/vmsim-%s", dirname(exe), format);
 	execv(path, argv);
-	fail("no machine with tables of %s: %s", format, path);
+	fail("the machine with tables of %s is not built: %s", format, path);
 }
 
 void
@@ -120,6 +122,11 @@ slurp(const char *file)
 		abort();
 	n = fread(text, 1, max - 1, f);
 	text[n] = '\0';
+	if (ferror(f) || n == max - 1 || strlen(text) != n)
+		fail("%s is not a scenario: %s", file,
+		    ferror(f)      ? strerror(errno)
+		    : n == max - 1 ? "too long"
+				   : "not text");
 	fclose(f);
 	return text;
 }
@@ -156,6 +163,11 @@ scenario_load(const char *name)
 		script.sc_swflags = true;
 	if (script.sc_ncpu == 0 || script.sc_ncpu > DET_MAXCPU)
 		fail("1 to %d CPUs", DET_MAXCPU);
+	if (!script_check_cpus(path))
+		exit(2);
+	if (script.sc_asids != 1 && script.sc_asids < script.sc_ncpu + 2)
+		fail("%u CPUs need %u asids, or one", script.sc_ncpu,
+		    script.sc_ncpu + 2);
 }
 
 static int
@@ -192,7 +204,8 @@ machine(void)
 	struct det_machine dm = sim_machine;
 
 	dm.dm_ncpu = sim_ncpu = script.sc_ncpu;
-	sim_ramlen = (uint64_t)script.sc_ram << 20;
+	/* As many pages as a script's MiB have with pages of 4 KiB. */
+	sim_ramlen = (uint64_t)script.sc_ram << (20 + PAGE_SHIFT - 12);
 	det_namer(sim_namer);
 	det_allocator(__start_phystext, __stop_phystext);
 	return dm;
@@ -207,9 +220,11 @@ config(void)
 	if (opt.strategy >= 0)
 		dc.dc_strategy = (enum det_strategy)opt.strategy;
 	dc.dc_seed = opt.seed;
-	dc.dc_bound = opt.bound_set ? opt.bound : script.sc_bound;
+	dc.dc_bound = opt.bound_set    ? opt.bound
+		      : sim_failalloc ? 0
+				      : script.sc_bound;
 	dc.dc_stale = opt.stale_set ? opt.stale : script.sc_stale;
-	dc.dc_events = 1;
+	dc.dc_events = opt.events != 0 ? opt.events : 1;
 	dc.dc_depth = opt.depth != 0 ? opt.depth : script.sc_depth;
 	dc.dc_weak = opt.weak;
 	dc.dc_maxexecs = opt.max;
@@ -225,17 +240,29 @@ config(void)
 /*
  * Options.
  */
-static uint64_t
-number(const char *name, const char *s)
+uint64_t
+number_of(const char *name, const char *s)
 {
 	char *end;
 	uint64_t v;
 
 	if (s == NULL)
 		fail("%s wants a number", name);
+	errno = 0;
 	v = strtoull(s, &end, 0);
-	if (end == s || *end != '\0')
+	if (end == s || *end != '\0' || *s == '-' || errno != 0)
 		fail("%s: %s is no number", name, s);
+	return v;
+}
+
+static uint64_t
+number_in(const char *name, const char *s, uint64_t lo, uint64_t hi)
+{
+	uint64_t v = number_of(name, s);
+
+	if (v < lo || v > hi)
+		fail("%s is from %llu to %llu", name, (unsigned long long)lo,
+		    (unsigned long long)hi);
 	return v;
 }
 
@@ -251,6 +278,15 @@ strategy_named(const char *s)
 	return -1;
 }
 
+/* Whether it is the reaper. */
+static bool
+policy_named(const char *s)
+{
+	if (s == NULL || (strcmp(s, "purge") != 0 && strcmp(s, "reaper") != 0))
+		fail("--policy is purge or reaper");
+	return strcmp(s, "reaper") == 0;
+}
+
 static void
 shard_parse(const char *s)
 {
@@ -263,6 +299,19 @@ shard_parse(const char *s)
 	opt.shard--;
 }
 
+/* ORDER:PC,PC,...: see tools/orders. */
+static void
+weaken_parse(const char *s)
+{
+	char *end = NULL;
+	long order;
+
+	if (s == NULL || (order = strtol(s, &end, 0), *end != ':'))
+		fail("--weaken is ORDER:PC,PC,...");
+	while (*end == ':' || *end == ',')
+		det_weaken(strtoul(end + 1, &end, 0), (int)order);
+}
+
 /* Options with a value; false: name is none of them. */
 static bool
 option_value(const char *name, const char *val, char **argv)
@@ -270,28 +319,34 @@ option_value(const char *name, const char *val, char **argv)
 	if (strcmp(name, "--strategy") == 0)
 		opt.strategy = strategy_named(val);
 	else if (strcmp(name, "--seed") == 0)
-		opt.seed = number(name, val);
+		opt.seed = number_of(name, val);
 	else if (strcmp(name, "--bound") == 0) {
-		opt.bound = (unsigned)number(name, val);
+		opt.bound = (unsigned)number_of(name, val);
 		opt.bound_set = true;
 	} else if (strcmp(name, "--stale") == 0) {
-		opt.stale = (unsigned)number(name, val);
+		opt.stale = (unsigned)number_of(name, val);
 		opt.stale_set = true;
 	} else if (strcmp(name, "--depth") == 0)
-		opt.depth = (unsigned)number(name, val);
+		opt.depth = (unsigned)number_in(name, val, 1, 32);
 	else if (strcmp(name, "--max") == 0)
-		opt.max = number(name, val);
+		opt.max = number_of(name, val);
+	else if (strcmp(name, "--at") == 0)
+		opt.at = (unsigned)number_of(name, val);
+	else if (strcmp(name, "--events") == 0)
+		opt.events = (unsigned)number_of(name, val);
 	else if (strcmp(name, "--cpus") == 0)
-		opt.cpus = (unsigned)number(name, val);
+		opt.cpus = (unsigned)number_in(name, val, 1, DET_MAXCPU);
 	else if (strcmp(name, "--shard") == 0)
 		shard_parse(val);
 	else if (strcmp(name, "--out") == 0)
 		opt.out = val;
+	else if (strcmp(name, "--weaken") == 0)
+		weaken_parse(val);
 	else if (strcmp(name, "--program") == 0)
 		opt.program = val;
 	else if (strcmp(name, "--policy") == 0)
-		opt.reaper = val != NULL && strcmp(val, "reaper") == 0;
-	else if (strcmp(name, "--format") == 0 && val != NULL)
+		opt.reaper = policy_named(val);
+	else if (strcmp(name, "--format") == 0)
 		other_format(argv, val);
 	else
 		return false;
@@ -313,9 +368,14 @@ option_flag(const char *name)
 		opt.swflags = true;
 	else if (strcmp(name, "--lines") == 0)
 		opt.lines = true;
+	else if (strcmp(name, "--failalloc") == 0)
+		sim_failalloc = true;
 	else if (strcmp(name, "--quiet") == 0)
 		opt.quiet = true;
-	else if (strcmp(name, "--log") == 0)
+	else if (strcmp(name, "--orders") == 0) {
+		det_orders();
+		opt.orders = true;
+	} else if (strcmp(name, "--log") == 0)
 		sim_verbose = true;
 	else
 		return false;
@@ -371,13 +431,16 @@ static const char help[] =
     "  --stale N    weak: stale reads per execution\n"
     "  --shard I/N  this part of the search; --out FILE: result for merge\n"
     "What to search:\n"
-    "  --format " SIM_FORMAT "   page tables: amd64, arm64, sv39, sv48\n"
+    "  --format " SIM_FORMAT "   page tables: amd64, arm64, arm64-16k,\n"
+    "               arm64-64k, sv39, sv48\n"
     "  --cpus N     virtual CPUs (up to 8; run: up to 64)\n"
     "  --policy purge|reaper           who empties a dead process\n"
     "  --evict      TLB entries may vanish at any time\n"
     "  --swflags    accessed and dirty flags are set by software\n"
     "  --lines      run: cache lines shared by CPUs between watch 1 and 0\n"
-    "Output: --quiet, --log (what the kernel says), --gdb (replay)\n";
+    "  --weaken ORDER:PC,...           a weaker memory order at a place\n"
+    "Output: --quiet, --log (what the kernel says), --gdb (replay),\n"
+    "  --orders (memory orders that were executed, and where)\n";
 
 int
 main(int argc, char **argv)

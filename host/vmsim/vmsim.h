@@ -12,8 +12,9 @@ struct options {
 	int strategy; /* -1: not given */
 	uint64_t seed, max;
 	unsigned bound, stale, depth, cpus, shard, nshard;
+	unsigned at, events;
 	bool bound_set, stale_set;
-	bool weak, list, gdb, evict, swflags, reaper, quiet, lines;
+	bool weak, list, orders, gdb, evict, swflags, reaper, quiet, lines;
 	const char *out, *program;
 	const char *name[MAXNAMES];
 	unsigned nname;
@@ -52,7 +53,15 @@ int cmd_merge(void);
 void lines_begin(void);
 void lines_print(void);
 
-/* show.c: the state of the machine, in the manner of a kernel debugger. */
-void show_all(void);
+/*
+ * show.c: the state of the machine, in the manner of a kernel debugger.
+ * show_verb: what, and of whom; UINT64_MAX: of all.  Does not return if there
+ *	is no such thing.
+ * show_state: that, now.
+ */
+void show_verb(const char *name, uint64_t whose);
+/* vmsim.c: s, a number given for name. */
+uint64_t number_of(const char *name, const char *s);
+void show_state(void);
 
 #endif

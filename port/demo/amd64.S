@@ -12,7 +12,7 @@
 	/* 1 GiB of RAM at 0 (until we are up), in the direct map, at VIRT. */
 	.data
 	.balign	4096
-	.globl	kernel_root, gdt, kernel_stack
+	.globl	start, kernel_root, gdt, kernel_stack
 kernel_root:
 	.quad	PHYS(pdpt) + 3
 	.fill	255, 8, 0

@@ -9,8 +9,8 @@
 #define DIRECT 0xffff800000000000ul
 #define RAM    (64ul << 20) /* QEMU is started with -m 64 */
 
-extern char kernel_root[], kernel_stack[], stubs[], kernel_end[];
-extern uint64_t gdt[];
+extern char kernel_stack[], stubs[], kernel_end[];
+extern uint64_t gdt[], kernel_root[];
 
 static struct {
 	uint32_t word[26];
@@ -109,7 +109,7 @@ md_icache_sync(void *va, size_t len)
 	(void)len;
 }
 
-/* GDT, TSS and IDT, where they will stay. */
+/* GDT, TSS and IDT, where they will stay; and nothing is mapped at 0. */
 void
 machine_early(void)
 {
@@ -133,6 +133,10 @@ machine_early(void)
 		    (a >> 16 & 0xffff) << 48;
 		idt[v < 32 ? v : 0x80].hi = a >> 32;
 	}
+	kernel_root[0] = 0;
+	md_root_kernel();
+	out(0x21, 0xff); /* no interrupts from the old controllers */
+	out(0xa1, 0xff);
 	__asm__ volatile("lgdt %0; lidt %1; ltr %2"
 			 :
 			 : "m"(gdtr), "m"(idtr), "r"((uint16_t)0x28)
@@ -147,7 +151,7 @@ machine_start(void)
 	const struct vms_boot b = {DIRECT, (uintptr_t)kernel_root - VIRT, &ram,
 	    1, &keep, 1};
 
-	vms_boot(&b);
+	demo_boot(&b);
 }
 
 void
@@ -168,15 +172,13 @@ machine_trap(struct frame *f)
 {
 	uintptr_t va;
 
-	if ((f->cs & 3) == 0) {
-		md_log("trap in the kernel\n", 19);
-		md_halt(1);
-	}
+	__asm__ volatile("mov %%cr2, %0" : "=r"(va));
+	if ((f->cs & 3) == 0)
+		demo_bad(f, va);
 	if (f->vector == 0x80)
 		demo_call(f, f->rax, f->rdi);
 	if (f->vector != 14)
 		demo_kill(f, "trap");
-	__asm__ volatile("mov %%cr2, %0" : "=r"(va));
 	demo_fault(f, va,
 	    (f->error & 16) != 0   ? VMS_EXEC
 	    : (f->error & 2) != 0 ? VMS_WRITE

@@ -7,7 +7,7 @@
 	/* 1 GiB of devices at 0, 1 GiB of RAM at 1 GiB; in either half. */
 	.data
 	.balign	4096
-	.globl	no_root, kernel_stack
+	.globl	no_root, kernel_frame
 root:	.quad	PHYS(l1) + 3
 	.fill	511, 8, 0
 l1:	.quad	0x00600000000000405, 0x00040000040000701
@@ -17,6 +17,9 @@ no_root:
 	.bss
 	.balign	16
 	.skip	16384
+	/* A frame at the top of the stack. */
+kernel_frame:
+	.skip	272
 kernel_stack:
 
 	.text
@@ -36,7 +39,7 @@ start:	ldr	x0, =0x04ff		/* MAIR: 0 memory, 1 device */
 	isb
 	ldr	x0, =1f
 	br	x0
-1:	ldr	x0, =kernel_stack
+1:	ldr	x0, =kernel_frame
 	mov	sp, x0
 	ldr	x0, =vectors
 	msr	vbar_el1, x0
@@ -66,15 +69,14 @@ start:	ldr	x0, =0x04ff		/* MAIR: 0 memory, 1 device */
 	\op	x28, x29, [sp, 224]
 	.endm
 
-	/* Only the ninth of the sixteen is ever wanted: a trap from EL0. */
+	/* Only traps from EL0, and page faults of EL1, are ever wanted. */
 	.balign	2048
 vectors:
-	.rept	8
+	.rept	16
 	.balign	128
-	b	bad
+	b	trap
 	.endr
-	.balign	128
-	sub	sp, sp, 272
+trap:	sub	sp, sp, 272
 	FRAME	stp
 	mrs	x1, sp_el0
 	mrs	x2, elr_el1
@@ -83,15 +85,10 @@ vectors:
 	stp	x2, x3, [sp, 256]
 	mov	x0, sp
 	bl	machine_trap
-	.rept	7
-	.balign	128
-	b	bad
-	.endr
-	.balign	128
-bad:	bl	machine_bad
 
-	.globl	frame_resume
-frame_resume:
+	/* Registers from x0 to the top of the stack, where there is a frame. */
+	.globl	frame_return
+frame_return:
 	mov	sp, x0
 	ldp	x30, x1, [sp, 240]
 	ldp	x2, x3, [sp, 256]
@@ -99,11 +96,8 @@ frame_resume:
 	msr	elr_el1, x2
 	msr	spsr_el1, x3
 	FRAME	ldp
-	/* Back to the one stack: x17 is lost to programs, who know. */
-	ldr	x17, =kernel_stack
-	mov	sp, x17
+	add	sp, sp, 272
 	eret
-	.pool
 
 	.section .rodata
 	.globl	user_image, user_image_end

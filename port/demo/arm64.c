@@ -9,9 +9,11 @@
 #define BASE 0x40000000ul
 #define RAM  (64ul << 20) /* QEMU is started with -m 64 */
 
-extern char no_root[], start[], kernel_end[];
+extern char no_root[], kernel_end[];
+extern struct frame kernel_frame; /* at the top of the stack */
 
-void machine_bad(void);
+__attribute__((noreturn)) void frame_return(struct frame *f);
+
 void machine_trap(struct frame *f);
 
 void
@@ -123,7 +125,7 @@ machine_start(void)
 	const struct vms_boot b = {VIRT, (uintptr_t)no_root - VIRT, &ram, 1,
 	    &keep, 1};
 
-	vms_boot(&b);
+	demo_boot(&b);
 }
 
 void
@@ -138,11 +140,14 @@ frame_result(struct frame *f, uint64_t value)
 	f->x[0] = value;
 }
 
+/* Nothing but a dead frame is ever where that of a program goes. */
 void
-machine_bad(void)
+frame_resume(struct frame *f)
 {
-	md_log("trap in the kernel\n", 19);
-	md_halt(1);
+	if ((f->psr & 0xc) != 0)
+		frame_return(f);
+	kernel_frame = *f;
+	frame_return(&kernel_frame);
 }
 
 void
@@ -152,6 +157,8 @@ machine_trap(struct frame *f)
 
 	__asm__ volatile("mrs %0, esr_el1; mrs %1, far_el1"
 			 : "=r"(esr), "=r"(far));
+	if ((f->psr & 0xc) != 0)
+		demo_bad(f, far);
 	switch (esr >> 26) {
 	case 0x15: /* SVC */
 		demo_call(f, f->x[8], f->x[0]);

@@ -9,6 +9,7 @@
 #include "demo.h"
 
 #include <port/tier1.h>
+#include <vmspace/check.h>
 
 #define NPROC     8
 #define STACK_TOP 0x7fff0000ul
@@ -126,6 +127,27 @@ leave(int status)
 	schedule();
 }
 
+/* "make port-check" builds this kernel with PORT_CHECK. */
+void
+demo_boot(const struct vms_boot *b)
+{
+#ifdef PORT_CHECK
+	vms_port_check(b, true);
+#endif
+	vms_boot(b);
+}
+
+void
+demo_bad(struct frame *f, uintptr_t va)
+{
+	(void)va;
+#ifdef PORT_CHECK
+	if (vms_check_fault(va))
+		frame_resume(f);
+#endif
+	demo_kill(f, "trap in the kernel");
+}
+
 /* Boot, and again whenever a program without a parent has ended. */
 void
 demo_main(void)
@@ -161,6 +183,8 @@ demo_kill(struct frame *f, const char *why)
 	say("killed: ");
 	say(why);
 	say("\n");
+	if (cur == NULL)
+		md_halt(1);
 	leave(255);
 }
 

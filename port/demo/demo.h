@@ -33,7 +33,12 @@ void frame_init(struct frame *f, uintptr_t pc, uintptr_t sp, uint64_t arg);
 void frame_result(struct frame *f, uint64_t value);
 __attribute__((noreturn)) void frame_resume(struct frame *f);
 
-/* The kernel, from the machine.  None of these returns. */
+/*
+ * The kernel, from the machine: demo_boot() tells the VM; the rest does not
+ * return.  demo_bad: a trap that came from the kernel itself.
+ */
+void demo_boot(const struct vms_boot *b);
+__attribute__((noreturn)) void demo_bad(struct frame *f, uintptr_t va);
 __attribute__((noreturn)) void demo_main(void);
 __attribute__((noreturn)) void demo_fault(struct frame *f, uintptr_t va,
     unsigned access);

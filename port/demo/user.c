@@ -9,6 +9,8 @@ __asm__(".section .text.first, \"ax\"\n.globl _start\n_start: call run\n");
 __asm__(".section .text.first, \"ax\"\n.globl _start\n_start: bl run\n");
 #endif
 
+__attribute__((noreturn)) void run(uint64_t which);
+
 static uint64_t
 call(uint64_t number, uint64_t arg)
 {
@@ -96,7 +98,7 @@ fill(void)
 	return 0;
 }
 
-__attribute__((noreturn, used)) void
+void
 run(uint64_t which)
 {
 	call(CALL_EXIT, (uint64_t)(which == 1 ? cow() : fill()));

@@ -50,7 +50,7 @@ TEST(pmap_page_protect_all)
 			    PROT_READ));
 	}
 	CHECK(pmap_page_mapcount(pg) == 30);
-	pmap_page_protect(pg, PROT_NONE);
+	pmap_page_remove(pg);
 	CHECK(!pmap_page_mapped(pg) && pmap_is_referenced(pg));
 	for (i = 0; i < nitems(pm); i++) {
 		CHECK(pmap_resident(pm[i]) == 0);

@@ -9,6 +9,7 @@
 #ifndef MD_INLINE_H
 #define MD_INLINE_H
 
+#include <stdatomic.h>
 #include <port/tier2.h>
 #include <sys/types.h>
 #include <vmspace/config.h>

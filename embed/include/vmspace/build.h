@@ -27,6 +27,9 @@
 #define md_page_zero vms__md_page_zero
 #define md_page_copy vms__md_page_copy
 #endif
+#if VMS_TIER < 5
+#define md_cycles vms__md_cycles
+#endif
 #if VMS_TIER < 4
 #define md_time_ns vms__md_time_ns
 #endif

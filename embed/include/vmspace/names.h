@@ -165,6 +165,8 @@
 #define pmap_page_mapcount vms__pmap_page_mapcount
 #define pmap_page_mapped vms__pmap_page_mapped
 #define pmap_page_protect vms__pmap_page_protect
+#define pmap_page_protect_many vms__pmap_page_protect_many
+#define pmap_page_remove vms__pmap_page_remove
 #define pmap_protect vms__pmap_protect
 #define pmap_purge vms__pmap_purge
 #define pmap_reference vms__pmap_reference
@@ -272,6 +274,7 @@
 #define timeout_run vms__timeout_run
 #define timeout_set vms__timeout_set
 #define timeout_verify vms__timeout_verify
+#define tlb_forget vms__tlb_forget
 #define tlb_gather_flush vms__tlb_gather_flush
 #define tlb_gather_init vms__tlb_gather_init
 #define tlb_gather_pmap vms__tlb_gather_pmap
@@ -309,6 +312,8 @@
 #define uvm_entry_free vms__uvm_entry_free
 #define uvm_entry_hold_object vms__uvm_entry_hold_object
 #define uvm_entry_own vms__uvm_entry_own
+#define uvm_entry_page_swapped vms__uvm_entry_page_swapped
+#define uvm_entry_swapped vms__uvm_entry_swapped
 #define uvm_exit_reaper vms__uvm_exit_reaper
 #define uvm_fault vms__uvm_fault
 #define uvm_fault_drop vms__uvm_fault_drop
@@ -411,6 +416,7 @@
 #define uvmspace_note_rss vms__uvmspace_note_rss
 #define uvmspace_purge vms__uvmspace_purge
 #define uvmspace_share vms__uvmspace_share
+#define uvmspace_swapped vms__uvmspace_swapped
 #define uvmspace_tryref vms__uvmspace_tryref
 #define uvn_dirty vms__uvn_dirty
 #define uvn_fini vms__uvn_fini

@@ -55,14 +55,11 @@
 #define SEEK_DATA 3
 #define SEEK_HOLE 4
 
-#define AT_FDCWD            (-100)
-#define AT_SYMLINK_NOFOLLOW 0x100u
-#define AT_EACCESS          0x200u
-#define AT_REMOVEDIR        0x200u
-#define AT_SYMLINK_FOLLOW   0x400u
-#define AT_NO_AUTOMOUNT     0x800u
-#define AT_EMPTY_PATH       0x1000u
-#define AT_STATX_SYNC_TYPE  0x6000u
+#define AT_EACCESS         0x200u
+#define AT_REMOVEDIR       0x200u
+#define AT_SYMLINK_FOLLOW  0x400u
+#define AT_NO_AUTOMOUNT    0x800u
+#define AT_STATX_SYNC_TYPE 0x6000u
 
 #define R_OK 4u
 #define W_OK 2u

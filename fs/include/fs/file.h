@@ -125,6 +125,7 @@ void file_rele(struct file *f);
  * fd_install: fd_alloc and fd_set; on failure the file is released.  The
  *	descriptor, or -errno.
  * fd_cloexec: set or clear close-on-exec; 0 or -EBADF.
+ * fd_closes: whether exec closes fd, which may be anything.
  * fd_is: whether fd is f.
  * fd_peek: the file in slot *fdp or the next used one of a table, referenced,
  *	or NULL.
@@ -137,6 +138,7 @@ void fd_set(int fd, struct file *f);
 void fd_unalloc(int fd);
 long fd_install(struct file *f, u_int min, bool cloexec);
 int fd_cloexec(int fd, bool on);
+bool fd_closes(int fd);
 bool fd_is(int fd, const struct file *f);
 struct file *fd_peek(struct fdtable *fdt, u_int *fdp);
 void fdt_rele(struct fdtable *fdt);
@@ -170,6 +172,22 @@ int vfs_at(int dirfd, struct vnode **atp);
  */
 int uio_move(void *kbuf, size_t len, struct uio *uio);
 void uio_skip(struct uio *uio, size_t len);
+
+/*
+ * Where an array of user memory says: what a call with one begins and ends
+ * with.
+ * uio_get: n pieces at uiov.  EINVAL, EFAULT, ENOMEM.  uio_put: done.
+ */
+#define NIOV_FAST 8
+struct uiov {
+	struct uio ui_uio;
+	size_t ui_total; /* bytes at first */
+	size_t ui_n;
+	struct abi_iovec *ui_heap; /* NULL: few enough for ui_fast */
+	struct abi_iovec ui_fast[NIOV_FAST];
+};
+int uio_get(vaddr_t uiov, size_t n, bool write, struct uiov *ui);
+void uio_put(struct uiov *ui);
 
 /* Read or write n bytes of a file at its offset from kernel memory. */
 int file_io_kernel(struct file *f, void *buf, size_t len, bool write,

@@ -31,7 +31,10 @@ int fs_fork(struct proc *parent, struct proc *child, u_int flags);
 void fs_exec(struct proc *p, struct exec_image *ei);
 void fs_exit(struct proc *p);
 int fs_open_console(struct proc *p);
-int fs_open_image(const char *path, struct exec_image *ei);
+int fs_open_image(int dirfd, const char *path, u_int flags,
+    struct exec_image *ei);
+int fs_new_pidfd(struct proc *p, int *fdp);
+void fs_close(int fd);
 void fs_close_image(struct exec_image *ei);
 int fs_mmap(int fd, vm_prot_t prot, u_int flags, uint64_t off,
     struct uvm_object **uop, vm_prot_t *maxprotp);

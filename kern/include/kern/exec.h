@@ -20,6 +20,7 @@
 struct exec_strings {
 	u_int es_argc, es_envc; /* strings in the pages */
 	size_t es_len;          /* bytes in the pages */
+	size_t es_limit;        /* as many as there may be, with pointers */
 	size_t es_argend;       /* of them argv's */
 	size_t es_skip;         /* bytes of argv[0] that are left out */
 	u_int es_nskip;         /* 1 if so */
@@ -27,11 +28,12 @@ struct exec_strings {
 	size_t es_prelen;       /* bytes at the end of es_pre */
 	char es_pre[1024];
 	char es_path[PATH_MAX]; /* what execfn says */
+	bool es_byfd;           /* a descriptor names the file */
 	char *es_page[ARG_LIMIT / PAGE_SIZE];
 };
 
 /*
- * exec_strings_create: empty; NULL: no memory.  _free: with what is in it.
+ * exec_strings_create: empty, limited as the caller is; NULL: no memory.  _free: with what is in it.
  * exec_strings_add: one more string, of the kernel (ustr 0) or of the caller's
  *	space; argv's first, then envp's (env true).  E2BIG, EFAULT, ENOMEM.
  */
@@ -50,11 +52,13 @@ int exec_strings_script(struct exec_strings *es, const char *path,
     const char *interp, const char *arg);
 
 /*
- * proc_exec: run path.  0: the caller's frame is the new program's.  On
- *	failure nothing has changed.  ENOENT, EACCES, ENOEXEC, ELOOP, E2BIG,
+ * proc_exec: run path below dirfd, as execveat(2) with these flags.  0: the
+ *	caller's frame is the new program's.  On failure nothing has changed.
+ *	EBADF, ENOTDIR, ENOENT, EACCES, ENOEXEC, ELOOP, E2BIG,
  *	ENOMEM, ETXTBSY, EIO, EINTR (being killed).  No lock held.
  */
-int proc_exec(const char *path, struct exec_strings *es);
+int proc_exec(int dirfd, const char *path, u_int flags,
+    struct exec_strings *es);
 
 /*
  * What the loader of an image format reports: exec_elf.c.

@@ -22,6 +22,20 @@
 #define FUTEX_CMD_MASK       127
 #define FUTEX_BITSET_ANY     0xffffffffu
 
+/* FUTEX_WAKE_OP: op 4 bits, comparison 4, their arguments 12 each. */
+#define FUTEX_OP_ARG_SHIFT 0x80000000u
+#define FUTEX_OP_SET       0
+#define FUTEX_OP_ADD       1
+#define FUTEX_OP_OR        2
+#define FUTEX_OP_ANDN      3
+#define FUTEX_OP_XOR       4
+#define FUTEX_OP_CMP_EQ    0
+#define FUTEX_OP_CMP_NE    1
+#define FUTEX_OP_CMP_LT    2
+#define FUTEX_OP_CMP_LE    3
+#define FUTEX_OP_CMP_GT    4
+#define FUTEX_OP_CMP_GE    5
+
 /*
  * No lock held; va is 4-byte aligned or EINVAL.  priv: the caller promises
  * that no other process uses the word.

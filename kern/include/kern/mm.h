@@ -27,6 +27,7 @@ curmap(void)
  */
 struct mm_part {
 	vaddr_t mp_start, mp_end;
+	bool mp_gap;    /* nothing is mapped before it */
 	u_int mp_flags; /* VE_* */
 	u_int mp_wired; /* VW_* */
 	vm_prot_t mp_prot, mp_maxprot;

@@ -140,6 +140,9 @@ struct proc {
 	u_long ps_minflt, ps_majflt; /* [s] of threads that have gone */
 	struct timeout ps_alarm;     /* [s] ITIMER_REAL */
 	uint64_t ps_alarm_when, ps_alarm_every; /* [s] ns; 0: off */
+	LIST_HEAD(, ptimer) ps_timers;          /* [s] the others */
+	int ps_timer_next;                      /* [s] number of the next one */
+	bool ps_sigfd;                          /* [s] may have a signalfd */
 
 	int ps_wstatus;             /* [s] as wait4() reports it */
 	struct abi_rusage ps_ru;    /* [e] */
@@ -287,7 +290,8 @@ extern long kern_restart_call;                 /* number of restart_syscall() */
  * fo_open_image: the file to execute: its object (with a reference), its
  *	mode, owner, absolute path (kmem, at most PATH_MAX) and a text
  *	reference that refuses writers (ETXTBSY) until fo_close_image.
- *	ENOENT, EACCES, ENOEXEC (not a regular file), ELOOP, ...
+ *	Relative to dirfd; AT_EMPTY_PATH: an empty path is dirfd itself;
+ *	AT_SYMLINK_NOFOLLOW.  ENOENT, EACCES, ELOOP, EBADF, ENOTDIR, ...
  * fo_mmap: the object behind descriptor fd for a mapping: *uop with a
  *	reference, or NULL for a private zero mapping (/dev/zero);
  *	*maxprotp what mprotect may give.  EBADF, EACCES, ENODEV, EINVAL.
@@ -296,7 +300,10 @@ extern long kern_restart_call;                 /* number of restart_syscall() */
  *	mapped for writing, so that it cannot be sealed in between.  NULL:
  *	nothing need be told.
  * fo_pidfd: the process behind descriptor fd, with a reference.  EBADF.
- * fo_ended: some process has become a zombie: who polls may look.
+ * fo_changed: some process has become a zombie, or one with ps_sigfd has got a
+ *	signal: who polls may look.  Any context, ps_siglock may be held.
+ * fo_new_pidfd: a new descriptor, of the calling process, for p; *fdp.  EMFILE,
+ *	ENOMEM.  fo_close: close it again.
  * fo_mount_root: the root file system, from an initramfs (NULL: empty), whose
  *	memory it gives back.
  */
@@ -307,13 +314,15 @@ struct exec_image {
 	uid_t ei_uid;
 	gid_t ei_gid;
 	char ei_path[256];
+	bool ei_cloexec; /* what dirfd named closes: no name for a script */
 	void *ei_cookie;
 };
 struct fs_upcalls {
 	int (*fo_fork)(struct proc *parent, struct proc *child, u_int flags);
 	void (*fo_exec)(struct proc *p, struct exec_image *ei);
 	void (*fo_exit)(struct proc *p);
-	int (*fo_open_image)(const char *path, struct exec_image *ei);
+	int (*fo_open_image)(int dirfd, const char *path, u_int flags,
+	    struct exec_image *ei);
 	void (*fo_close_image)(struct exec_image *ei);
 	int (*fo_mmap)(int fd, vm_prot_t prot, u_int flags, uint64_t off,
 	    struct uvm_object **uop, vm_prot_t *maxprotp);
@@ -321,7 +330,9 @@ struct fs_upcalls {
 	void (*fo_mount_root)(const void *initrd, size_t len);
 	int (*fo_open_console)(struct proc *p); /* descriptors 0, 1, 2 */
 	int (*fo_pidfd)(int fd, struct proc **pp);
-	void (*fo_ended)(void);
+	int (*fo_new_pidfd)(struct proc *p, int *fdp);
+	void (*fo_close)(int fd);
+	void (*fo_changed)(void);
 	void (*fo_shutdown)(void); /* the machine is about to stop; sleeps */
 };
 extern const struct fs_upcalls *kern_fs;
@@ -352,6 +363,7 @@ struct clone_args {
 	uint64_t ca_flags;
 	int ca_exitsig;
 	vaddr_t ca_sp, ca_tls, ca_ptid, ca_ctid;
+	vaddr_t ca_pidfd; /* CLONE_PIDFD: where its number goes */
 };
 int proc_fork(const struct clone_args *ca, pid_t *tidp);
 int proc_create(const char *name, void (*fn)(void *), void *arg,
@@ -382,10 +394,11 @@ bool lwp_must_go(const struct lwp *l);
 
 /*
  * proc_rusage: what p has used; exact.  s is taken.
- * proc_times: its nanoseconds alone.
+ * proc_times: its nanoseconds alone.  proc_times_locked: s held.
  */
 void proc_rusage(struct proc *p, struct abi_rusage *ru);
 void proc_times(struct proc *p, uint64_t *utime, uint64_t *stime);
+void proc_times_locked(struct proc *p, uint64_t *utime, uint64_t *stime);
 
 /* The current process may do this to p: same user or root. */
 bool cred_can_signal(const struct proc *p, int sig);
@@ -406,8 +419,12 @@ void reap_drain(void);
 void proc_zombie(struct proc *p);
 void proc_purge(struct proc *p);
 
-/* Out of memory: the upcalls of uvm. */
+/*
+ * Out of memory: the upcalls of uvm.  oom_badness: how near p is to being the
+ * one that is killed, as /proc tells: 0 to 1333; 0: never.  May sleep.
+ */
 bool oom_kill(void);
+long oom_badness(struct proc *p);
 void oom_init(void);
 
 /* User copies, with bounds; EFAULT.  The big lock is not held. */
@@ -424,8 +441,14 @@ const char *kern_cmdline(void);
 const char *kern_param(const char *key);
 u_long kern_param_num(const char *key, u_long dflt);
 
-#define PATH_MAX  4096
-#define PID_MAX   32768
-#define ARG_LIMIT (2UL << 20) /* argv and environment together, bytes */
+#define PATH_MAX 4096
+#define PID_MAX  32768
+/*
+ * Bytes of argv and environment together: a quarter of what the stack may be,
+ * but within these; and of one string.
+ */
+#define ARG_LIMIT     (6UL << 20)
+#define ARG_LIMIT_MIN (128UL << 10)
+#define ARG_STRLEN    (128UL << 10)
 
 #endif

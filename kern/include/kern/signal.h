@@ -31,6 +31,8 @@ struct mutex;
 struct sigq {
 	TAILQ_ENTRY(sigq) sq_link;
 	struct proc *sq_owner; /* counted in its ps_nsigq, or NULL */
+	struct sigpend *sq_on; /* whose queue it is on; NULL: none */
+	bool sq_own;           /* a timer's: not for the pool */
 	struct abi_siginfo sq_info;
 };
 TAILQ_HEAD(sigqueue, sigq);
@@ -62,18 +64,26 @@ struct rutimes {
  *	context.  0: sent, or ignored as it should be.  EAGAIN: a real-time
  *	signal, and the queue is full.
  * sig_post_simple: the same without a sender's record, but for si_code.
+ * sig_post_own: the same with a record that the caller keeps and that is not
+ *	queued.  False: not queued, as nobody would notice, or one like it is.
+ *	What is pending of signals that it contradicts stays.  s held.
+ * sig_unpost_own: take it back if it is queued.  s of its process held.
  * sig_self: a synchronous one to the calling thread (a fault): if it is
  *	blocked or ignored the default action happens.
  * sig_pgrp: to every member of a group, from the kernel.  proctree_lock held.
  * sig_pending: whether the calling thread would take a signal now.
+ * sig_waiting: which signals are pending for it, blocked or not.
  * sig_killed: whether the calling thread is on its way out: killed, or told
  *	to go by another thread's exit or exec.  False for kernel threads.
  */
 int sig_post(struct proc *p, struct lwp *l, const struct abi_siginfo *info);
 void sig_post_simple(struct proc *p, int sig, int code);
+bool sig_post_own(struct proc *p, struct lwp *l, struct sigq *sq);
+void sig_unpost_own(struct sigq *sq);
 void sig_self(int sig, int code, vaddr_t addr);
 void sig_pgrp(pid_t pgid, int sig);
 bool sig_pending(void);
+uint64_t sig_waiting(void);
 bool sig_killed(void);
 
 /*
@@ -88,6 +98,8 @@ long kill_proc(struct proc *p, int sig, vaddr_t info);
  *	context, about to return to user mode, no lock held.  May not return.
  * sig_take: remove a pending signal of set for the caller (sigtimedwait); 0:
  *	none.
+ * sig_wait: the same, sleeping until there is one.  EAGAIN: the deadline (a
+ *	md_time_ns()) came; EINTR: another signal.
  * sig_dequeue: take sig off sp if it is pending; its record goes to gone.
  *	ps_siglock held.
  * sig_mask: the calling thread blocks mask from now on; the old one.
@@ -98,6 +110,8 @@ long kill_proc(struct proc *p, int sig, vaddr_t info);
  */
 void sig_deliver(struct md_frame *f);
 int sig_take(uint64_t set, struct abi_siginfo *info);
+int sig_wait(uint64_t set, uint64_t deadline, struct abi_siginfo *info,
+    int *sigp);
 bool sig_dequeue(struct sigpend *sp, int sig, struct abi_siginfo *info,
     struct sigqueue *gone);
 uint64_t sig_mask(uint64_t mask);

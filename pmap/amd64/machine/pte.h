@@ -28,6 +28,7 @@ typedef uint64_t pte_t;
  * itself at any time.
  */
 #define PTE_BREAK_BEFORE_MAKE 0
+#define PTE_FAULT_STAYS       0
 #define PTE_HW_UPDATE         1
 
 /* Attributes of a leaf besides its protection. */

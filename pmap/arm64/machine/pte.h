@@ -37,10 +37,14 @@ typedef uint64_t pte_t;
 
 /*
  * Whether an entry must be made invalid and flushed before it may map
- * another page (D8: "break-before-make"), and whether the MMU sets accessed
- * and dirty bits by itself at any time (FEAT_HAFDBS; assumed if not known).
+ * another page (D8: "break-before-make"); whether a fault leaves the
+ * translation cached that refused the access, so that it has to be flushed or
+ * the fault comes for ever (not if the access flag was clear: such entries are
+ * never cached, D8.5); and whether the MMU sets accessed and dirty bits by
+ * itself at any time (FEAT_HAFDBS; assumed if not known).
  */
 #define PTE_BREAK_BEFORE_MAKE 1
+#define PTE_FAULT_STAYS       1
 #define PTE_HW_UPDATE         1
 
 /* Attributes of a leaf besides its protection. */
@@ -64,6 +68,7 @@ typedef uint64_t pte_t;
 #define ARM64_PTE_UNMANAGED (1ull << 56) /* ours */
 #define ARM64_PTE_WIRED     (1ull << 57) /* ours */
 #define ARM64_PTE_PA        (((1ull << 48) - 1) & ~(pte_t)PAGE_MASK)
+#define DIRTY_SHIFT         48 /* from AP[2] to ARM64_PTE_DIRTY */
 
 /*
  * Every leaf: user memory, never executed by the kernel.  Memory attribute 0
@@ -201,33 +206,31 @@ pte_make_table(paddr_t pa)
 	return pa | ARM64_PTE_VALID | ARM64_PTE_PAGE;
 }
 
-/* Without the rights that prot lacks; prot is not empty. */
+/*
+ * Without the rights that prot lacks; prot is not empty.  AP[2] is clear in no
+ * entry but those that were written to, which is remembered.
+ */
 static inline pte_t
 pte_narrow(pte_t pte, u_int prot)
 {
-	if ((prot & 2) == 0 && (pte & ARM64_PTE_DBM) != 0) {
-		if (pte_modified(pte))
-			pte |= ARM64_PTE_DIRTY;
-		pte &= ~ARM64_PTE_DBM;
-		pte |= ARM64_PTE_RDONLY;
-	}
-	if ((prot & 3) == 0)
-		pte &= ~ARM64_PTE_USER;
-	if ((prot & 4) == 0)
-		pte |= ARM64_PTE_UXN;
-	return pte;
+	pte_t off = ((prot & 2) != 0 ? 0 : ARM64_PTE_DBM) |
+		    ((prot & 3) != 0 ? 0 : ARM64_PTE_USER);
+	pte_t on = ((prot & 2) != 0 ? 0 : ARM64_PTE_RDONLY) |
+		   ((prot & 4) != 0 ? 0 : ARM64_PTE_UXN);
+
+	pte |= (~pte & on & ARM64_PTE_RDONLY) << DIRTY_SHIFT;
+	return (pte & ~off) | on;
 }
 
 /*
- * Whether what was cached of old must be forgotten when the entry becomes
- * new, which maps the same page.  A fault does not drop the translation that
- * refused the access, so it would come again for ever: more rights need it as
- * well.  An entry that was not accessed was never cached (D8, "Access flag").
+ * Whether what was cached of old must be forgotten everywhere when the entry
+ * becomes new, which maps the same page: only if it granted more.  What it
+ * refuses is forgotten by the CPU that is refused, see PTE_FAULT_STAYS.
  */
 static inline bool
 pte_stale(pte_t old, pte_t new)
 {
-	return pte_referenced(old) && old != new;
+	return (pte_prot(old) & ~pte_prot(new)) != 0;
 }
 
 static inline pte_t

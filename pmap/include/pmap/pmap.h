@@ -158,6 +158,9 @@ bool pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pap, vm_prot_t *protp);
  * pmap_page_protect: narrow every mapping to prot; PROT_NONE removes all.  S
  *	A shared anon's page may be mapped again meanwhile by another amap:
  *	who takes the page away asks pmap_page_mapped() once no one can.
+ * pmap_page_protect_many: the same for n pages, with one shootdown.
+ * pmap_page_remove: remove every mapping, for a caller who keeps all others from
+ *	entering one, and is held to it: none is left.  S
  * pmap_is_modified, pmap_is_referenced: carried bits or any mapping's.
  * pmap_clear_modify, pmap_clear_reference: clear both; the value before.  S
  * pmap_page_mapped: has some mapping.
@@ -168,6 +171,9 @@ bool pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pap, vm_prot_t *protp);
 enum pmap_age { PMAP_IDLE, PMAP_USED, PMAP_HELD };
 enum pmap_age pmap_age(struct vm_page *pg);
 void pmap_page_protect(struct vm_page *pg, vm_prot_t prot);
+void pmap_page_protect_many(struct vm_page *const *pgs, u_int n,
+    vm_prot_t prot);
+void pmap_page_remove(struct vm_page *pg);
 bool pmap_is_modified(struct vm_page *pg);
 bool pmap_clear_modify(struct vm_page *pg);
 bool pmap_is_referenced(struct vm_page *pg);

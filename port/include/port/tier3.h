@@ -1,7 +1,7 @@
 /*
  * tier3.h: what mapped files ask of the host's file system.
  *
- * Eight functions.  file is the host's own handle, as it was given to
+ * Seven functions.  file is the host's own handle, as it was given to
  * vms_file_create(); the VM never looks inside.  All of them are called in
  * thread context and may sleep, with no lock of the VM held unless it says so.
  */
@@ -20,8 +20,9 @@ extern "C" {
  *	0; EIO (5): not to be had.
  *	Example: a file of 5,000 bytes: off 0 len 4096, then off 4096 len 904;
  *	the VM zeroes the rest of that page itself.
- * md_file_write: the reverse, for a page that a shared mapping changed.
- *	0; EIO: the page stays dirty and is tried again.
+ * md_file_write: the reverse, for a page that shared mappings changed: also the
+ *	moment to note the time of change.  0; EIO: the page stays changed and
+ *	is tried again.
  */
 int md_file_read(void *file, uint64_t off, void *buf, size_t len);
 int md_file_write(void *file, uint64_t off, const void *buf, size_t len);
@@ -29,12 +30,8 @@ int md_file_write(void *file, uint64_t off, const void *buf, size_t len);
 /*
  * md_file_size: bytes, now.  A fault past the page that holds the last one is
  *	answered with ENXIO.  Locks of the VM are held: must not sleep.
- * md_file_dirty: a shared mapping is about to change the page at byte off,
- *	which was clean: note the time of change.  Locks of the VM are held:
- *	must not sleep.
  */
 uint64_t md_file_size(void *file);
-void md_file_dirty(void *file, uint64_t off);
 
 /*
  * md_file_ref: the VM keeps file from now on: once per vms_file_create().

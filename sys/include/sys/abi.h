@@ -146,7 +146,11 @@ struct abi_siginfo {
 		struct {
 			int32_t si_pid;
 			uint32_t si_uid;
-			uint64_t si_value; /* SI_QUEUE */
+			uint64_t si_value; /* SI_QUEUE, SI_TIMER */
+		};
+		struct {
+			int32_t si_timerid; /* SI_TIMER */
+			int32_t si_overrun;
 		};
 		struct {
 			int32_t si_cpid; /* SIGCHLD */
@@ -327,6 +331,11 @@ struct abi_shmid_ds {
 };
 _Static_assert(sizeof(struct abi_shmid_ds) == 112, "shmid64_ds");
 
+/* Calls that take a directory and a path. */
+#define AT_FDCWD            (-100)
+#define AT_SYMLINK_NOFOLLOW 0x100u
+#define AT_EMPTY_PATH       0x1000u
+
 /* clone() and wait. */
 #define CSIGNAL              0x000000ffu
 #define CLONE_VM             0x00000100u
@@ -399,5 +408,8 @@ _Static_assert(sizeof(struct abi_shmid_ds) == 112, "shmid64_ds");
 #define CLOCK_REALTIME_COARSE  5
 #define CLOCK_MONOTONIC_COARSE 6
 #define CLOCK_BOOTTIME         7
+#define CLOCK_REALTIME_ALARM   8
+#define CLOCK_BOOTTIME_ALARM   9
+#define CLOCK_TAI              11
 
 #endif

@@ -73,6 +73,7 @@
 #define ENOBUFS         105 /* no buffer space */
 #define EISCONN         106 /* is connected */
 #define ENOTCONN        107 /* not connected */
+#define ETOOMANYREFS    109 /* too many descriptors under way */
 #define ETIMEDOUT       110 /* timed out */
 #define ECONNREFUSED    111 /* connection refused */
 #define EHOSTUNREACH    113 /* host unreachable */

@@ -26,7 +26,7 @@
 enum vm_inherit {
 	INHERIT_COPY,  /* the child gets a copy-on-write copy */
 	INHERIT_SHARE, /* the child maps the same memory */
-	INHERIT_NONE,  /* the child has a hole (MADV_DONTFORK) */
+	INHERIT_NONE,  /* the child has a hole */
 	INHERIT_ZERO   /* the child has zeroes (MADV_WIPEONFORK) */
 };
 
@@ -64,6 +64,7 @@ struct vm_entry {
 #define VE_INHERITED 0x0080u /* came by fork: never merged with new ones */
 #define VE_SEALED    0x0100u /* mseal(): stays as it is until exit */
 #define VE_COMMIT    0x0200u /* counted as committed */
+#define VE_DONTFORK  0x0800u /* INHERIT_NONE while it is set */
 #define VE_STACKMEM  0x0400u /* MAP_STACK: may be used as a stack */
 
 #define VW_LOCKED  1u /* mlock(): pages are there */
@@ -132,7 +133,7 @@ struct uvm_mapargs {
  * uvm_inherit: as minherit(2).  ENOMEM: hole; EINVAL: COPY of what is not
  *	private, ZERO of what is not private and anonymous.
  * uvm_advise: store MADV_NORMAL, RANDOM, SEQUENTIAL.  ENOMEM: hole.
- * uvm_setflags: set or clear VE_DONTDUMP, the one flag a program may change.
+ * uvm_setflags: set or clear VE_DONTDUMP and VE_DONTFORK.
  *	ENOMEM: hole.
  * uvm_seal: set VE_SEALED: from now on unmapping, moving, protecting and
  *	discarding what cannot be written are EPERM.  ENOMEM: hole; nothing
@@ -141,10 +142,10 @@ struct uvm_mapargs {
  *	zeroes or file again; unmap shared ones.  ENOMEM: hole, the rest
  *	done; EINVAL: wired, EPERM: sealed; nothing changed.
  * uvm_discard_locked: the same for what is wired too.
- * uvm_remap: mremap(2); flags are MREMAP_*.  *addr: where to (FIXED), and the
- *	answer.  EINVAL: flags, overlap, or oldlen 0 of private memory;
- *	EFAULT: nothing at old, or what stays or moves has a hole or, when it
- *	grows, pieces that differ; what is cut off may.  ENOMEM: no room.
+ * uvm_remap: mremap(2); flags are MREMAP_*.  *addr: where to (FIXED; with
+ *	DONTUNMAP a hint), and the answer.  EINVAL: flags, overlap, or oldlen 0 of private memory;
+ *	EFAULT: nothing at old, or what moves or grows is not one piece,
+ *	unless it moves at its length.  ENOMEM: no room.
  * uvm_wire: mlock and munlock: marks the entries, then faults their pages in.
  *	Does not nest.  ENOMEM: hole (what lies before it is done), or some
  *	page could not be had (PROT_NONE, past the end of the object): the

@@ -103,7 +103,17 @@ void uvm_init(void);
  *	last user, no lock held (asserted: not the big lock either), may
  *	sleep.  On return the space is VM_DEAD and this CPU runs on the
  *	kernel's root.  A second call only checks.
+ *
+ * uvmspace_swapped: how many pages of private memory are on swap; shared after
+ *	a fork they count for each.  0 when it is not live.  Cost follows
+ *	anons.  The caller has a reference or the RANK_VMPTR lock; no lock at
+ *	RANK_MAP or above; sleeps.
+ * uvm_entry_swapped: of one entry, what it shows of an object included.  Map
+ *	locked.  uvm_entry_page_swapped: whether its page at va is one of them.
  */
+u_long uvmspace_swapped(struct vmspace *vm);
+u_long uvm_entry_swapped(const struct vm_entry *e);
+bool uvm_entry_page_swapped(const struct vm_entry *e, vaddr_t va);
 int uvmspace_create(struct vmspace **vmp);
 int uvmspace_fork(struct vmspace *parent, struct vmspace **childp);
 void uvmspace_share(struct vmspace *vm);
@@ -136,8 +146,8 @@ int uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags);
  *	vm_maxsaddr and the present stack; or the MAP_GROWSDOWN mapping
  *	above va.  Checked without a lock against the immutable bounds;
  *	grown under the map lock; beyond limit (bytes), or closer than
- *	VM_STACK_MAXGAP to accessible memory below, nothing changes,
- *	silently.  True: the space now covers va.  No lock at RANK_MAP or
+ *	VM_STACK_MAXGAP to accessible memory below that does not grow down
+ *	itself, nothing changes, silently.  True: the space now covers va.  No lock at RANK_MAP or
  *	above held.
  */
 bool uvm_grow(struct vmspace *vm, vaddr_t va, vsize_t limit);
