@@ -212,14 +212,22 @@ phys_init(void)
 }
 
 void
-phys_release(paddr_t start, paddr_t end)
+phys_release(paddr_t start, paddr_t stop)
 {
 	uint64_t first = round_page(start) >> PAGE_SHIFT;
-	uint64_t last = trunc_page(end) >> PAGE_SHIFT;
+	uint64_t last = trunc_page(stop) >> PAGE_SHIFT, end;
 
 	KASSERT(phys_section != NULL);
-	if (first < last)
-		phys_give(first, last);
+	/* A loader may use what its firmware calls its own: not RAM to us. */
+	for (; first < last; first = end) {
+		while (
+		    first < last && phys_to_page(first << PAGE_SHIFT) == NULL)
+			first++;
+		end = first;
+		while (end < last && phys_to_page(end << PAGE_SHIFT) != NULL)
+			end++;
+		phys_give(first, end);
+	}
 }
 
 u_long

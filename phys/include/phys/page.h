@@ -132,8 +132,8 @@ extern uint64_t phys_nsection;
 void phys_add_range(paddr_t start, paddr_t end);
 void phys_reserve(paddr_t start, paddr_t end);
 void phys_init(void);
-/* Give a reserved range back (initramfs, boot code). */
-void phys_release(paddr_t start, paddr_t end);
+/* Give a reserved range back (initramfs, boot code), as far as it is RAM. */
+void phys_release(paddr_t start, paddr_t stop);
 /* Every CPU before its first allocation. */
 void phys_cpu_init(struct cpu *c);
 
