@@ -284,6 +284,41 @@ show_osversion(struct pnode *pn, struct pbuf *pb)
 	return 0;
 }
 
+/* Of sys/kernel and sys/vm what cannot be otherwise here. */
+static int
+show_zero(struct pnode *pn, struct pbuf *pb)
+{
+	(void)pn;
+	pb_puts(pb, "0\n");
+	return 0;
+}
+
+/* 2: stack, mappings, images and break lie at random. */
+static int
+show_randomize(struct pnode *pn, struct pbuf *pb)
+{
+	(void)pn;
+	pb_printf(pb, "%d\n", kern_param_num("aslr", 1) != 0 ? 2 : 0);
+	return 0;
+}
+
+static int
+show_ngroups_max(struct pnode *pn, struct pbuf *pb)
+{
+	(void)pn;
+	pb_printf(pb, "%d\n", NGROUPS);
+	return 0;
+}
+
+/* No core is written, wherever. */
+static int
+show_core_pattern(struct pnode *pn, struct pbuf *pb)
+{
+	(void)pn;
+	pb_puts(pb, "core\n");
+	return 0;
+}
+
 static int
 show_pid_max(struct pnode *pn, struct pbuf *pb)
 {
@@ -496,13 +531,19 @@ const struct pent procsys_ents[] = {
     {PD_ROOT, "vmspace", DIR, PD_VMSPACE, NULL, NULL, NULL},
     {PD_SYS, "kernel", DIR, PD_SYSKERNEL, NULL, NULL, NULL},
     {PD_SYS, "vm", DIR, PD_SYSVM, NULL, NULL, NULL},
+    {PD_SYSKERNEL, "core_pattern", REG, 0, show_core_pattern, NULL, NULL},
     {PD_SYSKERNEL, "hostname", REG, 0, show_hostname, NULL, NULL},
+    {PD_SYSKERNEL, "ngroups_max", REG, 0, show_ngroups_max, NULL, NULL},
     {PD_SYSKERNEL, "osrelease", REG, 0, show_osrelease, NULL, NULL},
     {PD_SYSKERNEL, "ostype", REG, 0, show_ostype, NULL, NULL},
     {PD_SYSKERNEL, "pid_max", REG, 0, show_pid_max, NULL, NULL},
     {PD_SYSKERNEL, "random", DIR, PD_SYSRANDOM, NULL, NULL, NULL},
+    {PD_SYSKERNEL, "randomize_va_space", REG, 0, show_randomize, NULL, NULL},
+    {PD_SYSKERNEL, "tainted", REG, 0, show_zero, NULL, NULL},
     {PD_SYSKERNEL, "threads-max", REG, 0, show_threads_max, NULL, NULL},
     {PD_SYSKERNEL, "version", REG, 0, show_osversion, NULL, NULL},
+    {PD_SYSVM, "oom_kill_allocating_task", REG, 0, show_zero, NULL, NULL},
+    {PD_SYSVM, "panic_on_oom", REG, 0, show_zero, NULL, NULL},
     {PD_SYSRANDOM, "boot_id", REG, 0, show_boot_id, NULL, NULL},
     {PD_SYSRANDOM, "entropy_avail", REG, 0, show_entropy, NULL, NULL},
     {PD_SYSRANDOM, "uuid", REG, 0, show_uuid, NULL, NULL},

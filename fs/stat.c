@@ -404,8 +404,7 @@ put_statfs(struct vnode *vp, vaddr_t ust)
 	if (vp->v_ops->vo_create != NULL) {
 		used = uvm_file_pages();
 		swap = atomic_load(&uvm_swap_total);
-		st.f_blocks =
-		    MIN(uvm_file_pages_limit(), phys_total() + swap);
+		st.f_blocks = MIN(uvm_file_pages_limit(), phys_total() + swap);
 		st.f_bfree = st.f_blocks > used ? st.f_blocks - used : 0;
 		swap -= MIN(swap, atomic_load(&uvm_swap_used));
 		st.f_bfree = MIN(st.f_bfree, phys_free_count() + swap);

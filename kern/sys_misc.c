@@ -83,16 +83,15 @@ long
 sys_sysinfo(const uintptr_t *args)
 {
 	struct abi_sysinfo si = {0};
-	struct uvm_stats st;
 	struct proc *p;
 
 	si.uptime = (int64_t)(md_time_ns() / NSEC);
-	uvm_stats(&st);
-	si.totalram = ptoa(st.us_total);
-	si.freeram = ptoa(st.us_free);
+	/* Every gcc asks: nothing here may cost what memory is large. */
+	si.totalram = ptoa(phys_total());
+	si.freeram = ptoa(uvm_free_pages());
 	si.totalswap = ptoa(atomic_load(&uvm_swap_total));
-	si.freeswap = si.totalswap -
-		      MIN(si.totalswap, ptoa(atomic_load(&uvm_swap_used)));
+	si.freeswap =
+	    si.totalswap - MIN(si.totalswap, ptoa(atomic_load(&uvm_swap_used)));
 	si.mem_unit = 1;
 	mutex_enter(&proctree_lock);
 	LIST_FOREACH(p, &proc_all, ps_all)

@@ -224,7 +224,8 @@ mmap_badfd(u_int flags, int fd, uint64_t off)
 	vm_prot_t maxprot;
 	int error;
 
-	if ((flags & MAP_ANONYMOUS) != 0 || off % PAGE_SIZE != 0)
+	if ((flags & MAP_ANONYMOUS) != 0 || off % PAGE_SIZE != 0 ||
+	    kern_fs == NULL)
 		return false;
 	error =
 	    kern_fs->fo_mmap(fd, PROT_NONE, MAP_PRIVATE, off, &uo, &maxprot);
@@ -566,6 +567,16 @@ get_iovecs(vaddr_t from, u_long n, struct abi_iovec **vecp)
 	return 0;
 }
 
+static size_t
+iovecs_len(const struct abi_iovec *vec, u_long n)
+{
+	size_t len = 0;
+
+	while (n > 0)
+		len += vec[--n].iov_len;
+	return len;
+}
+
 static long
 do_process_vm(const uintptr_t *args, bool write)
 {
@@ -581,6 +592,10 @@ do_process_vm(const uintptr_t *args, bool write)
 	if (error != 0)
 		return -error;
 	error = get_iovecs(args[3], nr, &rvec);
+	/* For nothing nobody need be there. */
+	if (error == 0 &&
+	    (iovecs_len(lvec, nl) == 0 || iovecs_len(rvec, nr) == 0))
+		goto out;
 	if (error == 0)
 		error = process_vm_get((pid_t)args[0], &vm);
 	if (error == 0) {
@@ -588,6 +603,7 @@ do_process_vm(const uintptr_t *args, bool write)
 		    write, &total);
 		uvmspace_free(vm);
 	}
+out:
 	if (lvec != NULL)
 		kmem_free(lvec, nl * sizeof(*lvec));
 	if (rvec != NULL)

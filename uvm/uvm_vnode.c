@@ -342,6 +342,7 @@ uvn_resize(struct uvm_object *uo, uint64_t size)
 		used = MIN(old, size) & PAGE_MASK;
 		memset((char *)page_direct(tail) + used, 0, PAGE_SIZE - used);
 		page_set_modified(tail);
+		pmap_page_written(tail);
 	}
 	if (tail != NULL && size > old && uv->uv_small) {
 		/* There is more of it now, without a place. */

@@ -40,6 +40,22 @@ progs() {
 	export ROOT="$bin/testroot"
 }
 
+# drives FILE...: in QEMUFLAGS, so that they are /dev/vda and so on.
+drives() {
+	QEMUFLAGS=
+	_n=0
+	for _f; do
+		QEMUFLAGS="$QEMUFLAGS -drive if=none,id=d$_n,format=raw,file=$_f"
+		case $ARCH in
+		arm64) _bus=virtio-blk-device,bus=virtio-mmio-bus.$_n ;;
+		*) _bus=virtio-blk-pci ;;
+		esac
+		QEMUFLAGS="$QEMUFLAGS -device $_bus,drive=d$_n"
+		_n=$((_n + 1))
+	done
+	export QEMUFLAGS
+}
+
 # number NAME: the value after NAME in the output.
 number() {
 	sed -n "s/^$1[: ]*\([0-9][0-9]*\).*/\1/p" "$tmp/out" | tail -n 1

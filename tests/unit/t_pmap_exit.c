@@ -77,9 +77,9 @@ TEST(pmap_purge_detaches)
  * Goal: teardown costs what is resident: 7 pages scattered over 4 GiB are 7
  * entries in 7 lines of 7 leaf tables.
  * LIFECYCLE 37 holds pmap/pmap_purge.c:pmap_remove_all mutant 26
- * LIFECYCLE 62 holds pmap/pmap_purge.c:purge_entries mutant 24
+ * LIFECYCLE 62 holds pmap/pmap_purge.c:leaf_empty mutant 24
  * LIFECYCLE 65 different pmap/pmap_purge.c:pmap_remove_all mutant 28 because exit does not remove ranges
- * LIFECYCLE 66 holds pmap/pmap_purge.c:purge_entries mutant 28
+ * LIFECYCLE 66 holds pmap/pmap_purge.c:leaf_empty mutant 28
  * LIFECYCLE 79 holds pmap/pmap_purge.c:pmap_remove_all mutant 29
  */
 TEST(pmap_purge_sparse)
@@ -123,7 +123,7 @@ TEST(pmap_purge_sparse)
  * Goal: a space full of shared pages dies without touching the others'
  * mappings; chunks and tables go.
  * LIFECYCLE 53 void pmap/pmap_purge.c:pmap_remove_all because bulk removal reaches tables through the direct map and wants no pmap current
- * LIFECYCLE 61 holds pmap/pmap_purge.c:purge_entries mutant 25
+ * LIFECYCLE 61 holds pmap/pmap_purge.c:leaf_empty mutant 25
  */
 TEST(pmap_purge_shared)
 {

@@ -12,8 +12,8 @@
 #ifndef PAGE_SHIFT
 #define PAGE_SHIFT 12
 #endif
-#define PAGE_SIZE  (1UL << PAGE_SHIFT)
-#define PAGE_MASK  (PAGE_SIZE - 1)
+#define PAGE_SIZE (1UL << PAGE_SHIFT)
+#define PAGE_MASK (PAGE_SIZE - 1)
 
 /*
  * User space: the lower half, 48 bits (Arm ARM DDI 0487, D8.1), less the last

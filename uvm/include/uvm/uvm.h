@@ -192,5 +192,7 @@ struct uvm_stats {
 	u_long us_kernel, us_table; /* pages by kind */
 };
 void uvm_stats(struct uvm_stats *st);
+/* us_free alone, which takes no look at every page. */
+u_long uvm_free_pages(void);
 
 #endif
