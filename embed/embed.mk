@@ -78,7 +78,8 @@ $$(HC)/tiers-$1: $$(HSRC_$1:%.c=$$(HC)/$1/%.o) $$(HC)/$1/port/hosted/hosted.o \
 	$$(Q)$$(CC) -fsanitize=address,undefined -o $$@ $$^ -lpthread
 endef
 $(foreach t,1 2 3 4 5,$(eval $(call hosted_tier,$t)))
-tiers: $(foreach t,1 2 3 4 5,$(HC)/tiers-$t)
+TIERS ?= 1 2 3 4 5
+tiers: $(TIERS:%=$(HC)/tiers-%)
 .PHONY: tiers
 
 #

@@ -208,7 +208,10 @@ vms_fault(struct vmspace *vm, uintptr_t va, unsigned access)
 	return vms_trace_end("fault", vm, va, t, error);
 }
 
-/* uvm_io() finds out about holes; it cannot know what lies outside. */
+/*
+ * uvm_io() finds out about holes, and makes code that was written fetchable; it
+ * cannot know what lies outside.
+ */
 static int
 copy(struct vmspace *vm, uintptr_t va, void *buf, size_t len, bool write)
 {
@@ -228,18 +231,7 @@ vms_read(struct vmspace *vm, uintptr_t va, void *buf, size_t len)
 int
 vms_write(struct vmspace *vm, uintptr_t va, const void *buf, size_t len)
 {
-	int error = copy(vm, va, (void *)(uintptr_t)buf, len, true);
-	vaddr_t page;
-	vm_prot_t prot;
-	paddr_t pa;
-
-	/* What will be mapped later is made fetchable then. */
-	for (page = trunc_page(va); error == 0 && page < va + len;
-	     page += PAGE_SIZE)
-		if (pmap_extract(vm_pmap(vm), page, &pa, &prot) &&
-		    (prot & PROT_EXEC) != 0)
-			md_icache_sync(md_direct(trunc_page(pa)), PAGE_SIZE);
-	return error;
+	return copy(vm, va, (void *)(uintptr_t)buf, len, true);
 }
 
 bool

@@ -80,6 +80,8 @@ struct det_config {
 	const uint8_t *(*dc_bytes)(size_t *len);
 	/* called now and then during a long search; may be NULL */
 	void (*dc_progress)(uint64_t execs, uint64_t steps);
+	/* called before step n of those that are recorded (dc_trace) */
+	void (*dc_step)(unsigned n);
 	/* called at the end of each execution, before it is undone */
 	void (*dc_atend)(void);
 };
@@ -143,6 +145,18 @@ void det_run(const struct det_machine *dm, const struct det_config *dc,
     struct det_result *r);
 void det_result_free(struct det_result *r);
 void det_trace_print(void);
+
+/* det_trace_each: fn for each of them. */
+struct det_traced {
+	unsigned dt_cpu;
+	bool dt_irq;           /* an interrupt begins or ends */
+	const char *dt_who;    /* dm_current() */
+	const char *dt_what;   /* as it is printed */
+	const char *dt_where;  /* function and line, or empty */
+	const char *dt_object; /* what is accessed, or empty */
+};
+void det_trace_each(void (*fn)(void *arg, const struct det_traced *t),
+    void *arg);
 
 /*
  * What a search learned about words, see race.c, sharing: the parts of a search

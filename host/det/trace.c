@@ -62,6 +62,8 @@ trace(enum trace_kind k, uintptr_t a, uint64_t val, unsigned aux, uintptr_t pc)
 	    det_cur != NULL)
 		det_end();
 	det_step(nsteps);
+	if (det_dc->dc_step != NULL)
+		det_dc->dc_step(nsteps);
 	t = &steps[nsteps++];
 	t->tr_kind = (uint8_t)k;
 	t->tr_cpu = det_cur != NULL ? det_cur->v_id : 255;
@@ -181,5 +183,33 @@ det_trace_print(void)
 			printf(" %s %s", sym_name(t->tr_pc, fn, sizeof fn),
 			    sym_line(t->tr_pc, line, sizeof line));
 		putchar('\n');
+	}
+}
+
+void
+det_trace_each(void (*fn)(void *arg, const struct det_traced *t), void *arg)
+{
+	char what[320], sym[96], line[128], where[256], object[96];
+	struct det_traced d = {0};
+	const struct step *t;
+	unsigned i;
+
+	for (i = 0; i < nsteps; i++) {
+		t = &steps[i];
+		describe(t, what, sizeof what);
+		where[0] = object[0] = '\0';
+		if (t->tr_pc != 0)
+			snprintf(where, sizeof where, "%s %s",
+			    sym_name(t->tr_pc, sym, sizeof sym),
+			    sym_line(t->tr_pc, line, sizeof line));
+		if (t->tr_kind <= TR_CASFAIL)
+			(void)sym_name(t->tr_addr, object, sizeof object);
+		d.dt_cpu = t->tr_cpu;
+		d.dt_irq = t->tr_kind == TR_IRQ || t->tr_kind == TR_IRQEND;
+		d.dt_who = t->tr_who;
+		d.dt_what = what;
+		d.dt_where = where;
+		d.dt_object = object;
+		fn(arg, &d);
 	}
 }

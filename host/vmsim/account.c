@@ -88,6 +88,8 @@ fail_end(bool begun)
 		phys_fail_nth(0);
 }
 
+void (*sim_page_hook)(uint64_t pa, unsigned kind, bool came);
+
 static void
 page_came(struct vm_page *pg, enum page_kind kind)
 {
@@ -95,6 +97,8 @@ page_came(struct vm_page *pg, enum page_kind kind)
 	det_atomic_begin();
 	mmu_frame_used(page_to_phys(pg));
 	now.ac_pages += kind != PK_KERNEL;
+	if (sim_page_hook != NULL)
+		sim_page_hook(page_to_phys(pg), kind, true);
 	det_atomic_end();
 }
 
@@ -105,6 +109,8 @@ page_goes(struct vm_page *pg)
 	det_atomic_begin();
 	mmu_frame_free(page_to_phys(pg));
 	now.ac_pages -= page_kind(pg) != PK_KERNEL;
+	if (sim_page_hook != NULL)
+		sim_page_hook(page_to_phys(pg), page_kind(pg), false);
 	det_atomic_end();
 }
 

@@ -275,8 +275,12 @@ one(const char *arg, bool trace, bool dump)
 	dc.dc_stop = opt.at;
 	if (dump)
 		dc.dc_atend = show_state;
+	if (opt.html != NULL)
+		html_begin(&dc);
 	det_run(&dm, &dc, &r);
-	if (trace)
+	if (opt.html != NULL)
+		html_write(opt.html, &r);
+	else if (trace)
 		det_trace_print();
 	if (!r.dr_failed && opt.at == 0 && r.dr_misfit)
 		fail("these choices are not of this scenario, or not of this "

@@ -24,7 +24,7 @@
 #include "sim.h"
 
 #define LINUX_TOP 0x7ffffffff000ul
-#define LOWEST    0x1000000ul /* below: this machine's own image */
+#define LOWEST    0x10000000ul /* below: room for this machine's own image */
 #define MOVED     0x40000000ul
 #define FILE_FD   100
 #define ACTION    (DATA_BASE + 64)

@@ -278,6 +278,8 @@ void sim_exit_reaped(void);
 void sim_watch(bool on);
 
 /* account.c */
+/* A page comes as kind, or goes and was of it.  NULL: nobody asks. */
+extern void (*sim_page_hook)(uint64_t pa, unsigned kind, bool came);
 /* Memory in use, by what it is; compared between start and end. */
 void sim_account_begin(void);
 void sim_account_end(void);

@@ -49,6 +49,13 @@ int cmd_merge(void);
 int cmd_record(char **command); /* record.c */
 
 /*
+ * html.c: html_begin: before det_run(); html_write: the execution that was
+ *	recorded, as a page.
+ */
+void html_begin(struct det_config *dc);
+void html_write(const char *file, const struct det_result *r);
+
+/*
  * lines.c: cache lines that CPUs share.
  * lines_begin: before det_run(), which must not check for races.
  */

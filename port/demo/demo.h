@@ -20,7 +20,7 @@ struct frame {
 };
 #endif
 
-/* A program as the linker left it: user.c, with its number to tell it apart. */
+/* The programs as the linker left them: user.c. */
 extern const char user_image[], user_image_end[];
 
 /*
@@ -33,10 +33,7 @@ void frame_init(struct frame *f, uintptr_t pc, uintptr_t sp, uint64_t arg);
 void frame_result(struct frame *f, uint64_t value);
 __attribute__((noreturn)) void frame_resume(struct frame *f);
 
-/*
- * The kernel, from the machine.  None returns.  demo_bad: kernel mode trapped
- * at va; weak, because "make port-check" has its own.
- */
+/* The kernel, from the machine.  demo_bad: it trapped itself; weak. */
 __attribute__((noreturn)) void demo_main(void);
 __attribute__((noreturn)) void demo_fault(struct frame *f, uintptr_t va,
     unsigned access);

@@ -86,7 +86,7 @@ void md_tlb_flush_kernel(void);
 /*
  * md_icache_sync: instructions stored to [va, va + len) of the direct map are
  *	what a fetch through any mapping finds.  len is bytes, at most a
- *	page.  Nothing to do where the caches agree (amd64).		[is]
+ *	page.  Never called where the caches agree (amd64).		[is]
  */
 void md_icache_sync(void *va, size_t len);
 
