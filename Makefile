@@ -90,6 +90,8 @@ CF_arm64 := -mno-outline-atomics
 # their own besides: the nets look at it, and test kernels link it, faster.
 # "make LTO=" builds in less time.
 LTO ?= $(if $(CLANG)$(filter 1,$(DEBUG)),,-flto -ffat-lto-objects)
+# The compiler calls what is in there when it no longer looks for definitions.
+$(O)/base/libc.o: LTO :=
 CF_HOST := -std=gnu11 -g -O1 $(WARN) -fno-strict-aliasing -fno-common \
     -fno-omit-frame-pointer -fsanitize=address,undefined \
     -fno-sanitize-recover=all -D_GNU_SOURCE -DDEBUG=1 $(CF_FORMAT_$(ARCH)) \
@@ -112,7 +114,7 @@ progs: $(O)/testroot.stamp
 define layer
 $(O)/$1/%.o: $1/%.c
 	@mkdir -p $$(@D)
-	$(Q)$$(KCC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,$1) -c $$< -o $$@
+	$(Q)$$(KCC) $(CF_ALL) $$(CF_KERN) $(CF_$(ARCH)) $(call incs,$1) -c $$< -o $$@
 $(O)/lib$1.a: $(call obj,$(SRC_$1))
 	$(Q)rm -f $$@ && $(TRIPLET)-ar rcsD $$@ $$^
 $(U)/$1/%.o: $1/%.c
@@ -318,7 +320,7 @@ size:
 	@tools/sizes component
 
 # Pages and pictures say what the source says; HTML in B/docs.
-docs: $(SYSCALLS_H) $(NAMES)
+docs: $(SYSCALLS_H)
 	$(Q)mandoc -T lint -W warning docs/man/*.?
 	$(Q)B=$(B) tools/checkman
 	$(Q)tools/genfigures -c
