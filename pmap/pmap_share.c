@@ -262,28 +262,101 @@ leaf_share(struct pmap *pm, struct pmap *child, struct vm_page *table,
 		page_unlock(upper, RANK_TABLE);
 }
 
+/*
+ * A walk over what upper tables hold, in order: of each level the table it is
+ * in, and what is still to be looked at.
+ */
+struct fork_level {
+	struct vm_page *fl_table;
+	uint64_t fl_lines; /* to come, the one begun included */
+	u_int fl_idx;      /* next in that one */
+};
+
+static void
+fork_open(struct fork_level *fl, struct vm_page *table)
+{
+	fl->fl_table = table;
+	fl->fl_lines = table_lines(table);
+	fl->fl_idx = 0;
+}
+
+/* The next child and the first address that it maps; NULL: that was all. */
+static struct vm_page *
+fork_next(struct fork_level *fl, u_int level, vaddr_t *vap)
+{
+	u_int i, line;
+	pte_t pte;
+
+	for (; fl->fl_lines != 0; fl->fl_lines &= fl->fl_lines - 1) {
+		line = (u_int)__builtin_ctzll(fl->fl_lines) * PTE_PERLINE;
+		for (i = fl->fl_idx; i < PTE_PERLINE; i++) {
+			pte = atomic_load_explicit(&table_slots(
+						       fl->fl_table)[line + i],
+			    memory_order_acquire);
+			if (!pte_valid(pte))
+				continue;
+			fl->fl_idx = i + 1;
+			*vap = fl->fl_table->pg_va +
+			       ((vaddr_t)(line + i) << pte_shift(level));
+			return phys_page(pte_pa(pte));
+		}
+		fl->fl_idx = 0;
+	}
+	return NULL;
+}
+
+/*
+ * What [*sva, *eva) has of leaf tables that it does not cover stays the
+ * parent's.  Before the walk: it may free tables that are found empty.
+ */
+static void
+fork_ends(struct pmap *pm, vaddr_t *sva, vaddr_t *eva)
+{
+	vaddr_t span = pte_span(1), lo = roundup2(*sva, span);
+	vaddr_t hi = *eva & ~(span - 1);
+
+	/* The last table ends behind the last address that can be mapped. */
+	if (*eva == VM_MAXUSER_ADDRESS)
+		hi = *eva = roundup2(*eva, span);
+	if (lo >= hi) {
+		pmap_protect(pm, *sva, *eva, PROT_READ | PROT_EXEC);
+		*eva = *sva;
+		return;
+	}
+	if (*sva < lo)
+		pmap_protect(pm, *sva, lo, PROT_READ | PROT_EXEC);
+	if (hi < *eva)
+		pmap_protect(pm, hi, *eva, PROT_READ | PROT_EXEC);
+	*sva = lo;
+	*eva = hi;
+}
+
+/*
+ * The lock of the map keeps the upper tables that lead somewhere: nothing is
+ * locked on the way down.
+ */
 void
 pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva)
 {
+	struct fork_level at[PTE_LEVELS];
+	u_int level = PTE_ROOT;
 	struct vm_page *table;
-	struct tlb_gather tg;
-	vaddr_t base, end, va = sva;
+	vaddr_t va;
 
 	KASSERT(((sva | eva) & PAGE_MASK) == 0);
 	KASSERT(sva <= eva && eva <= VM_MAXUSER_ADDRESS);
-	tlb_gather_init(&tg);
-	while ((table = leaf_next(pm, &va, eva)) != NULL) {
-		base = table_base(va, 0);
-		end = base + pte_span(1);
-		if (base >= sva && end <= eva) {
+	fork_ends(pm, &sva, &eva);
+	if (sva == eva)
+		return;
+	fork_open(&at[level], pm->pm_root);
+	while (level <= PTE_ROOT) {
+		table = fork_next(&at[level], level, &va);
+		if (table == NULL)
+			level++;
+		else if (level > 1)
+			fork_open(&at[--level], table);
+		else if (va >= sva && va < eva)
 			leaf_share(pm, child, table, va);
-			tlb_gather_space(&tg);
-		} else {
-			pmap_protect(pm, MAX(base, sva), MIN(end, eva),
-			    PROT_READ | PROT_EXEC);
-		}
-		va = end;
 	}
-	tlb_gather_pmap(&tg, pm);
-	tlb_gather_flush(&tg);
+	(void)leaf_flush(pm);
 }

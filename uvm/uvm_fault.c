@@ -57,6 +57,7 @@
 
 #include <base/cpu.h>
 #include <base/kassert.h>
+#include <base/probe.h>
 
 #include "uvm_local.h"
 
@@ -608,6 +609,7 @@ uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
 
 	KASSERT(access != PROT_NONE && (access & ~PROT_ALL) == 0);
 	count_add(COUNT_FAULT, 1);
+	PROBE3(uvm, fault, va, access, flags);
 	near.un_nheld = 0;
 	for (;;) {
 		near.un_n = near.un_nold = 0;

@@ -83,8 +83,7 @@ fork_entry(struct vm_entry *pe, struct vm_entry **cep)
 	int error;
 
 	*cep = NULL;
-	if (pe->ve_inherit == INHERIT_NONE ||
-	    (pe->ve_flags & VE_DONTFORK) != 0)
+	if (pe->ve_inherit == INHERIT_NONE || (pe->ve_flags & VE_DONTFORK) != 0)
 		return 0;
 	ce = uvm_entry_clone(pe);
 	if (ce == NULL)
@@ -120,8 +119,9 @@ static bool
 fork_mapped(const struct vm_entry *pe)
 {
 	/* Wired entries of the tables speak for the parent alone. */
-	return pe->ve_wired == 0 && (pe->ve_inherit == INHERIT_COPY ||
-					pe->ve_inherit == INHERIT_SHARE);
+	return pe->ve_wired == 0 && (pe->ve_flags & VE_DONTFORK) == 0 &&
+	       (pe->ve_inherit == INHERIT_COPY ||
+		   pe->ve_inherit == INHERIT_SHARE);
 }
 
 /*

@@ -16,6 +16,7 @@
 #include <sys/errno.h>
 
 #include <base/kassert.h>
+#include <base/probe.h>
 
 #include <phys/pool.h>
 
@@ -533,6 +534,8 @@ uvm_unmap(struct vm_map *map, vaddr_t start, vaddr_t end)
 		return error;
 	error = uvm_map_unmap(map, start, end, &dead);
 	uvm_map_unlock(map);
+	if (error == 0)
+		PROBE3(uvm, map_remove, start, end, 0);
 	uvm_entries_drop(dead);
 	return error;
 }
@@ -653,6 +656,8 @@ uvm_map(struct vm_map *map, vaddr_t *addr, vsize_t len,
 	}
 	if (error != 0)
 		uvm_entry_free(e);
+	else
+		PROBE3(uvm, map_insert, *addr, *addr + len, args->um_prot);
 	uvm_entries_drop(dead);
 	return error;
 }

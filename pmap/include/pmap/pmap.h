@@ -118,7 +118,8 @@ u_long pmap_remove_all(struct pmap *pm);
 /*
  * pmap_fork: child, a new space that nobody else knows, is to have what pm has
  *	mapped in [sva, eva), except that neither may write: all of it that can
- *	be shared by the table, the rest comes by faults.  S
+ *	be shared by the table, the rest comes by faults.  The caller excludes
+ *	all that enters, narrows or removes by address.  S
  */
 void pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva);
 
