@@ -102,6 +102,8 @@ reserve(uintptr_t at, size_t len)
 	    -1, 0);
 	if (p == MAP_FAILED || (at != 0 && p != (void *)at))
 		abort();
+	/* Mostly untouched, and not what a core is looked at for. */
+	(void)madvise(p, len, MADV_DONTDUMP);
 	return p;
 }
 

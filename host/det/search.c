@@ -234,6 +234,7 @@ table(size_t len)
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		abort();
+	(void)madvise(p, len, MADV_DONTDUMP);
 	return p;
 }
 

@@ -856,6 +856,13 @@ det_trace_print(void)
 }
 
 void
+det_trace_each(void (*fn)(void *arg, const struct det_traced *t), void *arg)
+{
+	(void)fn;
+	(void)arg;
+}
+
+void
 det_share_each(void (*fn)(void *arg, uintptr_t word, uint32_t how), void *arg)
 {
 	(void)fn;

@@ -268,8 +268,9 @@ write_spans(FILE *f, bool pages)
 			    sp->sp_from,
 			    sp->sp_to == UINT32_MAX ? now + 1 : sp->sp_to);
 		else
-			fprintf(f, "[%u,%u,\"%#llx\",\"%#llx\",\"%s%s%s\",%u,"
-				   "%u],\n",
+			fprintf(f,
+			    "[%u,%u,\"%#llx\",\"%#llx\",\"%s%s%s\",%u,"
+			    "%u],\n",
 			    sp->sp_cpu, sp->sp_asid,
 			    (unsigned long long)sp->sp_va,
 			    (unsigned long long)sp->sp_pa,

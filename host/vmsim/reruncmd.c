@@ -213,8 +213,7 @@ rerun_load(const char *name)
 		    rerun.rr_event[i].ev_how == 3)
 			rerun.rr_proc[rerun.rr_event[i].ev_arg[0]].pr_thread =
 			    true;
-	rerun.rr_object =
-	    calloc(rerun.rr_nfile + 1, sizeof *rerun.rr_object);
+	rerun.rr_object = calloc(rerun.rr_nfile + 1, sizeof *rerun.rr_object);
 	if (rerun.rr_object == NULL)
 		abort();
 	if (rerun.rr_nproc == 0)

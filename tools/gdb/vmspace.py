@@ -5,6 +5,7 @@
 #	amaps [PID]		and the anons of their amaps
 #	pages [ADDRESS]		page descriptors by kind, or one
 #	pmaps [PID]		page tables: what they map
+#	probes [N]		the last N entries of the ring of probes
 #
 # For a kernel that runs in QEMU (make gdb), for vmsim and the hosted unit
 # tests under gdb, and for a core of either:
@@ -296,5 +297,20 @@ class Pmaps(Verb):
             self.walk(m, int(pm["pm_rootpa"]), m.levels - 1, 0)
 
 
-for verb in (Procs, Maps, Amaps, Pages, Pmaps):
+class Probes(Verb):
+    """probes [N]: the last N (20) probes that fired; <base/probe.h>."""
+    name = "probes"
+
+    def run(self, arg):
+        ring, upto = value("probe_ring"), deatom(value("probe_next"))
+        size = ring.type.range()[1] + 1
+        n = min(int(arg, 0) if arg.strip() else 20, size, upto)
+        for i in range(upto - n, upto):
+            pe = ring[i % size]
+            print("%12d ns  cpu%d %-16s %#x %#x %#x" % (deatom(pe["pe_time"]),
+                deatom(pe["pe_cpu"]), pe["pe_name"].string(),
+                *(deatom(pe["pe_arg"][k]) for k in range(3))))
+
+
+for verb in (Probes, Procs, Maps, Amaps, Pages, Pmaps):
     verb()
