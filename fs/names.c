@@ -937,19 +937,62 @@ sys_ftruncate(const uintptr_t *a)
 	return -error;
 }
 
+/* Bytes [from, to) of one page of vp are to be zero. */
+static int
+zero_bytes(struct vnode *vp, uint64_t from, uint64_t to)
+{
+	size_t done;
+	void *zeroes;
+	int error;
+
+	if (from >= to)
+		return 0;
+	zeroes = kmem_alloc(PAGE_SIZE, PA_ZERO);
+	if (zeroes == NULL)
+		return ENOMEM;
+	error =
+	    uvm_object_io(vp->v_obj, from, zeroes, 0, to - from, true, &done);
+	kmem_free(zeroes, PAGE_SIZE);
+	return error == ENXIO ? 0 : error; /* past the end there is nothing */
+}
+
+/* A hole in a file of tmpfs: its whole pages go. */
+static int
+punch_hole(struct vnode *vp, uint64_t off, uint64_t end)
+{
+	uint64_t first = round_page(off), last = trunc_page(end);
+	int error;
+
+	if (vp->v_ops->vo_magic != TMPFS_MAGIC)
+		return EOPNOTSUPP;
+	if ((atomic_load(&vp->v_seals) &
+		(F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0)
+		return EPERM;
+	error = zero_bytes(vp, off, MIN(first, end));
+	if (error == 0 && last >= first)
+		error = zero_bytes(vp, last, end);
+	if (error == 0 && last > first)
+		uao_punch(vp->v_obj, atop(first), atop(last));
+	return error;
+}
+
 /* Pages come when they are touched; only the size is made certain. */
 long
 sys_fallocate(const uintptr_t *a)
 {
+	u_int mode = (u_int)a[1];
 	uint64_t end, size;
 	struct file *f;
 	int error;
 
-	if ((u_int)a[1] != 0)
+	if (mode != 0 && mode != FALLOC_KEEP &&
+	    mode != (FALLOC_KEEP | FALLOC_PUNCH))
 		return -EOPNOTSUPP;
 	if ((off_t)a[2] < 0 || (off_t)a[3] <= 0)
 		return -EINVAL;
 	end = a[2] + a[3];
+	if (end > INT64_MAX)
+		return -EFBIG;
 	error = fd_get((int)a[0], &f);
 	if (error != 0)
 		return -error;
@@ -957,7 +1000,9 @@ sys_fallocate(const uintptr_t *a)
 		error = EBADF;
 	else if (f->f_vnode->v_obj == NULL)
 		error = S_ISFIFO(f->f_vnode->v_mode) ? ESPIPE : ENODEV;
-	else {
+	else if ((mode & FALLOC_PUNCH) != 0)
+		error = punch_hole(f->f_vnode, a[2], end);
+	else if (mode == 0) {
 		size = atomic_load(&f->f_vnode->v_obj->uo_size);
 		error = end > size ? vfs_resize(f->f_vnode, end) : 0;
 	}

@@ -147,7 +147,7 @@ open_check(struct vnode *vp, u_int flags)
 		return 0;
 	if (acc == O_WRONLY)
 		want = W_OK;
-	else if (acc == O_RDWR)
+	else if (acc != O_RDONLY) /* 3: for ioctl() alone, as on Linux */
 		want = R_OK | W_OK;
 	if ((flags & O_TRUNC) != 0)
 		want |= W_OK;
@@ -194,8 +194,6 @@ vfs_open(struct vnode *at, const char *path, u_int flags, mode_t mode,
 	if ((flags & O_TMPFILE) != 0)
 		return EOPNOTSUPP;
 	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
-		return EINVAL;
-	if ((flags & O_ACCMODE) == O_ACCMODE)
 		return EINVAL;
 	if ((flags & O_CREAT) != 0)
 		lk.lk_flags = LK_PARENT;

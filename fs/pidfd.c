@@ -16,6 +16,15 @@
 #include <fs/init.h>
 #include <fs/procfs.h>
 
+/* Types of kcmp(2). */
+#define KCMP_FILE    0
+#define KCMP_VM      1
+#define KCMP_FILES   2
+#define KCMP_FS      3
+#define KCMP_SIGHAND 4
+#define KCMP_IO      5
+#define KCMP_SYSVSEM 6
+
 /* It is readable when the process has ended. */
 static u_int
 pidfd_poll(struct file *f)
@@ -138,13 +147,31 @@ sys_pidfd_send_signal(const uintptr_t *a)
 	return ret;
 }
 
+/* The file that process pid has as want, referenced.  Big lock held. */
+static int
+pid_file(pid_t pid, u_int want, struct file **fp)
+{
+	struct fdtable *fdt;
+	u_int fd = want;
+	int error;
+
+	error = pid_fdtable(pid, &fdt);
+	if (error != 0)
+		return error;
+	*fp = fd_peek(fdt, &fd);
+	if (*fp != NULL && fd != want) {
+		file_rele(*fp);
+		*fp = NULL;
+	}
+	fdt_rele(fdt);
+	return *fp == NULL ? EBADF : 0;
+}
+
 /* pidfd_getfd(pidfd, fd, flags): a second descriptor for another's file */
 long
 sys_pidfd_getfd(const uintptr_t *a)
 {
-	u_int fd = (u_int)a[1];
 	struct file *f = NULL;
-	struct fdtable *fdt;
 	struct proc *p;
 	int error;
 
@@ -157,22 +184,100 @@ sys_pidfd_getfd(const uintptr_t *a)
 	if (atomic_load(&p->ps_state) == PS_ZOMBIE)
 		error = ESRCH;
 	else
-		error = pid_fdtable(p->ps_pid, &fdt);
-	if (error == 0) {
-		f = fd_peek(fdt, &fd);
-		if (f != NULL && fd != (u_int)a[1]) {
-			file_rele(f);
-			f = NULL;
-		}
-		if (f == NULL)
-			error = EBADF;
-		fdt_rele(fdt);
-	}
+		error = pid_file(p->ps_pid, (u_int)a[1], &f);
 	vfs_exit();
 	proc_rele(p);
 	if (error != 0)
 		return error == EACCES ? -EPERM : -error;
 	return fd_install(f, 0, true);
+}
+
+/* The process that the thread tid is of, referenced; or NULL. */
+static struct proc *
+tid_proc(pid_t tid)
+{
+	struct proc *p = NULL;
+	struct lwp *l;
+
+	mutex_enter(&proctree_lock);
+	l = lwp_find(tid);
+	if (l != NULL) {
+		p = l->l_proc;
+		refcount_acquire(&p->ps_refs);
+	}
+	mutex_exit(&proctree_lock);
+	return p;
+}
+
+/* What of p kcmp() asks for, as a number; 0: it has none. */
+static int
+kcmp_key(struct proc *p, int type, u_long idx, uintptr_t *keyp)
+{
+	struct fsproc *fp = NULL;
+	struct file *f;
+	int error = 0;
+
+	if (!cred_can_trace(p))
+		return EPERM;
+	*keyp = 0;
+	vfs_enter();
+	switch (type) {
+	case KCMP_FILE:
+		error =
+		    idx > FD_MAX ? EBADF : pid_file(p->ps_pid, (u_int)idx, &f);
+		if (error == 0) {
+			*keyp = (uintptr_t)f;
+			file_rele(f);
+		}
+		break;
+	case KCMP_VM:
+		mutex_enter(&p->ps_vmlock);
+		*keyp = (uintptr_t)p->ps_vmspace;
+		mutex_exit(&p->ps_vmlock);
+		break;
+	case KCMP_FILES:
+	case KCMP_FS:
+		error = pid_fsproc(p->ps_pid, &fp);
+		if (error == 0)
+			*keyp = type == KCMP_FILES ? (uintptr_t)fp->fp_fd
+						   : (uintptr_t)fp->fp_cwd;
+		break;
+	case KCMP_SIGHAND:
+		spin_enter(&p->ps_siglock);
+		*keyp = p->ps_sigacts != NULL ? (uintptr_t)p->ps_sigacts
+					      : (uintptr_t)p;
+		spin_exit(&p->ps_siglock);
+		break;
+	case KCMP_IO:
+	case KCMP_SYSVSEM: /* nobody has any */
+		break;
+	default:
+		error = EINVAL;
+	}
+	vfs_exit();
+	return error == EACCES ? EPERM : error;
+}
+
+/* kcmp(pid1, pid2, type, idx1, idx2): 0 equal, 1 less, 2 greater */
+long
+sys_kcmp(const uintptr_t *a)
+{
+	struct proc *p1 = tid_proc((pid_t)a[0]), *p2 = tid_proc((pid_t)a[1]);
+	uintptr_t key1, key2;
+	int error = ESRCH;
+
+	if (p1 != NULL && p2 != NULL) {
+		error = kcmp_key(p1, (int)a[2], a[3], &key1);
+		if (error == 0)
+			error = kcmp_key(p2, (int)a[2], a[4], &key2);
+	}
+	if (p1 != NULL)
+		proc_rele(p1);
+	if (p2 != NULL)
+		proc_rele(p2);
+	if (error != 0)
+		return -error;
+	return key1 == key2 ? 0 : key1 < key2 ? 1 : 2;
 }
 
 /* Apply advice to the pieces of vec in turn; bytes advised, or -errno. */

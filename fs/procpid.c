@@ -759,7 +759,7 @@ show_oom_score(struct pnode *pn, struct pbuf *pb)
  * what guards ps_fs: fs_exit() takes it to make the pointer NULL.
  */
 
-static int
+int
 pid_fsproc(pid_t pid, struct fsproc **fpp)
 {
 	struct proc *p;

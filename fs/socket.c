@@ -383,7 +383,9 @@ sys_socketpair(const uintptr_t *a)
 	int error;
 
 	if ((int)a[0] != AF_UNIX)
-		return -EAFNOSUPPORT;
+		return (int)a[0] == AF_INET ? -EOPNOTSUPP : -EAFNOSUPPORT;
+	if (((u_int)a[1] & ~flags) > SOCK_PACKET)
+		return -EINVAL;
 	if (((u_int)a[1] & ~flags) != SOCK_STREAM)
 		return -ESOCKTNOSUPPORT;
 	if ((int)a[2] != 0 && (int)a[2] != AF_UNIX)

@@ -181,17 +181,30 @@ exit_machine(int wstatus)
 	md_halt((wstatus >> 8) & 0xff);
 }
 
+/* Who gets the children of p: the nearest that asked for orphans, or init. */
+static struct proc *
+exit_heir(struct proc *p)
+{
+	struct proc *heir;
+
+	for (heir = p->ps_parent; heir != NULL && heir != initproc;
+	     heir = heir->ps_parent)
+		if (heir->ps_subreaper && heir->ps_state == PS_LIVE)
+			return heir;
+	return initproc;
+}
+
 /* The children of p have a new parent, and may want to know. */
 static void
 exit_reparent(struct proc *p)
 {
-	struct proc *c, *next;
+	struct proc *c, *next, *heir = exit_heir(p);
 
 	KASSERT(mutex_held(&proctree_lock));
 	LIST_FOREACH_SAFE(c, &p->ps_children, ps_sibling, next) {
 		LIST_REMOVE(c, ps_sibling);
-		c->ps_parent = initproc;
-		LIST_INSERT_HEAD(&initproc->ps_children, c, ps_sibling);
+		c->ps_parent = heir;
+		LIST_INSERT_HEAD(&heir->ps_children, c, ps_sibling);
 		c->ps_exitsig = SIGCHLD;
 		if (c->ps_pdeathsig != 0)
 			sig_post_simple(c, c->ps_pdeathsig, SI_USER);

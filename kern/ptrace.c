@@ -83,8 +83,8 @@ trace_notify(struct ptrace *pt, struct proc *p, int code, int status)
 	info.si_status = status;
 	if (code == CLD_TRAPPED || code == CLD_STOPPED) {
 		spin_enter(&tracer->ps_siglock);
-		tell = (sig_getact(tracer, SIGCHLD).sa_flags &
-			   SA_NOCLDSTOP) == 0;
+		tell =
+		    (sig_getact(tracer, SIGCHLD).sa_flags & SA_NOCLDSTOP) == 0;
 		spin_exit(&tracer->ps_siglock);
 	}
 	if (tell)

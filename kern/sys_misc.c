@@ -140,6 +140,8 @@ limit_space(struct proc *p)
 	uvmspace_free(vm);
 }
 
+#define NOFILE_MAX (1u << 20) /* Linux's fs.nr_open */
+
 /* Raise or lower a limit of p by the rules; old may be NULL. */
 static int
 limit_change(struct proc *p, u_int which, const struct abi_rlimit *new,
@@ -153,6 +155,8 @@ limit_change(struct proc *p, u_int which, const struct abi_rlimit *new,
 	if (new != NULL) {
 		if (new->rlim_cur > new->rlim_max)
 			error = EINVAL;
+		else if (which == RLIMIT_NOFILE && new->rlim_max > NOFILE_MAX)
+			error = EPERM;
 		else if (new->rlim_max > old->rlim_max && !root)
 			error = EPERM;
 		else
@@ -238,7 +242,11 @@ sys_personality(const uintptr_t *args)
 #define PR_GET_NAME         16
 #define PR_GET_SECCOMP      21
 #define PR_CAPBSET_READ     23
+#define PR_GET_TIMING       13
+#define PR_GET_SECUREBITS   27
 #define PR_GET_TIMERSLACK   30
+#define PR_SET_SUBREAPER    36
+#define PR_GET_SUBREAPER    37
 #define PR_GET_TID_ADDRESS  40
 #define PR_SET_NO_NEW_PRIVS 38
 #define PR_GET_NO_NEW_PRIVS 39
@@ -307,7 +315,17 @@ sys_prctl(const uintptr_t *args)
 		return get_comm(args[1]);
 	case PR_GET_KEEPCAPS:
 	case PR_GET_SECCOMP:
+	case PR_GET_TIMING:
+	case PR_GET_SECUREBITS:
 		return 0;
+	case PR_SET_SUBREAPER:
+		mutex_enter(&proctree_lock);
+		p->ps_subreaper = args[1] != 0;
+		mutex_exit(&proctree_lock);
+		return 0;
+	case PR_GET_SUBREAPER:
+		sig = p->ps_subreaper;
+		return -copyout(&sig, args[1], sizeof(sig));
 	case PR_SET_NO_NEW_PRIVS:
 		if (args[1] != 1 || args[2] != 0 || args[3] != 0 ||
 		    args[4] != 0)

@@ -9,11 +9,13 @@
 #include <kern/proc.h>
 #include <kern/time.h>
 
-#define SCHED_OTHER 0
-#define SCHED_FIFO  1
-#define SCHED_RR    2
-#define SCHED_BATCH 3
-#define SCHED_IDLE  5
+#define SCHED_OTHER    0
+#define SCHED_FIFO     1
+#define SCHED_RR       2
+#define SCHED_BATCH    3
+#define SCHED_IDLE     5
+#define SCHED_DEADLINE 6
+#define SCHED_EXT      7
 
 long
 sys_sched_yield(const uintptr_t *args __unused)
@@ -129,6 +131,8 @@ sys_sched_getparam(const uintptr_t *args)
 	cpumask_t mask;
 	int error;
 
+	if (args[1] == 0)
+		return -EINVAL;
 	error = thread_mine((pid_t)args[0], &mask);
 	return error != 0 ? -error : -copyout(&prio, args[1], sizeof(prio));
 }
@@ -148,6 +152,8 @@ policy_priority(int policy, long realtime)
 	case SCHED_OTHER:
 	case SCHED_BATCH:
 	case SCHED_IDLE:
+	case SCHED_DEADLINE:
+	case SCHED_EXT:
 		return 0;
 	case SCHED_FIFO:
 	case SCHED_RR:

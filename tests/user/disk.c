@@ -68,6 +68,15 @@ nfree(void)
 	return sf.f_bfree;
 }
 
+static bool
+in_memory(void)
+{
+	struct statfs sf;
+
+	CHECK(statfs(".", &sf) == 0);
+	return sf.f_type == 0x01021994; /* tmpfs */
+}
+
 static void
 child_ok(pid_t pid)
 {
@@ -138,7 +147,8 @@ holes(void)
 	for (i = 0; i < 40; i++)
 		CHECK(p[(i << 20) + 4000] == 0);
 	CHECK(memcmp(p + far, "end", 3) == 0);
-	CHECK(fsync(fd) == 0 && blocks(fd) == was);
+	/* A fault makes a page; only in memory does that take room. */
+	CHECK(fsync(fd) == 0 && (in_memory() || blocks(fd) == was));
 	for (i = 0; i < 40; i += 3)
 		p[(i << 20) + 4000] = (char)(i + 1);
 	CHECK(msync(p, (size_t)far + PAGE, MS_SYNC) == 0);

@@ -284,6 +284,44 @@ pidfds(void)
 	FAILS(ECHILD, waitpid(-1, &status, 0));
 }
 
+static long
+kcmp(pid_t a, pid_t b, int type, unsigned long i, unsigned long j)
+{
+	return syscall(SYS_kcmp, a, b, type, i, j);
+}
+
+/* What two processes have in common: 0 file, 1 VM, 2 files, 3 fs, 4 handlers. */
+static void
+compare(void)
+{
+	pid_t me = getpid(), pid;
+	int fd = dup(0), other = open("/dev/null", O_RDONLY), status, type;
+
+	CHECK(kcmp(me, me, 0, 0, (unsigned long)fd) == 0);
+	CHECK(kcmp(me, me, 0, 0, (unsigned long)other) > 0);
+	FAILS(EBADF, kcmp(me, me, 0, 0, 99));
+	FAILS(EINVAL, kcmp(me, me, 99, 0, 0));
+	FAILS(ESRCH, kcmp(me, 99999999, 1, 0, 0));
+	pid = fork();
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	for (type = 1; type <= 4; type++)
+		CHECK(kcmp(me, pid, type, 0, 0) > 0);
+	CHECK(kcmp(me, pid, 0, 0, 0) == 0 && kcmp(me, pid, 6, 0, 0) == 0);
+	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid);
+	pid = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_FS | SIGCHLD, 0, 0,
+	    0, 0);
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	CHECK(kcmp(me, pid, 2, 0, 0) == 0 && kcmp(me, pid, 3, 0, 0) == 0);
+	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid);
+	CHECK(close(fd) == 0 && close(other) == 0);
+}
+
 static uint32_t word[2];
 
 static void *
@@ -350,6 +388,7 @@ main(int argc, char **argv)
 	passing();
 	exec_fd(argv[0]);
 	pidfds();
+	compare();
 	wakeop();
 	longargs(argv[0]);
 	return 0;

@@ -691,6 +691,35 @@ memfd(void)
 	FAILS(EINVAL, memfd_create("thing", 0x8000));
 }
 
+/* A hole reads as zeroes, in the file and where it is mapped. */
+static void
+holes(void)
+{
+	int fd = memfd_create("holes", MFD_ALLOW_SEALING);
+	static char buf[4 * PAGE];
+	char *p;
+
+	memset(buf, 'x', sizeof(buf));
+	CHECK(write(fd, buf, sizeof(buf)) == (ssize_t)sizeof(buf));
+	p = mmap(NULL, sizeof(buf), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED && p[PAGE] == 'x');
+	CHECK(fallocate(fd, 3, PAGE - 10, 2 * PAGE) == 0);
+	CHECK(p[PAGE - 11] == 'x' && p[PAGE - 10] == 0 && p[PAGE] == 0);
+	CHECK(p[3 * PAGE - 11] == 0 && p[3 * PAGE - 10] == 'x');
+	CHECK(fallocate(fd, 3, 5, 2) == 0);
+	CHECK(p[4] == 'x' && p[5] == 0 && p[6] == 0 && p[7] == 'x');
+	CHECK(fallocate(fd, 3, 4 * PAGE - 1, 100) == 0);
+	CHECK(p[4 * PAGE - 2] == 'x' && p[4 * PAGE - 1] == 0);
+	CHECK(lseek(fd, 0, SEEK_END) == (off_t)sizeof(buf));
+	CHECK(fallocate(fd, 1, 0, 100 * PAGE) == 0);
+	CHECK(lseek(fd, 0, SEEK_END) == (off_t)sizeof(buf));
+	FAILS(EOPNOTSUPP, fallocate(fd, 2, 0, PAGE));
+	CHECK(munmap(p, sizeof(buf)) == 0);
+	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0);
+	FAILS(EPERM, fallocate(fd, 3, 0, PAGE));
+	CHECK(close(fd) == 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -719,5 +748,6 @@ main(int argc, char **argv)
 	proc_links();
 	memfd();
 	CHECK(chdir("/") == 0 && rmdir(top) == 0);
+	holes();
 	return 0;
 }

@@ -121,8 +121,14 @@ _Static_assert(sizeof(struct abi_flock) == 32, "struct flock: 32 bytes");
 #define EFD_SEMAPHORE     1u
 #define TFD_TIMER_ABSTIME 1u
 
+/* Modes of fallocate(). */
+#define FALLOC_KEEP  1u
+#define FALLOC_PUNCH 2u
+
 #define AF_UNIX       1
+#define AF_INET       2
 #define SOCK_STREAM   1u
+#define SOCK_PACKET   10u
 #define SOL_SOCKET    1
 #define SO_TYPE       3
 #define SO_ERROR      4

@@ -71,13 +71,15 @@ file_flags(const struct file *f)
 static inline bool
 file_canread(const struct file *f)
 {
-	return (file_flags(f) & O_ACCMODE) != O_WRONLY;
+	return (file_flags(f) & O_WRONLY) == 0;
 }
 
 static inline bool
 file_canwrite(const struct file *f)
 {
-	return (file_flags(f) & O_ACCMODE) != O_RDONLY;
+	u_int acc = file_flags(f) & O_ACCMODE;
+
+	return acc == O_WRONLY || acc == O_RDWR;
 }
 
 /*

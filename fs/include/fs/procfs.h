@@ -94,6 +94,8 @@ void vmstat_paging(struct pbuf *pb);
 /*
  * pid_thread: whether process pid has the thread tid; 0 asks for the lowest
  *	above *tidp, which is stored.
+ * pid_fsproc: what it has of this layer, while the big lock is held.  Errors
+ *	as pid_fdtable().
  * pid_fdtable: its descriptors, referenced for fdt_rele(); ESRCH; EACCES:
  *	they are none of the caller's business.  Big lock.
  * procmem_ops, procpagemap_ops: of /proc/<pid>/mem and pagemap.
@@ -104,6 +106,7 @@ void vmstat_paging(struct pbuf *pb);
  * maps_line: the line of maps for an entry that goes on to end.  Map locked.
  */
 bool pid_thread(pid_t pid, pid_t *tidp, bool next);
+int pid_fsproc(pid_t pid, struct fsproc **fpp);
 int pid_fdtable(pid_t pid, struct fdtable **fdtp);
 int fd_target(struct pnode *pn, struct vnode **vpp);
 extern const struct fileops procmem_ops, procpagemap_ops;

@@ -112,6 +112,7 @@ struct proc {
 	LIST_ENTRY(proc) ps_pglink;    /* [T] */
 	struct pgrp *ps_pgrp;          /* [T] */
 	bool ps_execd;                 /* [T] has called exec: setpgid EACCES */
+	bool ps_subreaper;             /* [T] inherits orphans below it */
 	bool ps_nozombie;              /* [T] set after the purge */
 	bool ps_vforkdone;             /* [T] is off its parent's space */
 	bool ps_waited_stop;           /* [T] the stop has been reported */

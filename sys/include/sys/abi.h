@@ -134,8 +134,8 @@ struct abi_stack {
 	int32_t ss_pad;
 	uint64_t ss_size;
 };
-#define SS_ONSTACK 1
-#define SS_DISABLE 2
+#define SS_ONSTACK    1
+#define SS_DISABLE    2
 #define SS_AUTODISARM (1u << 31)
 
 struct abi_siginfo {
