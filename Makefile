@@ -333,7 +333,7 @@ docs: $(SYSCALLS_H)
 # A kernel that waits for "make gdb" in another terminal:
 #	QEMUFLAGS='-s -S' ./run
 gdb: $(O)/vmspace
-	gdb -q $< -ex 'target remote :1234'
+	gdb -q $< -x tools/gdb/vmspace.py -ex 'target remote :1234'
 
 REVISION = $(shell git describe --always --dirty)
 tarball:
