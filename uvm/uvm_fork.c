@@ -152,6 +152,7 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 	struct vm_map *pm = &parent->vm_map, *cm;
 	struct vm_entry *pe, *ce, *last = NULL;
 	struct vmspace *child;
+	bool alike = false; /* entries that differ in the parent may be */
 	int error;
 
 	error = uvmspace_create(&child);
@@ -175,12 +176,15 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 	cm->vm_mmapbase = pm->vm_mmapbase;
 	for (pe = pm->vm_first; pe != NULL && error == 0; pe = pe->ve_next) {
 		error = fork_entry(pe, &ce);
+		alike |= pe->ve_wired != 0 || pe->ve_inherit == INHERIT_ZERO;
 		if (error == 0 && ce != NULL) {
 			uvm_tree_append(cm, ce, last);
 			last = ce;
 		}
 	}
 	uvm_tree_build(cm);
+	if (alike)
+		uvm_map_simplify(cm, 0, VM_MAXUSER_ADDRESS);
 	fork_tables(pm, cm);
 	child->vm_maxsaddr = parent->vm_maxsaddr;
 	child->vm_minsaddr = parent->vm_minsaddr;

@@ -237,3 +237,32 @@ TEST(uvm_fork_split_halves)
 	verify(vm);
 	end_space(vm);
 }
+
+/* What differs in the parent only by what is not inherited is one in a child. */
+TEST(uvm_fork_merges)
+{
+	struct vmspace *vm = space(), *child;
+	struct vm_map *map;
+
+	if (vm == NULL)
+		return;
+	map = &vm->vm_map;
+	/* Locked: nothing is there to be locked with PROT_NONE. */
+	CHECK(map_anon(vm, BASE, ptoa(4), PROT_NONE) == 0);
+	CHECK(uvm_wire(map, BASE, BASE + ptoa(2), true) != 0);
+	CHECK(nentries(vm) == 2);
+	/* Wiped: two amaps that did not join. */
+	CHECK(map_anon(vm, BASE + ptoa(8), ptoa(2), RW) == 0);
+	CHECK(poke(vm, BASE + ptoa(8), 1) == 0);
+	CHECK(uvm_inherit(map, BASE + ptoa(8), BASE + ptoa(9), INHERIT_ZERO) ==
+	      0);
+	CHECK(poke(vm, BASE + ptoa(9), 1) == 0);
+	CHECK(uvm_inherit(map, BASE + ptoa(9), BASE + ptoa(10), INHERIT_ZERO) ==
+	      0);
+	CHECK(uvmspace_fork(vm, &child) == 0);
+	CHECK(nentries(child) == 2);
+	verify(child);
+	verify(vm);
+	end_space(child);
+	end_space(vm);
+}
