@@ -91,7 +91,7 @@ CF_arm64 := -mno-outline-atomics
 # "make LTO=" builds in less time.
 LTO ?= $(if $(CLANG)$(filter 1,$(DEBUG)),,-flto -ffat-lto-objects)
 # The compiler calls what is in there when it no longer looks for definitions.
-$(O)/base/libc.o: LTO :=
+$(O)/base/libc.o $(O)/arch/common/ksyms.o: LTO :=
 CF_HOST := -std=gnu11 -g -O1 $(WARN) -fno-strict-aliasing -fno-common \
     -fno-omit-frame-pointer -fsanitize=address,undefined \
     -fno-sanitize-recover=all -D_GNU_SOURCE -DDEBUG=1 $(CF_FORMAT_$(ARCH)) \

@@ -12,11 +12,6 @@
 
 char md_bootline[2048];
 
-/* An image that was linked without its symbols. */
-__attribute__((weak)) const struct ksym md_ksyms[1] = {{0, 0}};
-__attribute__((weak)) const uint32_t md_nksyms = 0;
-__attribute__((weak)) const char md_ksymstr[1] = "";
-
 /* Pieces of the physical address space that the direct map shows; constant
  * after boot. */
 static struct {
