@@ -482,6 +482,9 @@ one(void)
 	size_t len = unhex(opt.program, bytes);
 	bool good;
 
+	if (len == 0 ||
+	    (opt.program[2 * len] != '\0' && opt.program[2 * len] != ':'))
+		fail("--program: %s is not HEX[:CHOICES]", opt.program);
 	good = attempt(bytes, len, choices != NULL ? choices + 1 : "", 1,
 	    choices != NULL);
 	print_program(bytes, len);

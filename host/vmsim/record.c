@@ -696,12 +696,14 @@ cmd_record(char **command)
 	const char *out = opt.out != NULL ? opt.out : "vmsim.record";
 	double began = seconds();
 	struct task *root;
-	int status;
+	int status, failed[2]; /* a byte: there was nothing to run */
 	pid_t pid;
 	FILE *f;
 
 	if (command == NULL || *command == NULL)
 		fail("record [--out FILE] -- COMMAND [ARGUMENT...]");
+	if (pipe2(failed, O_CLOEXEC) != 0)
+		fail("pipe: %s", strerror(errno));
 	pid = fork();
 	if (pid < 0)
 		fail("fork: %s", strerror(errno));
@@ -712,6 +714,7 @@ cmd_record(char **command)
 		execvp(command[0], command);
 		fprintf(stderr, "vmsim record: %s: %s\n", command[0],
 		    strerror(errno));
+		(void)!write(failed[1], "", 1);
 		_exit(127);
 	}
 	if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status) ||
@@ -723,6 +726,10 @@ cmd_record(char **command)
 	(void)ptrace(PTRACE_SYSCALL, pid, 0, 0);
 	while (one_stop())
 		continue;
+	close(failed[1]);
+	if (read(failed[0], &status, 1) > 0)
+		exit(127);
+	close(failed[0]);
 	f = fopen(out, "w");
 	if (f == NULL)
 		fail("%s: %s", out, strerror(errno));

@@ -34,7 +34,8 @@ other_format(char **argv, const char *format)
 	ssize_t n;
 
 	if (format == NULL || mmu_format_named(format) == NULL)
-		fail("--format is amd64, arm64, sv39 or sv48");
+		fail("--format is amd64, arm64, arm64-16k, arm64-64k, sv39 or "
+		     "sv48");
 	if (strcmp(format, SIM_FORMAT) == 0)
 		return;
 	n = readlink("/proc/self/exe", exe, sizeof exe - 1);
