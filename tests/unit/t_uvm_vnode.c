@@ -11,7 +11,7 @@
 
 #define BASE   ((vaddr_t)0x70000000)
 #define NPAGE  40u
-#define BSIZE  1024u
+#define BSIZE  ((u_int)PAGE_SIZE / 4)
 #define NBLOCK (NPAGE * (u_int)(PAGE_SIZE / BSIZE))
 
 static struct {
@@ -29,7 +29,7 @@ static int
 df_read(struct uvm_vnode *uv, uint64_t idx, struct vm_page **pgs, u_int n,
     uint32_t *holesp)
 {
-	u_int per = PAGE_SIZE / BSIZE, i, b;
+	u_int per = (u_int)PAGE_SIZE / BSIZE, i, b;
 	uint64_t end = (atomic_load(&uv->uv_obj.uo_size) + BSIZE - 1) / BSIZE;
 	char *p;
 
@@ -56,7 +56,7 @@ df_read(struct uvm_vnode *uv, uint64_t idx, struct vm_page **pgs, u_int n,
 static int
 df_write(struct uvm_vnode *uv, uint64_t idx, struct vm_page **pgs, u_int n)
 {
-	u_int per = PAGE_SIZE / BSIZE, i, b;
+	u_int per = (u_int)PAGE_SIZE / BSIZE, i, b;
 
 	CHECK(uv == &df.uv && n > 0 && n <= UVN_CLUSTER);
 	if (df.error != 0)
@@ -75,7 +75,7 @@ df_write(struct uvm_vnode *uv, uint64_t idx, struct vm_page **pgs, u_int n)
 static int
 df_back(struct uvm_vnode *uv, uint64_t idx)
 {
-	u_int per = PAGE_SIZE / BSIZE, b;
+	u_int per = (u_int)PAGE_SIZE / BSIZE, b;
 	uint64_t end = (atomic_load(&uv->uv_obj.uo_size) + BSIZE - 1) / BSIZE;
 
 	df.nback++;
@@ -232,7 +232,8 @@ TEST(uvn_hole)
 	CHECK(df_byte(3 * PAGE_SIZE) == 0 && df.nback == 0);
 	CHECK(df_io(3 * PAGE_SIZE + 5, &c, 1, true) == 0);
 	CHECK(df.nback == 1 && df.left == 1 && df.place[12] && df.place[15]);
-	CHECK(df_io(3 * PAGE_SIZE + 2000, &c, 1, true) == 0 && df.nback == 1);
+	CHECK(df_io(3 * PAGE_SIZE + 2 * BSIZE - 1, &c, 1, true) == 0 &&
+	      df.nback == 1);
 	CHECK(df_io(4 * PAGE_SIZE, &c, 1, true) == ENOSPC);
 	df.left = 1;
 	df.place[16] = false;
@@ -245,9 +246,11 @@ TEST(uvn_hole)
 	CHECK(pg != NULL && (page_flags(pg) & PG_HOLE) == 0);
 	rw_exit(&df.uv.uv_obj.uo_lock);
 	/* The file grows, and so does what there is of the last page. */
-	CHECK(uvm_object_resize(&df.uv.uv_obj, 8 * PAGE_SIZE + 1500) == 0);
+	CHECK(
+	    uvm_object_resize(&df.uv.uv_obj, 8 * PAGE_SIZE + BSIZE + 476) == 0);
 	df.left = 1;
-	CHECK(df_io(8 * PAGE_SIZE + 1400, &c, 1, true) == 0 && df.left == 0);
+	CHECK(df_io(8 * PAGE_SIZE + BSIZE + 376, &c, 1, true) == 0 &&
+	      df.left == 0);
 	CHECK(df_byte(8 * PAGE_SIZE) == 'h' && df_byte(8 * PAGE_SIZE + 1) == 0);
 	df_end();
 }
@@ -265,7 +268,7 @@ TEST(uvn_shrink)
 	CHECK(uvm_object_resize(&df.uv.uv_obj, 19 * PAGE_SIZE) == 0);
 	CHECK(df_byte(18 * PAGE_SIZE + 99) == 73);
 	CHECK(df_byte(18 * PAGE_SIZE + 100) == 0);
-	CHECK(df_byte(18 * PAGE_SIZE + 2000) == 0);
+	CHECK(df_byte(18 * PAGE_SIZE + 2 * BSIZE - 1) == 0);
 	CHECK(uvn_flush(&df.uv, 0, UINT64_MAX) == 0);
 	CHECK(df.disk[18 * PAGE_SIZE + 99] == 73);
 	CHECK(df.disk[18 * PAGE_SIZE + 100] == 0);
