@@ -523,9 +523,15 @@ step_kernel(struct thread *td, struct md_frame *f, const struct insn *in)
 	case SOP_CPU:
 		user_bind(td, (u_int)value(f, &in->s_arg[0]));
 		break;
+	case SOP_LAST:
+		if (curproc()->ps_pid != 1) {
+			(void)sim_user_syscall(td, in->s_num, args);
+			break;
+		}
+		/* FALLTHROUGH */
 	case SOP_MARK:
 	case SOP_END:
-		user_account(td, in->s_op == SOP_END);
+		user_account(td, in->s_op != SOP_MARK);
 		break;
 	default:
 		panic("instruction %u", in->s_op);
@@ -607,8 +613,9 @@ enters_kernel(const struct insn *in)
 	return in->s_op == SOP_SYS || in->s_op == SOP_FORK ||
 	       in->s_op == SOP_EXEC || in->s_op == SOP_FAULT ||
 	       in->s_op == SOP_CPU || in->s_op == SOP_MARK ||
-	       in->s_op == SOP_END || in->s_op == SOP_CALL ||
-	       in->s_op == SOP_FUZZ || in->s_op == SOP_RERUN;
+	       in->s_op == SOP_END || in->s_op == SOP_LAST ||
+	       in->s_op == SOP_CALL || in->s_op == SOP_FUZZ ||
+	       in->s_op == SOP_RERUN;
 }
 
 void

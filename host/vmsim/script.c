@@ -582,11 +582,8 @@ program_finish(void)
 	memset(s, 0, sizeof *s);
 	s->s_reg = -1;
 	s->s_line = (uint16_t)in.line;
-	s->s_op = script.sc_nprogram == 1 ? SOP_END : SOP_SYS;
-	if (s->s_op == SOP_SYS) {
-		s->s_num = syscall_named("exit_group");
-		num(s, 0);
-	}
+	s->s_op = SOP_LAST;
+	s->s_num = syscall_named("exit_group");
 	in.use[script.sc_ninsn++][0] = '\0';
 	script.sc_program[script.sc_nprogram - 1].p_n++;
 }
@@ -811,8 +808,8 @@ script_print(const struct insn *s, char *buf, size_t len)
 {
 	static const char *const names[] = {"sys", "clone", "exec", "read",
 	    "write", "touch", "fault", "set", "if", "goto", "check", "cpu",
-	    "ready", "await", "post", "calm", "mark", "enough", "end", "call",
-	    "fuzz", "rerun", "nop"};
+	    "ready", "await", "post", "calm", "mark", "enough", "end", "last",
+	    "call", "fuzz", "rerun", "nop"};
 	const char *name = names[s->s_op];
 	size_t n;
 	unsigned i;

@@ -76,6 +76,7 @@ enum sop {
 	SOP_MARK,  /* memory in use now is what is in use at the end */
 	SOP_ENOUGH, /* the rest of the execution takes the ordinary course */
 	SOP_END,    /* the scenario is over and was right */
+	SOP_LAST,   /* the program is over: process 1 ends, others exit */
 	SOP_CALL,   /* sim_calls[s_num]; result to s_reg, if any */
 	SOP_FUZZ,   /* fuzzsim.c: a program of fuzz.h */
 	SOP_RERUN,  /* rerun.c: a process of a record */
