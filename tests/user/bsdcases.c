@@ -11,7 +11,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
-#include "t.h"
+#include "fault.h"
 
 #define RW   (PROT_READ | PROT_WRITE)
 #define PRIV (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -20,34 +20,6 @@
 #else
 #define TOP 0x7ffffffff000UL
 #endif
-
-static sigjmp_buf escape;
-static volatile sig_atomic_t code;
-static void *volatile where;
-
-static void
-on_fault(int sig, siginfo_t *si, void *uc)
-{
-	(void)uc;
-	code = si->si_code;
-	where = si->si_addr;
-	siglongjmp(escape, sig);
-}
-
-static int
-touch(volatile char *p, int store)
-{
-	int sig;
-
-	sig = sigsetjmp(escape, 1);
-	if (sig != 0)
-		return sig;
-	if (store)
-		*p = 1;
-	else
-		(void)*p;
-	return 0;
-}
 
 static char *
 map(size_t npages, int prot, int flags, int fd)
@@ -73,21 +45,6 @@ file(size_t size)
 	CHECK(fd != -1 && unlink(path) == 0);
 	CHECK(ftruncate(fd, (off_t)size) == 0);
 	return fd;
-}
-
-static int
-in_child(void (*fn)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	CHECK(pid != -1);
-	if (pid == 0) {
-		fn();
-		_exit(0);
-	}
-	CHECK(waitpid(pid, &status, 0) == pid);
-	return status;
 }
 
 /* FreeBSD mlock_test: a locked mapping of a file that shrinks and grows. */
@@ -135,7 +92,7 @@ coherent(void)
 	shared = map(2, RW, MAP_SHARED, shared_fd);
 	priv = map(2, RW, MAP_PRIVATE, shared_fd);
 	shared[0] = 'p';
-	CHECK(in_child(coherent_child) == 0);
+	CHECK(child_status(coherent_child, 0) == 0);
 	CHECK(shared[PAGE] == 'c' && shared[1] == 'd');
 	CHECK(pread(shared_fd, &c, 1, 1) == 1 && c == 'd');
 	/* A private page shows writes to the file until it is written to. */
@@ -388,7 +345,7 @@ faults(void)
 	int i, status;
 
 	for (i = 0; i < 3; i++) {
-		status = in_child(fn[i]);
+		status = child_status(fn[i], 0);
 		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 	}
 }
@@ -426,7 +383,7 @@ floats(void)
 		raise(SIGUSR1);
 		b = b / 1.0001 + a;
 		if (i % 50 == 0)
-			CHECK(in_child(float_child) == 0);
+			CHECK(child_status(float_child, 0) == 0);
 	}
 	CHECK(a > 100 && a < 103 && b > 9000 && b < 11000 && !misaligned);
 }
@@ -525,7 +482,7 @@ child(void)
 	CHECK(inherited[0] == 1);
 	inherited[0] = 2;
 	CHECK(mlock(inherited, PAGE) == 0);
-	CHECK(in_child(grandchild) == 0);
+	CHECK(child_status(grandchild, 0) == 0);
 	CHECK(inherited[0] == 2);
 	CHECK(mprotect(inherited, PAGE, PROT_READ) == 0);
 	CHECK(mprotect(inherited, PAGE, RW) == 0);
@@ -540,7 +497,7 @@ generations(void)
 	inherited = map(600, RW, PRIV, -1);
 	for (i = 0; i < 10; i++) {
 		memset(inherited, 1, 600 * PAGE);
-		CHECK(in_child(child) == 0);
+		CHECK(child_status(child, 0) == 0);
 		CHECK(inherited[0] == 1 && inherited[599 * PAGE] == 1);
 	}
 	unmap(inherited, 600);
@@ -572,7 +529,7 @@ sparse(void)
 		CHECK(far[i] != MAP_FAILED);
 		far[i][0] = far[i][1UL << 29] = (char)(i + 1);
 	}
-	CHECK(in_child(far_child) == 0);
+	CHECK(child_status(far_child, 0) == 0);
 	for (i = 0; i < 4; i++) {
 		CHECK(far[i][0] == i + 1);
 		unmap(far[i], (1UL << 30) / PAGE);
@@ -598,7 +555,7 @@ main(void)
 	    .sa_flags = SA_SIGINFO};
 
 	no_core();
-	CHECK(in_child(deep) == 0);
+	CHECK(child_status(deep, 0) == 0);
 	faults();
 	floats();
 	CHECK(sigaction(SIGSEGV, &sa, NULL) == 0);
@@ -610,7 +567,7 @@ main(void)
 	not_executable();
 	loan();
 	hints();
-	CHECK(in_child(future) == 0);
+	CHECK(child_status(future, 0) == 0);
 	sizes();
 	addresses();
 	truncation_race();

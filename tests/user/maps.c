@@ -6,37 +6,10 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
-#include "t.h"
+#include "fault.h"
 
 #define RW   (PROT_READ | PROT_WRITE)
 #define PRIV (MAP_PRIVATE | MAP_ANONYMOUS)
-
-static sigjmp_buf escape;
-static volatile sig_atomic_t code;
-
-static void
-on_fault(int sig, siginfo_t *si, void *uc)
-{
-	(void)uc;
-	code = si->si_code;
-	siglongjmp(escape, sig);
-}
-
-/* The signal that a load of p, or a store to it, raises; 0: none. */
-static int
-touch(char *p, int store)
-{
-	int sig;
-
-	sig = sigsetjmp(escape, 1);
-	if (sig != 0)
-		return sig;
-	if (store)
-		*(volatile char *)p = 1;
-	else
-		(void)*(volatile char *)p;
-	return 0;
-}
 
 static void
 basics(void)

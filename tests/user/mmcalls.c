@@ -15,7 +15,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
-#include "t.h"
+#include "fault.h"
 
 #define RW   (PROT_READ | PROT_WRITE)
 #define PRIV (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -61,35 +61,6 @@
 #define TOP ((char *)0x7ffffffff000)
 #endif
 
-static sigjmp_buf escape;
-static volatile sig_atomic_t code;
-static void *volatile where;
-
-static void
-on_fault(int sig, siginfo_t *si, void *uc)
-{
-	(void)uc;
-	code = si->si_code;
-	where = si->si_addr;
-	siglongjmp(escape, sig);
-}
-
-/* The signal that a load of p, or a store to it, raises; 0: none. */
-static int
-touch(volatile char *p, int store)
-{
-	int sig;
-
-	sig = sigsetjmp(escape, 1);
-	if (sig != 0)
-		return sig;
-	if (store)
-		*p = 1;
-	else
-		(void)*p;
-	return 0;
-}
-
 static int
 here(void)
 {
@@ -123,24 +94,6 @@ file(size_t size)
 	CHECK(fd != -1 && unlink(path) == 0);
 	CHECK(ftruncate(fd, (off_t)size) == 0);
 	return fd;
-}
-
-/* Run fn in a child, as nobody if asked; it must return. */
-static void
-in_child(void (*fn)(void), int nobody)
-{
-	int status;
-	pid_t pid = fork();
-
-	CHECK(pid != -1);
-	if (pid == 0) {
-		if (nobody)
-			CHECK(setgid(65534) == 0 && setuid(65534) == 0);
-		fn();
-		_exit(0);
-	}
-	CHECK(waitpid(pid, &status, 0) == pid);
-	CHECK(status == 0);
 }
 
 static void

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
-#include "t.h"
+#include "fault.h"
 
 #ifndef SHM_STAT_ANY
 #define SHM_STAT_ANY 15
@@ -17,23 +17,6 @@
 #ifndef SHM_EXEC
 #define SHM_EXEC 0100000
 #endif
-
-static void
-in_child(void (*fn)(void), int nobody)
-{
-	int status;
-	pid_t pid = fork();
-
-	CHECK(pid != -1);
-	if (pid == 0) {
-		if (nobody)
-			CHECK(setgid(65534) == 0 && setuid(65534) == 0);
-		fn();
-		_exit(0);
-	}
-	CHECK(waitpid(pid, &status, 0) == pid);
-	CHECK(status == 0);
-}
 
 static int
 segment(size_t size, int mode)
