@@ -103,8 +103,9 @@ define parformat
 $(H)/vmsim-par-$1: $(SIM_KERNEL:%.c=$(H)/par-$1/%.o) \
     $(SIM_GLUE:%.c=$(H)/par-$1/%.o) \
     $(SIM_PORT:host/vmsim/%.c=$(H)/sim-$1/port/%.o) \
-    $(patsubst %.c,$(H)/sim/%.o,$(wildcard host/mmu/*.c) host/det/swtch.c) \
-    $(H)/par/par.o $(H)/par/order.o $(H)/sim-$1/sysent.o
+    $(patsubst %.c,$(H)/sim/%.o,$(wildcard host/mmu/*.c) host/det/swtch.c \
+    host/det/sym.c) $(H)/par/par.o $(H)/par/turns.o $(H)/par/order.o \
+    $(H)/sim-$1/sysent.o
 	$(Q)$$(CC) -no-pie -fsanitize=thread -pthread \
 	    $(SIM_WRAP:%=-Wl,--wrap=%) -Wl,-z,noexecstack -o $$@ $$^
 endef

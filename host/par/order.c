@@ -9,13 +9,18 @@
  * read-modify-write operation acquires and releases here.  That is more than
  * the kernel asks for: whether it asks for enough is what the deterministic
  * engine's memory model checks.
+ *
+ * What they change is told to turns.c, and before each it may get late.
  */
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define AR __ATOMIC_ACQ_REL
+#include "parp.h"
 
-#define RMW(bits, name)                                                        \
+#define LATE 128 /* one in so many */
+#define AR   __ATOMIC_ACQ_REL
+
+#define RMW(bits, name, new)                                                   \
 	uint##bits##_t __tsan_atomic##bits##_##name(volatile uint##bits##_t    \
 							*p,                    \
 	    uint##bits##_t val, int order);                                    \
@@ -24,9 +29,14 @@
 	uint##bits##_t par_atomic##bits##_##name(volatile uint##bits##_t *p,   \
 	    uint##bits##_t val, int order)                                     \
 	{                                                                      \
+		uint##bits##_t old;                                            \
+                                                                               \
 		if (order != __ATOMIC_SEQ_CST)                                 \
 			order = AR;                                            \
-		return __tsan_atomic##bits##_##name(p, val, order);            \
+		par_late(LATE);                                                \
+		old = __tsan_atomic##bits##_##name(p, val, order);             \
+		par_changed((uintptr_t)p, old, (uint##bits##_t)(new));         \
+		return old;                                                    \
 	}
 #define CAS(bits, name)                                                        \
 	int __tsan_atomic##bits##_##name(volatile uint##bits##_t *p,           \
@@ -38,15 +48,33 @@
 	{                                                                      \
 		if (ok != __ATOMIC_SEQ_CST)                                    \
 			ok = AR;                                               \
-		return __tsan_atomic##bits##_##name(p, expect, val, ok, fail); \
+		par_late(LATE);                                                \
+		if (!__tsan_atomic##bits##_##name(p, expect, val, ok, fail))   \
+			return 0;                                              \
+		par_changed((uintptr_t)p, *expect, val);                       \
+		return 1;                                                      \
+	}
+#define STORE(bits)                                                            \
+	void __tsan_atomic##bits##_store(volatile uint##bits##_t *p,           \
+	    uint##bits##_t val, int order);                                    \
+	void par_atomic##bits##_store(volatile uint##bits##_t *p,              \
+	    uint##bits##_t val, int order);                                    \
+	void par_atomic##bits##_store(volatile uint##bits##_t *p,              \
+	    uint##bits##_t val, int order)                                     \
+	{                                                                      \
+		uint##bits##_t old = __atomic_load_n(p, __ATOMIC_RELAXED);     \
+                                                                               \
+		__tsan_atomic##bits##_store(p, val, order);                    \
+		par_changed((uintptr_t)p, old, val);                           \
 	}
 #define ALL(bits)                                                              \
-	RMW(bits, exchange)                                                    \
-	RMW(bits, fetch_add)                                                   \
-	RMW(bits, fetch_sub)                                                   \
-	RMW(bits, fetch_and)                                                   \
-	RMW(bits, fetch_or)                                                    \
-	RMW(bits, fetch_xor)                                                   \
+	STORE(bits)                                                            \
+	RMW(bits, exchange, val)                                               \
+	RMW(bits, fetch_add, old + val)                                        \
+	RMW(bits, fetch_sub, old - val)                                        \
+	RMW(bits, fetch_and, old &val)                                         \
+	RMW(bits, fetch_or, old | val)                                         \
+	RMW(bits, fetch_xor, old ^ val)                                        \
 	CAS(bits, compare_exchange_strong)                                     \
 	CAS(bits, compare_exchange_weak)
 ALL(8)

@@ -13,33 +13,28 @@
  * show it again.
  *
  * Interrupts are polled: a line that is raised arrives where its CPU enables
- * interrupts, spins, idles, or touches user memory.  Time stands still while
- * any CPU does something else than that (watch()).
+ * interrupts, waits, or touches user memory (turns.c).
  *
  * Not instrumented.  What orders CPUs here and would on a machine is said to
- * the sanitizer explicitly; the locks of this file are invisible to it.
+ * the sanitizer explicitly; the locks of host/par are invisible to it.
  *
  * Locks: step_lock makes the accesses of the software MMUs single steps
  * (det_atomic_begin(); it nests); stack_lock guards the list of stacks.
  */
-#include <errno.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include <det/det.h>
+#include "parp.h"
 
 #define BOOTSTACK (64u << 10)
 #define NSTACKS   512
-#define PATIENCE  20 /* seconds that an execution may take */
-#define SAMPLE    50 /* microseconds between two looks of the watch */
+#define BUDGET    60 /* seconds of processor time for an execution */
 
 /* ThreadSanitizer's interface; <sanitizer/tsan_interface.h> is not gcc's. */
 void *__tsan_create_fiber(unsigned flags);
@@ -51,44 +46,26 @@ void __tsan_read_range(void *addr, unsigned long len);
 void __tsan_write_range(void *addr, unsigned long len);
 const char *__tsan_default_options(void);
 
-/* What a CPU does, as the watch sees it. */
-enum pstate { P_OFF, P_RUN, P_RELAX, P_IDLE, P_CALM, P_DONE };
-
-struct pcpu {
-	_Atomic(int) p_state;     /* enum pstate */
-	_Atomic(uint32_t) p_irqs; /* raised lines */
-	bool p_intr;              /* its own: interrupts enabled */
-	unsigned p_step;          /* its own: depth of det_atomic_begin() */
-	unsigned p_id;
-	unsigned p_spins; /* its own: turns of the loop it is in */
-	uint64_t p_rnd;
-	void *p_sp; /* where it begins */
-	pthread_t p_thread;
-};
-
 /* A stack that contexts run on. */
 struct stack {
 	uintptr_t st_lo, st_hi;
 	void *st_fiber;
 };
 
-static struct pcpu cpus[DET_MAXCPU];
+struct pcpu par_cpus[DET_MAXCPU];
+const struct det_machine *par_dm;
+_Atomic(uint32_t) par_over;
 static __thread struct pcpu *self;
-static const struct det_machine *dm;
 static const struct det_config *dc;
 static uintptr_t arena_next = DET_ARENA;
 static char *boot_stacks[DET_MAXCPU];
 static struct stack stacks[NSTACKS];
 static unsigned nstacks;
-static atomic_flag stack_lock = ATOMIC_FLAG_INIT;
-static atomic_flag step_lock = ATOMIC_FLAG_INIT;
-static _Atomic(bool) exploring, frozen;
+static struct hostlock stack_lock, step_lock;
+static _Atomic(bool) exploring;
 static _Atomic(uint64_t) npoints;
 static _Atomic(unsigned) nevents;
 
-/* How the execution ended; written once. */
-enum { OVER_NOT, OVER_FINE, OVER_FAILED };
-static _Atomic(int) over;
 static char (*message)[256]; /* shared with the parent */
 
 const char *const det_scheduler = "threads";
@@ -103,33 +80,15 @@ __tsan_default_options(void)
 	       "atexit_sleep_ms=0";
 }
 
-/* Who runs: never kept across a switch, which may change the pthread. */
-static __attribute__((noinline)) struct pcpu *
-me(void)
+__attribute__((noinline)) struct pcpu *
+par_me(void)
 {
 	__asm__ volatile("" ::: "memory");
 	return self;
 }
 
-static void
-hold(atomic_flag *l)
-{
-	unsigned n;
-
-	for (n = 1; atomic_flag_test_and_set_explicit(l, memory_order_acquire);
-	     n++)
-		if (n % 64 == 0)
-			sched_yield();
-}
-
-static void
-drop(atomic_flag *l)
-{
-	atomic_flag_clear_explicit(l, memory_order_release);
-}
-
-static uint64_t
-rnd(struct pcpu *p)
+uint64_t
+par_rnd(struct pcpu *p)
 {
 	p->p_rnd ^= p->p_rnd << 13;
 	p->p_rnd ^= p->p_rnd >> 7;
@@ -140,183 +99,49 @@ rnd(struct pcpu *p)
 /*
  * The end.
  */
-static __attribute__((noreturn)) void
-park(void)
+void
+par_park(void)
 {
 	for (;;)
 		pause();
 }
 
-static void
-ended(int how)
+/* Only the first one who calls this is asked how it ended. */
+static bool
+first_end(enum over how)
 {
-	int was = OVER_NOT;
+	uint32_t was = OVER_NOT;
 
-	atomic_compare_exchange_strong(&over, &was, how);
+	return atomic_compare_exchange_strong(&par_over, &was, how);
 }
 
 void
 det_fail(const char *fmt, ...)
 {
-	struct pcpu *p = me();
+	struct pcpu *p = par_me();
 	va_list ap;
 	size_t n = 0;
-	int was = OVER_NOT;
 
-	/* The first message wins. */
-	if (atomic_compare_exchange_strong(&over, &was, -1)) {
+	if (first_end(OVER_SAYING)) {
 		if (p != NULL)
 			n = (size_t)snprintf(*message, sizeof *message,
 			    "cpu%u: ", p->p_id);
 		va_start(ap, fmt);
 		vsnprintf(*message + n, sizeof *message - n, fmt, ap);
 		va_end(ap);
-		atomic_store(&over, OVER_FAILED);
+		atomic_store(&par_over, OVER_FAILED);
+		par_wake(&par_over);
 	}
 	if (p != NULL)
-		park();
+		par_park();
 }
 
 void
 det_end(void)
 {
-	ended(OVER_FINE);
-	park();
-}
-
-/*
- * Interrupts.
- */
-static void
-set_state(struct pcpu *p, enum pstate s)
-{
-	atomic_store(&p->p_state, s);
-	/* The watch may be moving time: it saw us idle. */
-	while (s == P_RUN && atomic_load(&frozen))
-		continue;
-}
-
-/* Handle what is raised.  Returns whether there was something. */
-static bool
-poll_irqs(void)
-{
-	struct pcpu *p = me();
-	uint32_t irqs;
-	bool any = false;
-
-	if (atomic_load_explicit(&over, memory_order_relaxed) != OVER_NOT)
-		park();
-	while (p->p_intr && p->p_step == 0 &&
-	       (irqs = atomic_load_explicit(&p->p_irqs,
-		    memory_order_acquire)) != 0) {
-		any = true;
-		set_state(p, P_RUN);
-		irqs &= -irqs;
-		atomic_fetch_and_explicit(&p->p_irqs, ~irqs,
-		    memory_order_acquire);
-		__tsan_acquire(&p->p_irqs);
-		p->p_intr = false;
-		dm->dm_irq(p->p_id, (unsigned)__builtin_ctz(irqs));
-		p = me();
-		p->p_intr = true;
-	}
-	return any;
-}
-
-bool
-det_intr_enabled(void)
-{
-	return me() != NULL && me()->p_intr;
-}
-
-bool
-det_intr_disable(void)
-{
-	struct pcpu *p = me();
-	bool was = p != NULL && p->p_intr;
-
-	if (p != NULL)
-		p->p_intr = false;
-	return was;
-}
-
-void
-det_intr_restore(bool enable)
-{
-	struct pcpu *p = me();
-
-	if (p == NULL)
-		return;
-	p->p_intr = enable;
-	if (enable)
-		poll_irqs();
-}
-
-void
-det_irq_raise(unsigned cpu, unsigned line)
-{
-	if (me() != NULL)
-		__tsan_release(&cpus[cpu].p_irqs);
-	atomic_fetch_or(&cpus[cpu].p_irqs, 1u << line);
-}
-
-static void
-relax(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
-/* A turn of a loop that waits for something. */
-static void
-wait_turn(struct pcpu *p)
-{
-	if (++p->p_spins % 16 == 0)
-		sched_yield();
-	else
-		relax();
-}
-
-void
-det_idle(void)
-{
-	struct pcpu *p = me();
-
-	set_state(p, P_IDLE);
-	p->p_spins = 0;
-	while (atomic_load(&p->p_irqs) == 0) {
-		if (atomic_load(&over) != OVER_NOT)
-			park();
-		wait_turn(p);
-		if (p->p_spins > 200)
-			usleep(SAMPLE);
-	}
-	set_state(p, P_RUN);
-	p->p_intr = true;
-	poll_irqs();
-	me()->p_intr = false;
-}
-
-void
-det_relax(uintptr_t pc)
-{
-	struct pcpu *p = me();
-
-	(void)pc;
-	if (p == NULL)
-		return;
-	if (!poll_irqs()) {
-		/* Who waits for long may wait for time to pass. */
-		if (p->p_spins > 64)
-			set_state(p, P_RELAX);
-		wait_turn(p);
-		set_state(p, P_RUN);
-		return;
-	}
-	me()->p_spins = 0;
+	if (first_end(OVER_FINE))
+		par_wake(&par_over);
+	par_park();
 }
 
 void
@@ -326,50 +151,12 @@ det_touch(const void *addr)
 }
 
 /*
- * Every CPU but p waits, and nothing is on its way to one.  Who waits for calm
- * does something else again, unless he asks.
- */
-static bool
-others_quiet(const struct pcpu *p)
-{
-	const struct pcpu *q;
-	int state;
-
-	for (q = cpus; q < cpus + dm->dm_ncpu; q++) {
-		state = atomic_load(&q->p_state);
-		if (q != p && (state == P_RUN || (state == P_CALM && !p) ||
-				  atomic_load(&q->p_irqs) != 0))
-			return false;
-	}
-	return true;
-}
-
-void
-det_calm(void)
-{
-	struct pcpu *p = me();
-	unsigned calm = 0;
-
-	while (calm < 40) {
-		if (poll_irqs()) {
-			p = me();
-			calm = 0;
-		}
-		set_state(p, P_CALM);
-		usleep(SAMPLE);
-		calm = others_quiet(p) ? calm + 1 : 0;
-	}
-	set_state(p, P_RUN);
-}
-
-/*
  * Steps.
  */
 void
 det_point(const void *addr, bool write, const char *what)
 {
-	struct pcpu *p = me();
-	unsigned n;
+	struct pcpu *p = par_me();
 
 	(void)addr;
 	(void)write;
@@ -377,51 +164,40 @@ det_point(const void *addr, bool write, const char *what)
 	if (p == NULL)
 		return;
 	atomic_fetch_add_explicit(&npoints, 1, memory_order_relaxed);
-	p->p_spins = 0;
-	poll_irqs();
-	p = me();
-	if (!atomic_load_explicit(&exploring, memory_order_relaxed))
-		return;
-	switch (rnd(p) % 8) { /* be late, sometimes */
-	case 0:
-		sched_yield();
-		break;
-	case 1:
-		for (n = (unsigned)(rnd(p) % 1000); n > 0; n--)
-			relax();
-		break;
-	}
+	par_acted(p);
+	par_irqs();
+	par_late(4);
 }
 
 void
 det_atomic_begin(void)
 {
-	struct pcpu *p = me();
+	struct pcpu *p = par_me();
 
 	if (p != NULL && p->p_step++ == 0)
-		hold(&step_lock);
+		par_lock(&step_lock);
 }
 
 void
 det_atomic_end(void)
 {
-	struct pcpu *p = me();
+	struct pcpu *p = par_me();
 
 	if (p != NULL && --p->p_step == 0)
-		drop(&step_lock);
+		par_unlock(&step_lock);
 }
 
 unsigned
 det_choose(unsigned n, const char *what)
 {
-	struct pcpu *p = me();
+	struct pcpu *p = par_me();
 	unsigned limit = dc->dc_events != 0 ? dc->dc_events : DET_UNBOUND;
 
 	(void)what;
-	if (n < 2 || p == NULL || !exploring || rnd(p) % 8 != 0 ||
+	if (n < 2 || p == NULL || !exploring || par_rnd(p) % 8 != 0 ||
 	    atomic_fetch_add(&nevents, 1) >= limit)
 		return 0;
-	return 1 + (unsigned)(rnd(p) % (n - 1));
+	return 1 + (unsigned)(par_rnd(p) % (n - 1));
 }
 
 /*
@@ -447,7 +223,7 @@ det_arena(size_t len)
 void
 det_access(const void *p, size_t len, bool write)
 {
-	if (me() == NULL)
+	if (par_me() == NULL)
 		return;
 	if (write)
 		__tsan_write_range((void *)(uintptr_t)p, len);
@@ -496,10 +272,10 @@ det_stack_add(void *lo, size_t len, void **sp)
 	struct stack *st;
 
 	(void)sp;
-	hold(&stack_lock);
+	par_lock(&stack_lock);
 	/* The boot stacks are added again by who runs there. */
 	if (stack_of((uintptr_t)lo + len) != NULL) {
-		drop(&stack_lock);
+		par_unlock(&stack_lock);
 		return;
 	}
 	if (nstacks == NSTACKS)
@@ -508,7 +284,7 @@ det_stack_add(void *lo, size_t len, void **sp)
 	st->st_lo = (uintptr_t)lo;
 	st->st_hi = (uintptr_t)lo + len;
 	st->st_fiber = __tsan_create_fiber(0);
-	drop(&stack_lock);
+	par_unlock(&stack_lock);
 }
 
 void
@@ -517,17 +293,17 @@ det_stack_remove(void *lo)
 	void *fiber = NULL;
 	unsigned i;
 
-	for (i = 0; i < dm->dm_ncpu; i++)
+	for (i = 0; i < par_dm->dm_ncpu; i++)
 		if (boot_stacks[i] == lo)
 			return;
-	hold(&stack_lock);
+	par_lock(&stack_lock);
 	for (i = 0; i < nstacks; i++)
 		if (stacks[i].st_lo == (uintptr_t)lo) {
 			fiber = stacks[i].st_fiber;
 			stacks[i] = stacks[--nstacks];
 			break;
 		}
-	drop(&stack_lock);
+	par_unlock(&stack_lock);
 	if (fiber != NULL)
 		__tsan_destroy_fiber(fiber);
 }
@@ -546,12 +322,13 @@ det_thread_switch(void **from, void *to)
 	struct stack *st;
 	void *fiber;
 
-	hold(&stack_lock);
+	par_lock(&stack_lock);
 	st = stack_of((uintptr_t)to);
 	if (st == NULL)
 		abort();
 	fiber = st->st_fiber;
-	drop(&stack_lock);
+	par_unlock(&stack_lock);
+	par_acted(par_me());
 	__tsan_switch_to_fiber(fiber, 0);
 	det_ctx_switch(from, to);
 }
@@ -561,7 +338,7 @@ det_thread_switch(void **from, void *to)
  */
 typedef uint64_t u64;
 u64 __tsan_atomic64_load(const volatile u64 *p, int order);
-void __tsan_atomic64_store(volatile u64 *p, u64 val, int order);
+void par_atomic64_store(volatile u64 *p, u64 val, int order);
 int __tsan_atomic64_compare_exchange_strong(volatile u64 *p, u64 *expect,
     u64 val, int ok, int fail);
 
@@ -578,7 +355,7 @@ det_store(void *p, unsigned size, uint64_t val, int order)
 {
 	if (size != 8)
 		abort();
-	__tsan_atomic64_store(p, val, order);
+	par_atomic64_store(p, val, order);
 }
 
 bool
@@ -604,13 +381,13 @@ det_fence(int order)
 int
 det_self(void)
 {
-	return me() != NULL ? (int)me()->p_id : -1;
+	return par_me() != NULL ? (int)par_me()->p_id : -1;
 }
 
 unsigned
 det_ncpu(void)
 {
-	return dm->dm_ncpu;
+	return par_dm->dm_ncpu;
 }
 
 uint64_t
@@ -637,9 +414,9 @@ cpu_begin(void *arg)
 {
 	struct pcpu *p = arg;
 
-	dm->dm_start(p->p_id);
-	set_state(me(), P_DONE);
-	park();
+	par_dm->dm_start(p->p_id);
+	par_stop(par_me());
+	par_park();
 }
 
 static void *
@@ -655,10 +432,10 @@ cpu_thread(void *arg)
 void
 det_cpu_start(unsigned cpu)
 {
-	struct pcpu *p = &cpus[cpu];
+	struct pcpu *p = &par_cpus[cpu];
 
 	det_ctx_make(&p->p_sp, boot_stacks[cpu], BOOTSTACK, cpu_begin, p);
-	atomic_store(&p->p_state, P_RUN);
+	par_start(p);
 	if (pthread_create(&p->p_thread, NULL, cpu_thread, p) != 0)
 		abort();
 }
@@ -669,8 +446,8 @@ cpus_make(uint64_t seed)
 	struct pcpu *p;
 	unsigned i;
 
-	for (i = 0; i < dm->dm_ncpu; i++) {
-		p = &cpus[i];
+	for (i = 0; i < par_dm->dm_ncpu; i++) {
+		p = &par_cpus[i];
 		p->p_id = i;
 		p->p_rnd = (seed + 1) * 0x9e3779b97f4a7c15u + i * 0x10001u + 1;
 		boot_stacks[i] = det_arena(BOOTSTACK);
@@ -679,44 +456,26 @@ cpus_make(uint64_t seed)
 }
 
 /*
- * Nobody can do anything: time passes.  Looks twice, with every CPU that
- * comes back to life held up the second time.  Whether they are stuck cannot
- * be told: a host thread that gets no time looks like one that waits in vain.
- * PATIENCE ends those.
+ * In a process of its own.  Waiting CPUs use no processor; one that goes on
+ * without end does.
  */
-static void
-watch(void)
-{
-	if (!others_quiet(NULL))
-		return;
-	atomic_store(&frozen, true);
-	if (others_quiet(NULL) && dm->dm_quiet != NULL)
-		(void)dm->dm_quiet();
-	atomic_store(&frozen, false);
-}
-
-/* In a process of its own. */
 static int
 execute(uint64_t seed)
 {
-	unsigned quiet = 0;
-	uint64_t us = 0;
+	struct timespec used = {0, 0};
+	uint32_t how;
 
 	cpus_make(seed);
 	det_cpu_start(0);
-	while (atomic_load(&over) != OVER_FINE &&
-	       atomic_load(&over) != OVER_FAILED) {
-		usleep(SAMPLE);
-		us += SAMPLE * 2;
-		quiet = others_quiet(NULL) ? quiet + 1 : 0;
-		if (quiet >= 4) {
-			watch();
-			quiet = 0;
-		}
-		if (us > PATIENCE * 1000000ull)
-			det_fail("no end after %d seconds", PATIENCE);
+	while (
+	    (how = atomic_load(&par_over)) != OVER_FINE && how != OVER_FAILED) {
+		par_sleep(&par_over, how, 200000000);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+		if (used.tv_sec >= BUDGET)
+			det_fail("no end after %d seconds of processor time",
+			    BUDGET);
 	}
-	return atomic_load(&over) == OVER_FINE ? 0 : 1;
+	return how == OVER_FINE ? 0 : 1;
 }
 
 /* 0: fine, 1: failed with a message; else how the process ended. */
@@ -750,7 +509,7 @@ det_run(const struct det_machine *machine, const struct det_config *config,
 	uint64_t max = config->dc_maxexecs != 0 ? config->dc_maxexecs : 1;
 
 	memset(r, 0, sizeof *r);
-	dm = machine;
+	par_dm = machine;
 	dc = config;
 	if (message == NULL)
 		message = mmap(NULL, sizeof *message, PROT_READ | PROT_WRITE,
@@ -836,19 +595,6 @@ det_barrier(void)
 
 	__tsan_release(&all);
 	__tsan_acquire(&all);
-}
-
-void
-det_namer(bool (*fn)(uintptr_t a, char *buf, size_t len))
-{
-	(void)fn;
-}
-
-const char *
-det_name(uintptr_t a, char *buf, size_t len)
-{
-	snprintf(buf, len, "%#lx", (unsigned long)a);
-	return buf;
 }
 
 void
