@@ -233,6 +233,14 @@ anybody_runs(void)
 	return false;
 }
 
+/* A program waits for a flag of its script at no address. */
+static const char *
+where(const struct pcpu *p, char *buf, size_t len)
+{
+	return p->p_spinpc == 0 ? "its program"
+				: det_name(p->p_spinpc, buf, len);
+}
+
 static void
 stuck(void)
 {
@@ -246,9 +254,7 @@ stuck(void)
 	     p++)
 		n += (size_t)snprintf(buf + n, sizeof buf - n, " cpu%u %s%s",
 		    p->p_id, states[p->p_state],
-		    p->p_state == P_SPIN
-			? det_name(p->p_spinpc, name, sizeof name)
-			: "");
+		    p->p_state == P_SPIN ? where(p, name, sizeof name) : "");
 	det_fail("deadlock:%s", buf);
 }
 
