@@ -116,7 +116,7 @@ struct det_machine {
 struct det_result {
 	bool dr_failed;
 	bool dr_complete;     /* the whole space, within the bound */
-	bool dr_misfit;       /* REPLAY: choices were left over */
+	unsigned dr_unmet;    /* REPLAY: choices that did not come up */
 	uint64_t dr_execs;    /* executions */
 	uint64_t dr_steps;    /* switch points, interrupts included */
 	uint64_t dr_local;    /* atomic accesses that needed no switch point */

@@ -287,8 +287,8 @@ void search_start(const struct det_config *dc, unsigned ncpu);
 void search_begin(uint64_t exec); /* before each execution */
 bool search_next(bool grew);      /* after it; false: nothing left */
 bool search_complete(void);
-/* REPLAY: some choice of the recording was not met, or had no such value. */
-bool search_unmet(void);
+/* REPLAY: choices of the recording that were not met, or had no such value. */
+unsigned search_unmet(void);
 /* run, irq: CPUs that can take a step, at which one can arrive.  Not empty. */
 struct turn search_turn(uint64_t run, uint64_t irq, const struct vcpu *me);
 unsigned search_data(unsigned n, bool stale);

@@ -1146,7 +1146,7 @@ det_run(const struct det_machine *dm, const struct det_config *dc,
 		finish();
 		r->dr_execs = 1;
 	}
-	r->dr_misfit = search_unmet();
+	r->dr_unmet = search_unmet();
 	if (r->dr_failed && exploring)
 		explain(r);
 	else if (dc->dc_trace && exploring) {

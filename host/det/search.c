@@ -359,11 +359,10 @@ det_wind_up(void)
 	winding_up = true;
 }
 
-bool
+unsigned
 search_unmet(void)
 {
-	return strategy == DET_REPLAY &&
-	       (search_misfit || replay_next < nreplay);
+	return strategy == DET_REPLAY ? nreplay - replay_next : 0;
 }
 
 bool

@@ -57,6 +57,7 @@ struct cost {
 struct exit {
 	bool ex_used;
 	const struct thread *ex_thread; /* NULL: gone, the reaper goes on */
+	const struct thread *ex_worker; /* who is at it */
 	const struct vmspace *ex_vm;    /* NULL: has none any more */
 	pid_t ex_pid;
 	enum phase ex_phase;
@@ -115,6 +116,19 @@ phase(struct exit *ex, enum phase next)
 	cost_add(&ex->ex_cost[ex->ex_phase], &now, &ex->ex_mark);
 	ex->ex_mark = now;
 	ex->ex_phase = next;
+	ex->ex_worker = curthread();
+}
+
+const char *
+sim_exit_phase(void)
+{
+	const struct thread *td = sim_self()->sc_thread;
+	const struct exit *ex;
+
+	for (ex = exits; ex < exits + NEXIT; ex++)
+		if (ex->ex_used && ex->ex_worker == td)
+			return phases[ex->ex_phase];
+	return NULL;
 }
 
 static struct exit *
@@ -139,7 +153,7 @@ sim_exit_begins(const struct thread *td, pid_t pid)
 			continue;
 		memset(ex, 0, sizeof *ex);
 		ex->ex_used = true;
-		ex->ex_thread = td;
+		ex->ex_thread = ex->ex_worker = td;
 		ex->ex_vm = curproc()->ps_vmspace;
 		ex->ex_pid = pid;
 		cost_now(&ex->ex_mark);
@@ -230,7 +244,7 @@ sim_exit_ends(const struct thread *td)
 		if (!ex->ex_used || ex->ex_thread != td)
 			continue;
 		if (ex->ex_phase == PH_FILES && script.sc_reaper)
-			ex->ex_thread = NULL;
+			ex->ex_thread = ex->ex_worker = NULL;
 		else
 			exit_over(ex);
 		return;

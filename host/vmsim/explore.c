@@ -23,7 +23,7 @@ static uint64_t limit;
  * software flags, r reaper, a allocations fail; a number: CPUs.
  */
 static void
-replay_name(char *buf, size_t len, const char *choices)
+replay_print(const char *choices)
 {
 	char flags[16];
 
@@ -31,25 +31,63 @@ replay_name(char *buf, size_t len, const char *choices)
 	    script.sc_evict ? "e" : "", script.sc_swflags ? "s" : "",
 	    script.sc_reaper ? "r" : "", sim_failalloc ? "a" : "",
 	    script.sc_ncpu);
-	snprintf(buf, len, "%s:%s:%s", script.sc_name, flags, choices);
+	printf("  replay: vmsim replay %s:%s:%s%s%s\n", scenario_arg, flags,
+	    choices != NULL ? choices : "",
+	    strcmp(SIM_FORMAT, "amd64") != 0 ? " --format " : "",
+	    strcmp(SIM_FORMAT, "amd64") != 0 ? SIM_FORMAT : "");
+}
+
+/* As explore prints them: see search.c, recordings. */
+static bool
+choices_good(const char *s)
+{
+	static const char digits[] = "0123456789";
+	size_t n;
+
+	while (*s != '\0') {
+		n = strspn(s, digits);
+		if (n > 9)
+			return false;
+		s += n;
+		if (*s >= 'a' && *s <= 'z')
+			n = 1;
+		else {
+			n = *s == '.' ? strspn(s + 1, digits) + 2 : 0;
+			if (n < 3 || n > 6 || s[1] == '0' || s[n - 1] != '.')
+				return false;
+		}
+		s += n;
+	}
+	return true;
+}
+
+/* What arg says, or the file of that name. */
+static char *
+replay_line(const char *arg)
+{
+	char *line = NULL;
+	size_t len = 0;
+	ssize_t n;
+	FILE *f;
+
+	if (strchr(arg, ':') == NULL && (f = fopen(arg, "r")) != NULL) {
+		n = getline(&line, &len, f);
+		fclose(f);
+		if (n > 0 && strchr(line, ':') != NULL) {
+			line[strcspn(line, "\n")] = '\0';
+			return line;
+		}
+		free(line);
+	}
+	return strdup(arg);
 }
 
 /* Load what a replay names; its choices, or NULL. */
 static const char *
 replay_load(const char *arg)
 {
-	static char line[1 << 16];
-	char *flags, *choices = NULL, *p;
-	FILE *f;
+	char *line = replay_line(arg), *flags, *choices = NULL, *p;
 
-	snprintf(line, sizeof line, "%s", arg);
-	if (strchr(line, ':') == NULL && (f = fopen(arg, "r")) != NULL) {
-		if (fgets(line, sizeof line, f) == NULL ||
-		    strchr(line, ':') == NULL)
-			snprintf(line, sizeof line, "%s", arg);
-		fclose(f);
-		line[strcspn(line, "\n")] = '\0';
-	}
 	flags = strchr(line, ':');
 	if (flags != NULL) {
 		*flags++ = '\0';
@@ -58,9 +96,7 @@ replay_load(const char *arg)
 			*choices++ = '\0';
 		if (flags[strspn(flags, "wesra0123456789")] != '\0')
 			fail("%s: flags are w, e, s, r, a and a number", flags);
-		if (choices != NULL &&
-		    choices[strspn(choices, "abcdefghijklmnopqrstuvwxyz"
-					    ".0123456789")] != '\0')
+		if (choices != NULL && !choices_good(choices))
 			fail("%s is no list of choices", choices);
 		for (p = flags; *p != '\0'; p++) {
 			opt.weak |= *p == 'w';
@@ -114,28 +150,38 @@ known_read(const char *file)
 	(void)fgets(buf, sizeof buf, f);
 	while (fscanf(f, "%lx %x\n", &word, &how) == 2)
 		det_share_add(word, how);
+	if (!feof(f))
+		fail("%s is no result", file);
 	fclose(f);
+}
+
+/* What has to be the same in all parts of a search. */
+static unsigned long long
+search_digest(const struct det_config *dc)
+{
+	const uint64_t words[] = {scenario_text, dc->dc_strategy, dc->dc_seed,
+	    dc->dc_depth, dc->dc_bound, dc->dc_stale, dc->dc_events,
+	    dc->dc_weak, dc->dc_nshard, script.sc_ncpu, script.sc_evict,
+	    script.sc_swflags, script.sc_reaper, sim_failalloc};
+
+	return digest(digest(DIGEST, words, sizeof words), SIM_FORMAT,
+	    sizeof SIM_FORMAT);
 }
 
 /* For merge. */
 static void
 result_write(const struct det_config *dc, const struct det_result *r)
 {
-	FILE *f;
+	FILE *f = out_open(opt.out);
 
-	f = fopen(opt.out, "w");
-	if (f == NULL)
-		fail("%s: %s", opt.out, strerror(errno));
-	fprintf(f,
-	    "vmsim-result %s %s %u %u %d %u %u %llu %llu %d %d %llx\n%s\n",
-	    script.sc_name, strategies[dc->dc_strategy], dc->dc_bound,
-	    dc->dc_stale, dc->dc_weak, dc->dc_shard,
-	    dc->dc_nshard != 0 ? dc->dc_nshard : 1,
+	fprintf(f, "vmsim-result %s %s %llx %u %u %llu %llu %d %d %llx\n%s\n",
+	    script.sc_name, strategies[dc->dc_strategy], search_digest(dc),
+	    dc->dc_shard, dc->dc_nshard != 0 ? dc->dc_nshard : 1,
 	    (unsigned long long)r->dr_execs, (unsigned long long)r->dr_steps,
 	    r->dr_complete, r->dr_failed, (unsigned long long)r->dr_shared,
 	    r->dr_failed ? r->dr_msg : "");
 	det_share_each(word_write, f);
-	fclose(f);
+	out_close(f, opt.out);
 }
 
 static int
@@ -144,7 +190,7 @@ explore_one(const char *name)
 	struct det_machine dm;
 	struct det_config dc;
 	struct det_result r;
-	char text[1 << 15], bound[24] = "";
+	char bound[24] = "";
 	double t, cpu;
 
 	scenario_load(name);
@@ -183,11 +229,8 @@ explore_one(const char *name)
 		printf("  %s\n  seed %llu\n", r.dr_msg,
 		    (unsigned long long)(dc.dc_seed + r.dr_failexec));
 	else if (r.dr_failed) {
-		replay_name(text, sizeof text,
-		    r.dr_replay != NULL ? r.dr_replay : "");
-		printf("  %s\n  replay: vmsim replay %s%s%s\n", r.dr_msg, text,
-		    strcmp(SIM_FORMAT, "amd64") != 0 ? " --format " : "",
-		    strcmp(SIM_FORMAT, "amd64") != 0 ? SIM_FORMAT : "");
+		printf("  %s\n", r.dr_msg);
+		replay_print(r.dr_replay);
 	}
 	if (opt.out != NULL)
 		result_write(&dc, &r);
@@ -234,6 +277,8 @@ cmd_explore(void)
 	}
 	if (n == 1)
 		return explore_one(names[0]);
+	if (opt.out != NULL || opt.known != NULL)
+		fail("--out and --known are for one scenario");
 	for (i = 0; i < n; i++) {
 		fflush(stdout);
 		pid = fork();
@@ -282,11 +327,12 @@ one(const char *arg, bool trace, bool dump)
 		html_write(opt.html, &r);
 	else if (trace)
 		det_trace_print();
-	if (!r.dr_failed && opt.at == 0 && r.dr_misfit)
-		fail("these choices are not of this scenario, or not of this "
-		     "kernel any more");
-	if (r.dr_failed || opt.at == 0)
+	if (r.dr_failed || (opt.at == 0 && r.dr_unmet == 0))
 		printf("%s\n", r.dr_failed ? r.dr_msg : "no failure");
+	if (opt.at == 0 && r.dr_unmet != 0)
+		fail("of these choices %u did not come up: they are not of "
+		     "this scenario, or not of this kernel any more",
+		    r.dr_unmet);
 	det_result_free(&r);
 	return r.dr_failed;
 }
@@ -349,9 +395,9 @@ cmd_show(void)
  */
 struct part {
 	char name[64], strategy[16];
-	unsigned bound, stale, shard, nshard;
-	int weak, complete, failed;
-	unsigned long long execs, steps, shared;
+	unsigned shard, nshard;
+	int complete, failed;
+	unsigned long long search, execs, steps, shared;
 	char msg[300];
 };
 
@@ -364,11 +410,10 @@ part_read(const char *file)
 	f = fopen(file, "r");
 	if (f == NULL)
 		fail("%s: %s", file, strerror(errno));
-	if (fscanf(f,
-		"vmsim-result %63s %15s %u %u %d %u %u %llu %llu %d %d %llx\n",
-		p.name, p.strategy, &p.bound, &p.stale, &p.weak, &p.shard,
-		&p.nshard, &p.execs, &p.steps, &p.complete, &p.failed,
-		&p.shared) != 12)
+	if (fscanf(f, "vmsim-result %63s %15s %llx %u %u %llu %llu %d %d %llx",
+		p.name, p.strategy, &p.search, &p.shard, &p.nshard, &p.execs,
+		&p.steps, &p.complete, &p.failed, &p.shared) != 10 ||
+	    fgetc(f) != '\n' || p.nshard > MAXSHARD || p.shard >= p.nshard)
 		fail("%s is no result", file);
 	if (p.failed && fgets(p.msg, sizeof p.msg, f) == NULL)
 		p.msg[0] = '\0';
@@ -382,11 +427,8 @@ union_write(const char *file)
 {
 	char buf[512];
 	unsigned i, n;
-	FILE *out, *f;
+	FILE *out = out_open(file), *f;
 
-	out = fopen(file, "w");
-	if (out == NULL)
-		fail("%s: %s", file, strerror(errno));
 	fprintf(out, "vmsim-result words\n\n");
 	for (i = 0; i < opt.nname; i++) {
 		f = fopen(opt.name[i], "r");
@@ -396,16 +438,7 @@ union_write(const char *file)
 		if (f != NULL)
 			fclose(f);
 	}
-	fclose(out);
-}
-
-static bool
-same_search(const struct part *a, const struct part *b)
-{
-	return strcmp(a->name, b->name) == 0 &&
-	       strcmp(a->strategy, b->strategy) == 0 && a->bound == b->bound &&
-	       a->stale == b->stale && a->weak == b->weak &&
-	       a->nshard == b->nshard;
+	out_close(out, file);
 }
 
 int
@@ -413,21 +446,26 @@ cmd_merge(void)
 {
 	struct part first = {.nshard = 0}, p;
 	unsigned long long execs = 0, steps = 0;
-	bool complete = true, failed = false, agree = true;
-	uint64_t have[16] = {0};
+	bool complete = true, failed = false, agree = true, again;
+	const char *have[MAXSHARD] = {NULL};
 	unsigned i, missing = 0;
 
 	for (i = 0; i < opt.nname; i++) {
 		p = part_read(opt.name[i]);
 		if (i == 0)
 			first = p;
-		if (!same_search(&first, &p) || p.shard >= 1024)
-			fail("%s is of another search", opt.name[i]);
+		if (strcmp(p.name, first.name) != 0 ||
+		    p.search != first.search || p.nshard != first.nshard)
+			fail("%s is of another search than %s", opt.name[i],
+			    opt.name[0]);
+		if (have[p.shard] != NULL)
+			fail("%s and %s are the same part", have[p.shard],
+			    opt.name[i]);
+		have[p.shard] = opt.name[i];
 		agree &= p.shared == first.shared;
 		complete &= p.complete != 0;
 		execs += p.execs;
 		steps += p.steps;
-		have[p.shard / 64] |= 1ull << p.shard % 64;
 		if (p.failed) {
 			failed = true;
 			printf("part %u: %s", p.shard + 1, p.msg);
@@ -435,18 +473,19 @@ cmd_merge(void)
 	}
 	if (opt.nname == 0)
 		fail("merge FILE...");
-	for (i = 0; i < first.nshard && i < 1024; i++)
-		missing += (have[i / 64] >> i % 64 & 1) == 0;
+	for (i = 0; i < first.nshard; i++)
+		missing += have[i] == NULL;
+	again = !failed && missing == 0 && complete && !agree;
 	printf("%s %s: %u of %u parts, %llu executions, %llu points; %s\n",
 	    first.name, first.strategy, first.nshard - missing, first.nshard,
 	    execs, steps,
 	    failed         ? "FAILED"
 	    : missing != 0 ? "parts are missing"
 	    : !complete    ? "not exhausted"
-	    : !agree ? "parts learned of different shared words: run them "
-		       "again with --known FILE, which merge --out FILE writes"
-		     : "exhausted, no failure");
+	    : again ? "parts learned of different shared words: run them "
+		      "again with --known FILE, which merge --out FILE writes"
+		    : "exhausted, no failure");
 	if (opt.out != NULL)
 		union_write(opt.out);
-	return failed || missing != 0;
+	return failed || missing != 0 || again;
 }

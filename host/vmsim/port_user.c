@@ -30,7 +30,7 @@ static struct {
 	uint64_t nready;
 } user;
 
-bool sim_catch_faults;
+bool sim_catch_faults, sim_user_began;
 
 unsigned
 sim_ready_count(void)
@@ -628,6 +628,7 @@ sim_user_loop(void)
 	char text[160];
 	u_long i;
 
+	sim_user_began = true;
 	sim_user_return(td);
 	for (;;) {
 		user_window();

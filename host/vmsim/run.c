@@ -16,6 +16,21 @@ printed(void)
 	sim_costs = false;
 }
 
+/* The ordinary course, unless chance is asked for. */
+struct det_config
+config_once(void)
+{
+	struct det_config dc = config();
+
+	dc.dc_strategy = opt.strategy == DET_PCT ? DET_PCT
+			 : opt.strategy == DET_RANDOM || opt.seed != 0
+			     ? DET_RANDOM
+			     : DET_REPLAY;
+	dc.dc_maxexecs = 1;
+	dc.dc_minimize = false;
+	return dc;
+}
+
 int
 cmd_run(void)
 {
@@ -29,14 +44,7 @@ cmd_run(void)
 		return cmd_rerun();
 	scenario_load(opt.name[0]);
 	dm = machine();
-	dc = config();
-	/* The ordinary course, unless chance is asked for. */
-	dc.dc_strategy = opt.strategy == DET_PCT ? DET_PCT
-			 : opt.strategy == DET_RANDOM || opt.seed != 0
-			     ? DET_RANDOM
-			     : DET_REPLAY;
-	dc.dc_maxexecs = 1;
-	dc.dc_minimize = false;
+	dc = config_once();
 	sim_costs = !opt.lines;
 	dc.dc_atend = printed;
 	if (opt.lines) {

@@ -183,6 +183,7 @@ struct md_frame {
 	uint64_t f_reg[NREG];
 };
 __attribute__((noreturn)) void sim_user_loop(void);
+extern bool sim_user_began; /* there has been one */
 /*
  * What a user program does; interrupts are off on entry and return.
  * sim_user_access: a load or store; false: it faulted and the kernel has been
@@ -270,6 +271,8 @@ extern bool sim_costs;
 /* Of each exit: pages freed, points of each phase.  NULL: nobody asks. */
 extern void (*sim_exit_hook)(uint64_t pages, const char *const *phases,
     const uint64_t *points, u_int n);
+/* Of what exit this thread's accesses are part; NULL: of none. */
+const char *sim_exit_phase(void);
 void sim_exit_begins(const struct thread *td, int pid);
 void sim_exit_ends(const struct thread *td);
 /* The reaper has made a zombie of somebody. */

@@ -25,6 +25,8 @@ extern char __start_phystext[], __stop_phystext[];
 static const char *const strategies[] = {"random", "pct", "dfs", "dpor"};
 
 struct options opt = {.strategy = -1};
+uint64_t scenario_text;
+const char *scenario_arg;
 
 /* What --format asks for and this program is not: a sibling is. */
 static void
@@ -81,6 +83,38 @@ cpu_seconds(void)
 	return clock_read(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+/* FNV-1a. */
+uint64_t
+digest(uint64_t d, const void *p, size_t len)
+{
+	const unsigned char *s = p;
+
+	for (; len > 0; len--)
+		d = (d ^ *s++) * 0x100000001b3u;
+	return d;
+}
+
+FILE *
+out_open(const char *name)
+{
+	FILE *f;
+
+	f = fopen(name, "w");
+	if (f == NULL)
+		fail("%s: %s", name, strerror(errno));
+	return f;
+}
+
+void
+out_close(FILE *f, const char *name)
+{
+	bool bad = ferror(f) != 0;
+
+	if (fclose(f) != 0 || bad)
+		fail("%s: %s", name,
+		    errno != 0 ? strerror(errno) : "not written");
+}
+
 /*
  * Scenarios: files; a bare name is looked for where they are kept.
  */
@@ -135,7 +169,7 @@ slurp(const char *file)
 void
 scenario_load(const char *name)
 {
-	char path[PATH_MAX + 64], *text;
+	char path[PATH_MAX + 64], *text, *c;
 	const char *base;
 	size_t n;
 
@@ -147,6 +181,7 @@ scenario_load(const char *name)
 	}
 	if (text == NULL)
 		fail("no scenario %s here or in %s", name, scenario_dir());
+	scenario_text = digest(DIGEST, text, strlen(text));
 	if (!script_parse(text, path))
 		exit(2);
 	free(text);
@@ -154,6 +189,10 @@ scenario_load(const char *name)
 	base = base != NULL ? base + 1 : path;
 	n = strcspn(base, ".");
 	snprintf(script.sc_name, sizeof script.sc_name, "%.*s", (int)n, base);
+	for (c = script.sc_name; *c != '\0'; c++)
+		if (*c <= ' ')
+			*c = '-';
+	scenario_arg = strdup(name);
 	if (opt.cpus != 0)
 		script.sc_ncpu = opt.cpus;
 	if (opt.reaper)
@@ -295,8 +334,8 @@ shard_parse(const char *s)
 
 	if (s == NULL ||
 	    sscanf(s, "%u/%u%c", &opt.shard, &opt.nshard, &c) != 2 ||
-	    opt.shard == 0 || opt.shard > opt.nshard)
-		fail("--shard is I/N, I from 1 to N");
+	    opt.shard == 0 || opt.shard > opt.nshard || opt.nshard > MAXSHARD)
+		fail("--shard is I/N, I from 1 to N, N up to %d", MAXSHARD);
 	opt.shard--;
 }
 
@@ -419,6 +458,9 @@ static const char help[] =
     "  vmsim replay NAME:CHOICES      one execution, step by step\n"
     "  vmsim record -- COMMAND        its memory life as a script for run\n"
     "  vmsim run NAME                 one execution; what each exit cost\n"
+    "  vmsim profile NAME             its accesses by exit phase and "
+    "function,\n"
+    "                                 as flame-graph scripts read it\n"
     "  vmsim show NAME[:CHOICES] VERB the state at its end, or --at STEP:\n"
     "                                 ps map amap object page pmap tlb uvmexp\n"
     "  vmsim merge FILE...            the parts of a search as one result\n"
@@ -482,7 +524,10 @@ static const char help[] =
     "fuzz: --max N programs (20000) of --seed S (0); --program HEX[:CHOICES]\n"
     "  runs one, as a failure prints it\n"
     "Output: --quiet, --log (what the kernel says), --gdb (replay),\n"
-    "  --at STEP (replay --gdb, show),\n"
+    "  --at STEP (replay --gdb, show), --html FILE (replay: a page with a\n"
+    "  lane for each CPU, lock and translation), --out FILE (profile, "
+    "record),\n"
+    "  --svg FILE and --folded FILE (run of a record: plots, stacks),\n"
     "  --orders (memory orders that were executed, and where)\n";
 
 int
@@ -492,8 +537,8 @@ main(int argc, char **argv)
 		const char *name;
 		int (*fn)(void);
 	} commands[] = {{"explore", cmd_explore}, {"replay", cmd_replay},
-	    {"run", cmd_run}, {"show", cmd_show}, {"merge", cmd_merge},
-	    {"fuzz", cmd_fuzz}};
+	    {"run", cmd_run}, {"profile", cmd_profile}, {"show", cmd_show},
+	    {"merge", cmd_merge}, {"fuzz", cmd_fuzz}};
 	size_t i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);

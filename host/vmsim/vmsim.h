@@ -4,6 +4,8 @@
 #ifndef VMSIM_H
 #define VMSIM_H
 
+#include <stdio.h>
+
 #include <det/det.h>
 
 #define MAXNAMES 256
@@ -27,23 +29,40 @@ __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *fmt, ...);
 double seconds(void);
 double cpu_seconds(void);
 
+#define MAXSHARD 1024
+
 /*
  * scenario_load: read and parse one, by name or file, and apply the options;
  *	exits when that fails.
+ * scenario_text: a digest of its text.
+ * scenario_arg: the name that it was asked for by.
  * scenario_names: all that there are; strings are malloc'ed.
  */
 const char *scenario_dir(void);
 void scenario_load(const char *name);
+extern uint64_t scenario_text;
+extern const char *scenario_arg;
 unsigned scenario_names(char **names, unsigned max);
 
 /* Of the scenario that is loaded and the options. */
 struct det_machine machine(void);
 struct det_config config(void);
+struct det_config config_once(void); /* run.c: of a single execution */
+
+/*
+ * digest: of another len bytes; begins with DIGEST.
+ * out_open, out_close: a file to write; exit if that fails.
+ */
+#define DIGEST 0xcbf29ce484222325u
+uint64_t digest(uint64_t d, const void *p, size_t len);
+FILE *out_open(const char *name);
+void out_close(FILE *f, const char *name);
 
 /* Exit status: 0 fine, 1 a failure was found, 2 misuse. */
 int cmd_explore(void);
 int cmd_replay(void);
 int cmd_run(void);
+int cmd_profile(void);
 int cmd_show(void);
 int cmd_merge(void);
 int cmd_record(char **command); /* record.c */
