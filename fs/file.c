@@ -350,6 +350,15 @@ io_result(const struct uio *uio, size_t total, int error)
 	return -restart(error);
 }
 
+/* A buffer outside of user space is refused before anything is moved. */
+static int
+user_range(vaddr_t buf, size_t len)
+{
+	if (buf > VM_MAXUSER_ADDRESS || len > VM_MAXUSER_ADDRESS - buf)
+		return EFAULT;
+	return 0;
+}
+
 static long
 rw_one(int fd, vaddr_t buf, size_t len, const off_t *offp, bool write)
 {
@@ -361,9 +370,11 @@ rw_one(int fd, vaddr_t buf, size_t len, const off_t *offp, bool write)
 	error = fd_get(fd, &f);
 	if (error != 0)
 		return -error;
+	error = user_range(buf, len);
 	iov.iov_base = buf;
 	iov.iov_len = uio.ui_resid = len = MIN(len, IO_MAX);
-	error = file_io(f, &uio, offp);
+	if (error == 0)
+		error = file_io(f, &uio, offp);
 	file_rele(f);
 	return io_result(&uio, len, error);
 }
@@ -415,6 +426,8 @@ uio_get(vaddr_t uiov, size_t niov, bool write, struct uiov *ui)
 	for (i = 0; i < niov && error == 0; i++) {
 		if ((ssize_t)iov[i].iov_len < 0)
 			error = EINVAL;
+		else
+			error = user_range(iov[i].iov_base, iov[i].iov_len);
 		iov[i].iov_len = MIN(iov[i].iov_len, IO_MAX - total);
 		total += iov[i].iov_len;
 	}
@@ -497,6 +510,10 @@ sys_lseek(const uintptr_t *a)
 	error = fd_get((int)a[0], &f);
 	if (error != 0)
 		return -error;
+	if ((u_int)a[2] > SEEK_HOLE) {
+		file_rele(f);
+		return -EINVAL;
+	}
 	if ((f->f_ops->fop_flags & FOP_SEEK) == 0) {
 		error = (f->f_ops->fop_flags & FOP_FLAT) != 0 ? 0 : ESPIPE;
 		file_rele(f);
@@ -521,10 +538,6 @@ sys_lseek(const uintptr_t *a)
 		error = off < 0 || off >= size ? ENXIO : 0;
 		off = size;
 		break;
-	case SEEK_SET:
-		break;
-	default:
-		error = EINVAL;
 	}
 	if (error == 0 && (__builtin_add_overflow(off, base, &off) || off < 0))
 		error = EINVAL;

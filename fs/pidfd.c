@@ -133,11 +133,16 @@ sys_pidfd_open(const uintptr_t *a)
 long
 sys_pidfd_send_signal(const uintptr_t *a)
 {
+	int32_t signo = (int32_t)a[1]; /* the record's own must be the same */
 	struct proc *p;
 	long ret;
 	int error;
 
 	if ((u_int)a[3] != 0)
+		return -EINVAL;
+	if (a[2] != 0 && copyin(a[2], &signo, sizeof(signo)) != 0)
+		return -EFAULT;
+	if (signo != (int32_t)a[1])
 		return -EINVAL;
 	error = pidfd_proc((int)a[0], &p);
 	if (error != 0)

@@ -75,6 +75,18 @@ pipe_changed(struct pipe *pp)
 	poll_notify();
 }
 
+/* All of n bytes or, as far as the caller can see, none of them. */
+static int
+pipe_move(char *k, size_t n, struct uio *uio)
+{
+	size_t resid = uio->ui_resid;
+	int error = uio_move(k, n, uio);
+
+	if (error != 0)
+		uio->ui_resid = resid;
+	return error;
+}
+
 static int
 pipe_read(struct file *f, struct uio *uio)
 {
@@ -107,8 +119,9 @@ pipe_read(struct file *f, struct uio *uio)
 		n = MIN(pp->pp_tail - pp->pp_head, uio->ui_resid);
 		n = MIN(n, PAGE_SIZE - off % PAGE_SIZE);
 		spin_exit(&pp->pp_lock);
-		error = uio_move(pp->pp_page[off / PAGE_SIZE] + off % PAGE_SIZE,
-		    n, uio);
+		error =
+		    pipe_move(pp->pp_page[off / PAGE_SIZE] + off % PAGE_SIZE, n,
+			uio);
 		spin_enter(&pp->pp_lock);
 		if (error == 0) {
 			pp->pp_head += n;
@@ -167,7 +180,7 @@ pipe_fill(struct pipe *pp, struct uio *uio)
 	if (*page == NULL)
 		*page = kmem_alloc(PAGE_SIZE, 0);
 	error =
-	    *page == NULL ? ENOMEM : uio_move(*page + off % PAGE_SIZE, n, uio);
+	    *page == NULL ? ENOMEM : pipe_move(*page + off % PAGE_SIZE, n, uio);
 	spin_enter(&pp->pp_lock);
 	if (error == 0)
 		pp->pp_tail += n;

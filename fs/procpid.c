@@ -174,10 +174,13 @@ pid_family(struct proc *p, struct family *fa)
 bool
 maps_joins(const struct vm_entry *a, const struct vm_entry *b)
 {
-	const uint16_t shown = VE_COW | VE_STACK | VE_HEAP;
+	const uint16_t shown = VE_COW | VE_STACK | VE_HEAP | VE_GROWSDOWN |
+			       VE_DONTFORK | VE_DONTDUMP | VE_NORESERVE |
+			       VE_SEALED;
 
 	return a->ve_end == b->ve_start && a->ve_prot == b->ve_prot &&
-	       a->ve_obj == b->ve_obj &&
+	       a->ve_obj == b->ve_obj && a->ve_wired == b->ve_wired &&
+	       a->ve_advice == b->ve_advice && a->ve_inherit == b->ve_inherit &&
 	       (a->ve_flags & shown) == (b->ve_flags & shown) &&
 	       (a->ve_obj == NULL ||
 		   a->ve_off + (a->ve_end - a->ve_start) == b->ve_off);
@@ -330,6 +333,8 @@ show_stat(struct pnode *pn, struct pbuf *pb)
 static int
 show_statm(struct pnode *pn, struct pbuf *pb)
 {
+	u_long file = 0, shmem = 0;
+	struct vmspace *vm;
 	struct sizes sz;
 	struct proc *p;
 
@@ -337,9 +342,14 @@ show_statm(struct pnode *pn, struct pbuf *pb)
 	if (p == NULL)
 		return ESRCH;
 	pid_sizes(p, &sz);
+	if (proc_vmspace(p, &vm) == 0) {
+		pid_rss(vm, &file, &shmem);
+		uvmspace_free(vm);
+	}
 	proc_rele(p);
-	pb_printf(pb, "%lu %lu 0 %lu 0 %lu 0\n", atop(sz.sz_total),
-	    atop(sz.sz_rss), atop(sz.sz_text), atop(sz.sz_data + sz.sz_stack));
+	pb_printf(pb, "%lu %lu %lu %lu 0 %lu 0\n", atop(sz.sz_total),
+	    atop(sz.sz_rss), file + shmem, atop(sz.sz_text),
+	    atop(sz.sz_data + sz.sz_stack));
 	return 0;
 }
 
@@ -366,20 +376,25 @@ status_memory(struct pbuf *pb, struct proc *p)
 	struct abi_rusage ru;
 	struct vmspace *vm;
 	struct sizes sz;
-	u_long tables = 0, swapped;
+	u_long tables = 0, swapped, file, shmem, shared;
 
 	if (proc_vmspace(p, &vm) != 0)
 		return; /* a zombie or a kernel thread: as Linux, no lines */
 	tables = atomic_load(&vm_pmap(vm)->pm_tables);
 	swapped = uvmspace_swapped(vm);
+	pid_rss(vm, &file, &shmem);
 	uvmspace_free(vm);
 	pid_sizes(p, &sz);
+	shared = MIN(file + shmem, atop(sz.sz_rss)); /* it goes on meanwhile */
 	proc_rusage(p, &ru);
 	pb_printf(pb,
 	    "VmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t       0 kB\n"
 	    "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
 	    KIB(sz.sz_total), KIB(sz.sz_locked),
 	    MAX((u_long)ru.ru_maxrss, KIB(sz.sz_rss)), KIB(sz.sz_rss));
+	pb_printf(pb,
+	    "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n",
+	    KIB(sz.sz_rss - ptoa(shared)), KIB(ptoa(file)), KIB(ptoa(shmem)));
 	pb_printf(pb,
 	    "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\n"
 	    "VmLib:\t       0 kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
@@ -400,6 +415,21 @@ tid_tracer(pid_t tid)
 		pid = ptrace_tracer(l);
 	mutex_exit(&proctree_lock);
 	return pid;
+}
+
+/* The processors that thread tid may run on. */
+static cpumask_t
+tid_affinity(pid_t tid)
+{
+	cpumask_t all = ncpu == 64 ? ~(cpumask_t)0 : CPUMASK(ncpu) - 1;
+	struct lwp *l;
+
+	mutex_enter(&proctree_lock);
+	l = lwp_find(tid);
+	if (l != NULL)
+		all &= lwp_affinity(l);
+	mutex_exit(&proctree_lock);
+	return all;
 }
 
 /* The lines of proc_pid_status(5) from the start to Threads, and signals. */
@@ -425,6 +455,10 @@ status_text(struct pbuf *pb, struct proc *p, pid_t tid, char state)
 	    "SigIgn:\t%016lx\nSigCgt:\t%016lx\n",
 	    (u_long)ss.ss_thread, (u_long)ss.ss_proc, (u_long)ss.ss_blocked,
 	    (u_long)ss.ss_ignored, (u_long)ss.ss_caught);
+	pb_printf(pb, "NoNewPrivs:\t%d\nSeccomp:\t0\n",
+	    p->ps_cred.cr_nonewprivs);
+	pb_printf(pb, "Cpus_allowed:\t%lx\nMems_allowed:\t1\n",
+	    (u_long)tid_affinity(tid));
 }
 
 static int
@@ -577,6 +611,22 @@ show_environ(struct pnode *pn, struct pbuf *pb)
 	return 0;
 }
 
+static int
+show_auxv(struct pnode *pn, struct pbuf *pb)
+{
+	struct vmspace *vm;
+	struct proc *p;
+	int error;
+
+	error = pid_space(pn, &p, &vm);
+	if (error != 0)
+		return error == ESRCH ? 0 : error;
+	show_memory(pb, vm, vm->vm_auxaddr, vm->vm_auxend);
+	uvmspace_free(vm);
+	proc_rele(p);
+	return 0;
+}
+
 /* /proc/<pid>/mem: the offset is the address. */
 static int
 mem_io(struct file *f, struct uio *uio)
@@ -718,12 +768,15 @@ show_oom_adj(struct pnode *pn, struct pbuf *pb)
 static int
 write_oom_adj(struct pnode *pn, char *text, size_t len)
 {
-	bool minus = *text == '-';
 	const char *end;
 	struct proc *p;
+	bool minus;
 	u_long n;
 	int v, error = 0;
 
+	for (; *text == ' '; len--)
+		text++;
+	minus = *text == '-';
 	n = kstrtoul(text + minus, &end, 10);
 	if (len == (size_t)minus || *end != '\0' || n > 1000)
 		return EINVAL;
@@ -897,6 +950,7 @@ show_mountinfo(struct pnode *pn, struct pbuf *pb)
 #define LNK  (S_IFLNK | 0777)
 
 const struct pent procpid_ents[] = {
+    {PD_PID, "auxv", S_IFREG | 0400, 0, show_auxv, NULL, NULL},
     {PD_PID, "cmdline", REG, 0, show_cmdline, NULL, NULL},
     {PD_PID, "comm", S_IFREG | 0644, 0, show_comm, NULL, write_comm},
     {PD_PID, "cwd", LNK, 0, NULL, cwd_target, NULL},

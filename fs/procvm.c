@@ -74,16 +74,59 @@ each_page(const struct vm_entry *e, page_fn *fn, void *arg)
 		rw_exit(&am->am_lock);
 }
 
+/* Whether pm has pg mapped at va. */
+static bool
+page_is_at(struct pmap *pm, struct vm_page *pg, vaddr_t va)
+{
+	paddr_t pa;
+
+	return pmap_extract(pm, va, &pa, NULL) &&
+	       trunc_page(pa) == page_to_phys(pg);
+}
+
+/* Pages of objects that are mapped. */
+struct rss {
+	struct pmap *rs_pmap;
+	u_long rs_npages;
+};
+
+static void
+rss_page(void *arg, struct vm_page *pg, vaddr_t va, bool anon)
+{
+	struct rss *rs = arg;
+
+	rs->rs_npages += !anon && page_is_at(rs->rs_pmap, pg, va);
+}
+
+void
+pid_rss(struct vmspace *vm, u_long *file, u_long *shmem)
+{
+	struct rss rs = {.rs_pmap = vm_pmap(vm)};
+	struct vm_entry *e;
+
+	*file = *shmem = 0;
+	rw_read_enter(&vm->vm_map.vm_lock);
+	for (e = vm->vm_map.vm_first; e != NULL; e = e->ve_next) {
+		if (e->ve_obj == NULL)
+			continue;
+		rs.rs_npages = 0;
+		each_page(e, rss_page, &rs);
+		if (e->ve_obj->uo_disk)
+			*file += rs.rs_npages;
+		else
+			*shmem += rs.rs_npages;
+	}
+	rw_exit(&vm->vm_map.vm_lock);
+}
+
 static void
 smap_page(void *arg, struct vm_page *pg, vaddr_t va, bool anon)
 {
 	struct smap *sm = arg;
 	bool dirty;
 	u_int n;
-	paddr_t pa;
 
-	if (!pmap_extract(sm->sm_pmap, va, &pa, NULL) ||
-	    trunc_page(pa) != page_to_phys(pg))
+	if (!page_is_at(sm->sm_pmap, pg, va))
 		return;
 	n = pmap_page_mapcount(pg);
 	dirty = anon || pmap_is_modified(pg);

@@ -326,8 +326,11 @@ exec_put_vectors(struct exec_run *er, vaddr_t random, vaddr_t platform,
 	stack_put(&sw, 0);
 	exec_put_pointers(&sw, es, es->es_argend, es->es_len, vm->vm_envaddr);
 	stack_put(&sw, 0);
+	stack_flush(&sw);
+	vm->vm_auxaddr = sw.sw_va;
 	exec_put_aux(er, &sw, random, platform, execfn);
 	stack_flush(&sw);
+	vm->vm_auxend = sw.sw_va;
 	return sw.sw_error;
 }
 

@@ -11,6 +11,7 @@
  * be killed meanwhile, which is safe because users are counted.
  */
 #include <kern/proc.h>
+#include <kern/ptimer.h>
 #include <kern/shm.h>
 #include <sys/errno.h>
 #include <base/print.h>
@@ -254,6 +255,11 @@ fork_process(const struct clone_args *ca, pid_t *tidp, u_int event,
 		goto fail_lwp;
 	lwp_setproc(l, p);
 	fork_copy(parent, p, ca);
+	if (p->ps_rlimit[RLIMIT_CPU].rlim_cur != RLIM_INFINITY) {
+		error = ptimer_limit(p);
+		if (error != 0)
+			goto fail_proc;
+	}
 	if (ca->ca_flags & CLONE_SIGHAND) {
 		error = sig_share(parent, p);
 		if (error != 0)
@@ -308,6 +314,7 @@ fail_files:
 fail_space:
 	fork_drop_space(p, ca);
 fail_proc:
+	ptimer_delete_all(p, true);
 	proc_rele(p);
 fail_lwp:
 	lwp_free(l);

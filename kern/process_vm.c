@@ -74,6 +74,8 @@ process_vm_copy(struct vmspace *vm, const struct abi_iovec *lvec, u_int nl,
 		len = MIN(lvec[l].iov_len - loff, rvec[r].iov_len - roff);
 		len =
 		    MIN(len, PAGE_SIZE - (rvec[r].iov_base + roff) % PAGE_SIZE);
+		len =
+		    MIN(len, PAGE_SIZE - (lvec[l].iov_base + loff) % PAGE_SIZE);
 		if (len > 0) {
 			error = copy_piece(vm, rvec[r].iov_base + roff,
 			    lvec[l].iov_base + loff, buf, len, write, &done);

@@ -30,7 +30,7 @@
 struct ptimer {
 	LIST_ENTRY(ptimer) pt_link; /* [s] ps_timers */
 	struct proc *pt_proc;       /* [I] whose list it is on */
-	int pt_id;                  /* [I] PT_VIRTUAL, PT_PROF, or from 0 on */
+	int pt_id;                  /* [I] PT_*, or from 0 on */
 	int pt_clock;               /* [I] CLOCK_* */
 	pid_t pt_tid;               /* [I] the thread to signal; 0: any */
 	pid_t pt_clocktid;          /* [I] whose time it is; 0: all threads' */
@@ -128,47 +128,79 @@ ptimer_signal(struct ptimer *pt, uint64_t n)
 	info->si_overrun = (int32_t)MIN(over, (uint64_t)OVER_MAX);
 }
 
+/* Seconds of a limit in nanoseconds. */
+static uint64_t
+limit_ns(uint64_t seconds)
+{
+	return seconds < UINT64_MAX / NSEC ? seconds * NSEC : UINT64_MAX;
+}
+
+/* RLIMIT_CPU has been reached: the signal for it.  s held. */
+static int
+limit_signal(struct ptimer *pt, uint64_t now)
+{
+	uint64_t hard;
+
+	hard = limit_ns(pt->pt_proc->ps_rlimit[RLIMIT_CPU].rlim_max);
+	if (now >= hard) {
+		pt->pt_when = 0;
+		return SIGKILL;
+	}
+	pt->pt_when = MIN(pt->pt_when + NSEC, hard);
+	return SIGXCPU;
+}
+
 /* The timeout.  Interrupt context. */
 static void
 ptimer_expire(void *arg)
 {
 	struct ptimer *pt = arg;
+	struct proc *p = pt->pt_proc;
 	uint64_t now, n = 1;
+	int sig = 0;
 
-	spin_enter(&pt->pt_proc->ps_siglock);
+	spin_enter(&p->ps_siglock);
 	now = clock_now(pt);
 	if (pt->pt_when != 0 && pt->pt_when <= now) {
-		if (pt->pt_every != 0) {
+		if (pt->pt_id == PT_LIMIT)
+			sig = limit_signal(pt, now);
+		else if (pt->pt_every != 0) {
 			n += (now - pt->pt_when) / pt->pt_every;
 			pt->pt_when += n * pt->pt_every;
 		} else
 			pt->pt_when = 0;
-		ptimer_signal(pt, n);
+		if (pt->pt_id != PT_LIMIT)
+			ptimer_signal(pt, n);
 	}
 	ptimer_arm(pt);
-	spin_exit(&pt->pt_proc->ps_siglock);
+	spin_exit(&p->ps_siglock);
+	if (sig != 0)
+		sig_post_simple(p, sig, SI_KERNEL);
 }
 
-/* Timer id of the calling process.  s held. */
+/* Timer id of p.  s held. */
 static struct ptimer *
-ptimer_find(int id)
+ptimer_find(const struct proc *p, int id)
 {
 	struct ptimer *pt;
 
-	KASSERT(spin_held(&curproc()->ps_siglock));
-	LIST_FOREACH(pt, &curproc()->ps_timers, pt_link)
+	KASSERT(spin_held(&p->ps_siglock));
+	LIST_FOREACH(pt, &p->ps_timers, pt_link)
 		if (pt->pt_id == id)
 			break;
 	return pt;
 }
 
-/* A timer that is off.  ENOMEM, EAGAIN: too many. */
+/*
+ * A timer of p that is off; one of PT_* there may be already.  ENOMEM; EAGAIN:
+ * too many; ESRCH: p exits.
+ */
 static int
-ptimer_new(int id, const struct ptimer_args *pa, int *idp)
+ptimer_new(struct proc *p, int id, const struct ptimer_args *pa, int *idp)
 {
-	struct proc *p = curproc();
 	struct ptimer *pt, *other;
 	u_long n = 0;
+	int error = 0;
 
 	pt = kmem_alloc(sizeof(*pt), PA_ZERO);
 	if (pt == NULL)
@@ -183,11 +215,17 @@ ptimer_new(int id, const struct ptimer_args *pa, int *idp)
 	spin_enter(&p->ps_siglock);
 	LIST_FOREACH(other, &p->ps_timers, pt_link)
 		n++;
-	if (n >= p->ps_rlimit[RLIMIT_SIGPENDING].rlim_cur) {
-		spin_exit(&p->ps_siglock);
-		kmem_free(pt, sizeof(*pt));
-		return EAGAIN;
-	}
+	*idp = id;
+	if (id < 0 && ptimer_find(p, id) != NULL)
+		goto out;
+	/* Later than this ptimer_delete_all() would not see it. */
+	if (atomic_load(&p->ps_state) >= PS_EXITING)
+		error = ESRCH;
+	else if (id != PT_LIMIT &&
+		 n >= p->ps_rlimit[RLIMIT_SIGPENDING].rlim_cur)
+		error = EAGAIN;
+	if (error != 0)
+		goto out;
 	pt->pt_id = id >= 0 ? p->ps_timer_next++ : id;
 	pt->pt_sigq.sq_own = true;
 	pt->pt_sigq.sq_info = (struct abi_siginfo){
@@ -201,14 +239,44 @@ ptimer_new(int id, const struct ptimer_args *pa, int *idp)
 	}
 	LIST_INSERT_HEAD(&p->ps_timers, pt, pt_link);
 	*idp = pt->pt_id;
+	pt = NULL;
+out:
 	spin_exit(&p->ps_siglock);
-	return 0;
+	if (pt != NULL)
+		kmem_free(pt, sizeof(*pt));
+	return error;
 }
 
 int
 ptimer_create(const struct ptimer_args *pa, int *idp)
 {
-	return ptimer_new(0, pa, idp);
+	return ptimer_new(curproc(), 0, pa, idp);
+}
+
+int
+ptimer_limit(struct proc *p)
+{
+	const struct ptimer_args pa = {
+	    .pa_clock = CLOCK_PROCESS_CPUTIME,
+	    .pa_signo = SIGXCPU,
+	};
+	struct ptimer *pt;
+	uint64_t soft;
+	int error, id;
+
+	error = ptimer_new(p, PT_LIMIT, &pa, &id);
+	if (error != 0)
+		return error;
+	spin_enter(&p->ps_siglock);
+	pt = ptimer_find(p, id);
+	if (pt != NULL) { /* it has not exited since */
+		soft = limit_ns(p->ps_rlimit[RLIMIT_CPU].rlim_cur);
+		(void)timeout_cancel(&pt->pt_timeout);
+		pt->pt_when = soft == UINT64_MAX ? 0 : MAX(soft, 1);
+		ptimer_arm(pt);
+	}
+	spin_exit(&p->ps_siglock);
+	return 0;
 }
 
 /* Off the list and off: it is the caller's, after s. */
@@ -235,7 +303,7 @@ ptimer_delete(int id)
 	struct ptimer *pt;
 
 	spin_enter(&p->ps_siglock);
-	pt = id < 0 ? NULL : ptimer_find(id);
+	pt = id < 0 ? NULL : ptimer_find(p, id);
 	if (pt != NULL)
 		ptimer_unlink(pt);
 	spin_exit(&p->ps_siglock);
@@ -284,7 +352,7 @@ ptimer_get(int id, struct ptimer_value *pv)
 
 	*pv = (struct ptimer_value){0, 0};
 	spin_enter(&p->ps_siglock);
-	pt = ptimer_find(id);
+	pt = ptimer_find(p, id);
 	if (pt != NULL)
 		*pv = (struct ptimer_value){ptimer_left(pt), pt->pt_every};
 	spin_exit(&p->ps_siglock);
@@ -301,7 +369,7 @@ ptimer_set(int id, bool absolute, const struct ptimer_value *new,
 
 	*old = (struct ptimer_value){0, 0};
 	spin_enter(&p->ps_siglock);
-	pt = ptimer_find(id);
+	pt = ptimer_find(p, id);
 	if (pt == NULL) {
 		spin_exit(&p->ps_siglock);
 		return EINVAL;
@@ -339,7 +407,7 @@ ptimer_itimer(int id, const struct ptimer_value *new, struct ptimer_value *old)
 	error = ptimer_set(id, false, new, old);
 	if (error == 0 || new->pv_left == 0)
 		return 0;
-	error = ptimer_new(id, &pa, &id);
+	error = ptimer_new(curproc(), id, &pa, &id);
 	return error != 0 ? error : ptimer_set(id, false, new, old);
 }
 
@@ -350,7 +418,7 @@ ptimer_overrun(int id, int *np)
 	struct ptimer *pt;
 
 	spin_enter(&p->ps_siglock);
-	pt = id < 0 ? NULL : ptimer_find(id);
+	pt = id < 0 ? NULL : ptimer_find(p, id);
 	if (pt != NULL)
 		*np = pt->pt_sigq.sq_on != NULL
 			  ? pt->pt_over

@@ -205,21 +205,27 @@ void
 ptrace_stop_group(struct lwp *l)
 {
 	struct proc *p = l->l_proc;
+	struct abi_siginfo info, *infop = NULL;
 	struct ptrace *pt;
-	int status;
+	int sig, status;
 
 	spin_enter(&p->ps_siglock);
 	pt = lwp_ptrace(l);
-	status = W_STOP((int)p->ps_stopsig);
+	sig = (int)p->ps_stopsig;
+	status = W_STOP(sig);
 	if (pt == NULL || p->ps_stopsig == 0) {
 		spin_exit(&p->ps_siglock);
 		return;
 	}
 	pt->pt_flags |= PT_GROUP;
-	if (pt->pt_flags & PT_SEIZED)
+	if (pt->pt_flags & PT_SEIZED) {
 		status |= PTRACE_EVENT_STOP << 16;
+		info = trap_info(sig | (PTRACE_EVENT_STOP << 8));
+		info.si_signo = sig;
+		infop = &info;
+	}
 	spin_exit(&p->ps_siglock);
-	(void)trace_stop(l, status, 0, 0, NULL);
+	(void)trace_stop(l, status, 0, 0, infop);
 }
 
 void

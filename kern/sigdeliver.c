@@ -39,7 +39,10 @@ sig_first(uint64_t set)
 	return __builtin_ctzll(set) + 1;
 }
 
-/* Take a signal of set that is pending for l; 0: none.  s held. */
+/*
+ * Take a signal of set that is pending for l; 0: none.  Those for it alone
+ * come before those for the process, except for SIGKILL.  s held.
+ */
 static int
 sig_next(struct lwp *l, uint64_t set, struct abi_siginfo *info,
     struct sigqueue *gone)
@@ -48,7 +51,9 @@ sig_next(struct lwp *l, uint64_t set, struct abi_siginfo *info,
 	int sig;
 
 	KASSERT(spin_held(&p->ps_siglock));
-	sig = sig_first((l->l_sigpend.sp_set | p->ps_sigpend.sp_set) & set);
+	sig = sig_first(l->l_sigpend.sp_set & set);
+	if (sig == 0 || (p->ps_sigpend.sp_set & set & SIGBIT(SIGKILL)) != 0)
+		sig = sig_first(p->ps_sigpend.sp_set & set);
 	if (sig == 0)
 		return 0;
 	if (sig_dequeue(&l->l_sigpend, sig, info, gone)) {

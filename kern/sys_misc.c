@@ -8,6 +8,7 @@
 #include <port/machdep.h>
 #include <kern/memtab.h>
 #include <kern/proc.h>
+#include <kern/ptimer.h>
 #include <kern/time.h>
 #include <kern/uts.h>
 
@@ -166,7 +167,9 @@ limit_change(struct proc *p, u_int which, const struct abi_rlimit *new,
 	if (error == 0 && new != NULL &&
 	    (which == RLIMIT_AS || which == RLIMIT_DATA))
 		limit_space(p);
-	return error;
+	if (error == 0 && new != NULL && which == RLIMIT_CPU)
+		error = ptimer_limit(p);
+	return error == ESRCH ? 0 : error;
 }
 
 /* prlimit64(pid, which, new, old) */

@@ -92,6 +92,9 @@ sys_clone(const uintptr_t *args)
 #endif
 	};
 
+	/* What is no signal is none; clone3() is strict about it. */
+	if (ca.ca_exitsig > NSIG)
+		ca.ca_exitsig = 0;
 	/* One place for two numbers. */
 	if ((ca.ca_flags & CLONE_PIDFD) && (ca.ca_flags & CLONE_PARENT_SETTID))
 		return -EINVAL;
@@ -146,7 +149,12 @@ sys_clone3(const uintptr_t *args)
 	if ((a.flags & (CLONE_DETACHED | CSIGNAL)) != 0 ||
 	    a.exit_signal > NSIG || a.set_tid_size != 0 || a.set_tid != 0)
 		return -EINVAL;
-	if ((a.stack == 0) != (a.stack_size == 0))
+	if ((a.stack == 0) != (a.stack_size == 0) ||
+	    a.stack > VM_MAXUSER_ADDRESS ||
+	    a.stack_size > VM_MAXUSER_ADDRESS - a.stack)
+		return -EINVAL;
+	if ((a.flags & CLONE_PIDFD) && (a.flags & CLONE_PARENT_SETTID) &&
+	    a.pidfd == a.parent_tid)
 		return -EINVAL;
 	if ((a.flags & (CLONE_THREAD | CLONE_PARENT)) && a.exit_signal != 0)
 		return -EINVAL;
@@ -436,7 +444,7 @@ sys_setpgid(const uintptr_t *args)
 	pid_t pgid = (pid_t)args[1];
 	int error;
 
-	if (pgid < 0)
+	if (pgid < 0 || (pid_t)args[0] < 0)
 		return -EINVAL;
 	mutex_enter(&proctree_lock);
 	error = do_setpgid(find_or_self((pid_t)args[0]), pgid);

@@ -80,6 +80,13 @@ trace_me(void)
 	return r;
 }
 
+/* Why process pid cannot be traced: it has exited, or never was.  T held. */
+static int
+not_there(pid_t pid)
+{
+	return proc_find_locked(pid) != NULL ? EPERM : ESRCH;
+}
+
 /*
  * Thread l as a tracee, by pt, which is the caller's until 0.  *vmp is a
  * reference to be dropped without T, unless NULL.  T held.
@@ -96,7 +103,7 @@ attach_thread(struct lwp *l, struct ptrace *pt, struct vmspace **vmp)
 	/* What it may become in exec must not be traced by whom it was. */
 	error = proc_vmspace(p, vmp);
 	if (error != 0)
-		return error == ESRCH ? EPERM : error;
+		return error == ESRCH ? not_there(p->ps_pid) : error;
 	if (!cred_can_trace(p))
 		return EPERM;
 	spin_enter(&p->ps_siglock);
@@ -120,7 +127,7 @@ trace_attach(pid_t tid, bool seize, u_int options)
 	int error;
 
 	if (options & ~PTRACE_O_OK)
-		return -EINVAL;
+		return -EIO;
 	pt = kmem_alloc(sizeof(*pt), PA_ZERO);
 	if (pt == NULL)
 		return -ENOMEM;
@@ -130,7 +137,7 @@ trace_attach(pid_t tid, bool seize, u_int options)
 		vm = NULL;
 		mutex_enter(&proctree_lock);
 		l = lwp_find(tid);
-		error = l == NULL ? ESRCH : attach_thread(l, pt, &vm);
+		error = l == NULL ? not_there(tid) : attach_thread(l, pt, &vm);
 		if (error == 0 && !seize)
 			(void)sig_post(l->l_proc, l, &info);
 		mutex_exit(&proctree_lock);
@@ -223,7 +230,8 @@ trace_listen(struct ptrace *pt)
 	long r = -EIO;
 
 	spin_enter(&pt->pt_proc->ps_siglock);
-	if ((pt->pt_flags & (PT_SEIZED | PT_GROUP)) == (PT_SEIZED | PT_GROUP)) {
+	if ((pt->pt_flags & PT_SEIZED) != 0 &&
+	    pt->pt_lwp->l_ptinfo.si_code >> 8 == PTRACE_EVENT_STOP) {
 		pt->pt_flags |= PT_LISTEN;
 		r = 0;
 	}
@@ -556,6 +564,7 @@ sys_ptrace(const uintptr_t *args)
 	uintptr_t data = args[3];
 	size_t len = SIZE_MAX;
 	uint64_t word = data;
+	struct ptrace *pt;
 
 	switch (request) {
 	case PTRACE_TRACEME:
@@ -607,6 +616,9 @@ sys_ptrace(const uintptr_t *args)
 	case PTRACE_SETSIGMASK:
 		return trace_stopped(request, tid, addr, data, false);
 	default:
-		return -EIO;
+		mutex_enter(&proctree_lock);
+		r = find_stopped(tid, &pt) != 0 ? -ESRCH : -EIO;
+		mutex_exit(&proctree_lock);
+		return r;
 	}
 }

@@ -8,6 +8,7 @@
 #include <sys/errno.h>
 #include <kern/proc.h>
 #include <kern/time.h>
+#include <port/machdep.h>
 
 #define SCHED_OTHER    0
 #define SCHED_FIFO     1
@@ -24,6 +25,14 @@ sys_sched_yield(const uintptr_t *args __unused)
 	return 0;
 }
 
+cpumask_t
+lwp_affinity(struct lwp *l)
+{
+	cpumask_t bind = atomic_load(&l->l_bind);
+
+	return bind != 0 ? bind : l->l_thread.td_affinity;
+}
+
 /* Whether the thread tid (0: the caller) exists and may be changed. */
 static int
 thread_mine(pid_t tid, cpumask_t *affinity)
@@ -38,7 +47,7 @@ thread_mine(pid_t tid, cpumask_t *affinity)
 	if (l == NULL)
 		error = ESRCH;
 	else if (affinity != NULL)
-		*affinity = l->l_thread.td_affinity;
+		*affinity = lwp_affinity(l);
 	else if (!cred_can_signal(l->l_proc, 0))
 		error = EPERM;
 	mutex_exit(&proctree_lock);
@@ -69,12 +78,17 @@ sys_sched_getaffinity(const uintptr_t *args)
 	return sizeof(mask);
 }
 
-/* sched_setaffinity(tid, len, mask): of the caller alone. */
+/*
+ * sched_setaffinity(tid, len, mask).  A thread moves itself: another is told
+ * to, when it next returns to user mode.
+ */
 long
 sys_sched_setaffinity(const uintptr_t *args)
 {
 	pid_t tid = (pid_t)args[0];
 	cpumask_t mask = 0;
+	struct thread *td;
+	struct lwp *l;
 	int error;
 
 	if (copyin(args[2], &mask, MIN(args[1], sizeof(mask))) != 0)
@@ -85,10 +99,21 @@ sys_sched_setaffinity(const uintptr_t *args)
 	mask &= all_cpus();
 	if (mask == 0)
 		return -EINVAL;
-	if (tid != 0 && tid != curlwp()->l_tid)
-		return -EPERM;
-	sched_bind(mask);
-	return 0;
+	if (tid == 0 || tid == curlwp()->l_tid) {
+		sched_bind(mask);
+		return 0;
+	}
+	mutex_enter(&proctree_lock);
+	l = lwp_find(tid);
+	if (l != NULL) {
+		td = &l->l_thread;
+		atomic_store(&l->l_bind, mask);
+		atomic_store_explicit(&td->td_ast, true, memory_order_release);
+		if (thread_oncpu(td)) /* or it will come by sooner or later */
+			md_ipi(thread_cpu(td)->cpu_id, MD_IPI_RESCHED);
+	}
+	mutex_exit(&proctree_lock);
+	return l != NULL ? 0 : -ESRCH;
 }
 
 long
@@ -108,6 +133,8 @@ sys_sched_setscheduler(const uintptr_t *args)
 	int32_t prio;
 	int error;
 
+	if (args[2] == 0)
+		return -EINVAL;
 	if (copyin(args[2], &prio, sizeof(prio)) != 0)
 		return -EFAULT;
 	error = thread_mine((pid_t)args[0], NULL);
@@ -118,7 +145,7 @@ sys_sched_setscheduler(const uintptr_t *args)
 		return prio == 0 ? 0 : -EINVAL;
 	case SCHED_FIFO:
 	case SCHED_RR:
-		return -EPERM;
+		return prio >= 1 && prio <= 99 ? -EPERM : -EINVAL;
 	default:
 		return -EINVAL;
 	}

@@ -279,10 +279,10 @@ sys_clock_nanosleep(const uintptr_t *args)
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_THREAD_CPUTIME:
 		return -EOPNOTSUPP;
 	default:
-		if (clock_read(clock, &now) != 0 ||
-		    clock == CLOCK_THREAD_CPUTIME)
+		if (clock_read(clock, &now) != 0)
 			return -EINVAL;
 	}
 	error = get_timespec(args[2], &ns);

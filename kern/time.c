@@ -107,7 +107,7 @@ itimer_set(struct proc *p, uint64_t value, uint64_t every, uint64_t *ovalue,
 	*oevery = p->ps_alarm_every;
 	(void)timeout_cancel(&p->ps_alarm);
 	p->ps_alarm_when = 0;
-	p->ps_alarm_every = every;
+	p->ps_alarm_every = value != 0 ? every : 0;
 	if (value != 0) {
 		p->ps_alarm_when = md_time_ns() + value;
 		timeout_set(&p->ps_alarm, p->ps_alarm_when);

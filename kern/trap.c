@@ -123,12 +123,16 @@ void
 kern_ast(struct md_frame *f)
 {
 	struct thread *td = curthread();
+	cpumask_t bind;
 
 	KASSERT(lock_none());
 	if (atomic_exchange_explicit(&td->td_ast, false,
 		memory_order_acquire)) {
 		if (uvm_pageout_short())
 			(void)uvm_pageout_wait();
+		bind = atomic_exchange(&curlwp()->l_bind, 0);
+		if (bind != 0)
+			sched_bind(bind);
 		sig_deliver(f);
 	}
 	if (sched_need())

@@ -103,6 +103,9 @@ void vmstat_paging(struct pbuf *pb);
  * pid_space: the process and the space of pn, both referenced, if they are
  *	the caller's business.  ESRCH, EACCES.  No lock held.
  * maps_joins: b continues a, so that the two show as one.  Map locked.
+ * pid_rss: how many of the pages that vm has mapped are a file's on disk, and
+ *	how many another object's.  Cost follows what its objects have in
+ *	memory.  No lock held.
  * maps_line: the line of maps for an entry that goes on to end.  Map locked.
  */
 bool pid_thread(pid_t pid, pid_t *tidp, bool next);
@@ -111,6 +114,7 @@ int pid_fdtable(pid_t pid, struct fdtable **fdtp);
 int fd_target(struct pnode *pn, struct vnode **vpp);
 extern const struct fileops procmem_ops, procpagemap_ops;
 int pid_space(struct pnode *pn, struct proc **pp, struct vmspace **vmp);
+void pid_rss(struct vmspace *vm, u_long *file, u_long *shmem);
 bool maps_joins(const struct vm_entry *a, const struct vm_entry *b);
 void maps_line(struct pbuf *pb, const struct vm_entry *ve, vaddr_t end);
 

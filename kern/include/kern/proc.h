@@ -59,6 +59,7 @@ struct lwp {
 	long l_callno;               /* [o] call being made; -1: none */
 	int l_restart;               /* [o] ERESTART* it ended with, or 0 */
 	struct sleep_rest l_rest;    /* [o] for restart_syscall() */
+	_Atomic(cpumask_t) l_bind;   /* [a] where others want it; 0: done */
 	_Atomic(u_long) l_minflt;    /* [a] written by itself */
 	_Atomic(u_long) l_majflt;    /* [a] written by itself */
 	void (*l_fn)(void *);        /* [I] kernel thread: what it runs */
@@ -227,6 +228,7 @@ void proc_verify_all(void);
  *	threads; ENOMEM.
  * lwp_free: give all that back; it never ran or its stack is free.
  * lwp_find: the thread with this tid, or NULL.  T held.
+ * lwp_affinity: where it may run, or will be confined to; a hint.
  * lwp_take_pid: l is all that is left of its process: its tid is the pid now.
  * lwp_kick: make it look at its signals soon.  s held.
  */
@@ -237,6 +239,7 @@ int lwp_alloc(struct proc *p, struct lwp **lp);
 void lwp_setproc(struct lwp *l, struct proc *p);
 void lwp_free(struct lwp *l);
 struct lwp *lwp_find(pid_t tid);
+cpumask_t lwp_affinity(struct lwp *l);
 void lwp_take_pid(struct lwp *l);
 void lwp_kick(struct lwp *l);
 

@@ -21,9 +21,10 @@ struct ptimer_value {
 	uint64_t pv_left, pv_every;
 };
 
-/* Numbers that are not timer_create()'s: ITIMER_VIRTUAL and ITIMER_PROF. */
+/* Numbers that are not timer_create()'s: ITIMER_VIRTUAL, _PROF, RLIMIT_CPU. */
 #define PT_VIRTUAL (-1)
 #define PT_PROF    (-2)
+#define PT_LIMIT   (-3)
 
 /*
  * Of the calling process; thread context, no lock held; EINVAL: no such timer.
@@ -37,6 +38,10 @@ struct ptimer_value {
  * ptimer_overrun: expirations that the last signal stood for, but one.
  * ptimer_delete_all: of p, which is exiting or (itimers false) in exec and
  *	keeps those of setitimer().
+ * ptimer_limit: RLIMIT_CPU of p, which the caller has a reference to or which
+ *	nobody sees yet, has changed or is inherited.  From its soft limit on
+ *	p gets SIGXCPU for each second, at the hard one SIGKILL.  ENOMEM; ESRCH:
+ *	p exits.
  */
 int ptimer_create(const struct ptimer_args *pa, int *idp);
 int ptimer_delete(int id);
@@ -47,5 +52,6 @@ int ptimer_itimer(int id, const struct ptimer_value *new,
     struct ptimer_value *old);
 int ptimer_overrun(int id, int *np);
 void ptimer_delete_all(struct proc *p, bool itimers);
+int ptimer_limit(struct proc *p);
 
 #endif

@@ -30,6 +30,7 @@ struct vmspace {
 	vaddr_t vm_daddr, vm_dend;     /* [I] data */
 	vaddr_t vm_argaddr, vm_argend; /* [I] argv strings */
 	vaddr_t vm_envaddr, vm_envend; /* [I] environment strings */
+	vaddr_t vm_auxaddr, vm_auxend; /* [I] auxiliary vector */
 	vaddr_t vm_sigcode; /* [I] signal handlers return there; 0: none */
 	_Atomic(u_long) vm_maxrss; /* [a] pages */
 	void *vm_shm;              /* [m] System V attachments; detached once */
