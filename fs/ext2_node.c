@@ -95,6 +95,7 @@ encode(struct e2node *en, struct e2dinode *d)
 	uint64_t size =
 	    vp->v_obj != NULL ? atomic_load(&vp->v_obj->uo_size) : en->en_size;
 
+	vfs_stored(vp);
 	*d = en->en_disk;
 	d->d_mode = (uint16_t)vp->v_mode;
 	d->d_uid = (uint16_t)vp->v_uid;

@@ -767,6 +767,7 @@ change_times(struct vnode *vp, const struct abi_timespec ts[2])
 		if (error != 0)
 			return error == EPERM && now ? EACCES : error;
 	}
+	vfs_stored(vp);
 	for (i = 0; i < 2; i++) {
 		if (ts[i].tv_nsec == UTIME_OMIT)
 			continue;

@@ -108,6 +108,7 @@ fill_stat(struct vnode *vp, struct abi_stat *st)
 		vp->v_ops->vo_getattr(vp, st);
 	else
 		st->st_blocks = blocks_of(vp);
+	vfs_stored(vp);
 	st->st_atim = to_timespec(atomic_load(&vp->v_atime));
 	st->st_mtim = to_timespec(atomic_load(&vp->v_mtime));
 	st->st_ctim = to_timespec(atomic_load(&vp->v_ctime));

@@ -115,8 +115,22 @@ vfs_touch(struct vnode *vp)
 {
 	int64_t now = vfs_now();
 
+	if (vp->v_obj != NULL)
+		(void)uvm_object_stored(vp->v_obj);
 	atomic_store_explicit(&vp->v_mtime, now, memory_order_relaxed);
 	atomic_store_explicit(&vp->v_ctime, now, memory_order_relaxed);
+}
+
+void
+vfs_stored(struct vnode *vp)
+{
+	int64_t when = vp->v_obj != NULL ? uvm_object_stored(vp->v_obj) : 0;
+
+	if (when == 0)
+		return;
+	atomic_store_explicit(&vp->v_mtime, when, memory_order_relaxed);
+	if (atomic_load_explicit(&vp->v_ctime, memory_order_relaxed) < when)
+		atomic_store_explicit(&vp->v_ctime, when, memory_order_relaxed);
 }
 
 int

@@ -168,10 +168,17 @@ oom_major(void)
 	    memory_order_relaxed);
 }
 
+static int64_t
+oom_time(void)
+{
+	return (int64_t)time_real();
+}
+
 static const struct uvm_upcalls oom_upcalls = {
     .up_nomem = oom_kill,
     .up_killed = sig_killed,
     .up_major = oom_major,
+    .up_time = oom_time,
     .up_shmexit = shm_exit,
     .up_copyin = md_copyin,
     .up_copyout = md_copyout,

@@ -415,6 +415,25 @@ fault_anon(struct uvm_faultinfo *ufi, struct vm_anon *an, bool alone)
 	return FAULT_GO;
 }
 
+/*
+ * A page of a file, to be mapped shared.  The first store to it is to come
+ * here, for the times of the file.
+ */
+static void
+fault_file(struct uvm_faultinfo *ufi)
+{
+	struct uvm_object *uo = ufi->ufi_obj;
+
+	if ((ufi->ufi_access & PROT_WRITE) == 0) {
+		if (uo->uo_disk)
+			ufi->ufi_prot &= ~PROT_WRITE;
+		return;
+	}
+	if (uvm_upcalls != NULL && uvm_upcalls->up_time != NULL)
+		atomic_store_explicit(&uo->uo_stored, uvm_upcalls->up_time(),
+		    memory_order_relaxed);
+}
+
 /* What an errno of the object means for the fault. */
 static enum verdict
 object_verdict(int error)
@@ -472,9 +491,11 @@ fault_page(struct uvm_faultinfo *ufi)
 		return fault_promote(ufi, NULL, ufi->ufi_page);
 	}
 	count_add(COUNT_FLT_OBJ, 1);
-	if (private || (page_flags(ufi->ufi_page) & PG_HOLE) != 0)
+	if (private)
 		ufi->ufi_prot &= ~PROT_WRITE;
-	if (ufi->ufi_near != NULL)
+	else if (ufi->ufi_obj->uo_disk || ufi->ufi_obj->uo_file)
+		fault_file(ufi);
+	if (ufi->ufi_near != NULL && !(write && ufi->ufi_obj->uo_disk))
 		near_pages(ufi);
 	return FAULT_GO;
 }

@@ -30,6 +30,7 @@ uvm_object_init(struct uvm_object *uo, const struct uvm_pagerops *ops,
 	atomic_init(&uo->uo_writers, 0);
 	TAILQ_INIT(&uo->uo_amaps);
 	uo->uo_file = uo->uo_disk = false;
+	atomic_init(&uo->uo_stored, 0);
 	uo->uo_stays = false;
 	uo->uo_path = NULL;
 	uo->uo_pathlen = 0;

@@ -180,7 +180,7 @@ flush_begin(struct uvm_object *uo, uint64_t idx, uint64_t last,
     struct vm_page **pgs)
 {
 	struct vm_page *pg;
-	u_int n;
+	u_int i, n;
 
 	for (n = 0; n < UVN_CLUSTER && idx + n <= last; n++) {
 		pg = uvm_object_lookup(uo, idx + n);
@@ -188,10 +188,13 @@ flush_begin(struct uvm_object *uo, uint64_t idx, uint64_t last,
 		    !pmap_is_modified(pg))
 			break;
 		uvm_page_busy(pg);
-		/* Who stores to it from here on modifies it again. */
-		(void)pmap_clear_modify(pg);
 		pgs[n] = pg;
 	}
+	/* Who stores to one from here on faults, and modifies it again. */
+	if (n > 0)
+		pmap_page_protect_many(pgs, n, PROT_READ | PROT_EXEC);
+	for (i = 0; i < n; i++)
+		(void)pmap_clear_modify(pgs[i]);
 	return n;
 }
 

@@ -234,6 +234,92 @@ truncation(void)
 	CHECK(signal(SIGBUS, SIG_DFL) != SIG_ERR);
 }
 
+/* One stores, one writes and one cuts; what is seen is theirs or zeroes. */
+static void
+racing(void)
+{
+	const size_t len = 16 * PAGE;
+	struct sigaction sa = {.sa_flags = SA_SIGINFO, .sa_sigaction = bus};
+	int fd = make("racing", 0, 0), i, k;
+	pid_t pid[3];
+	struct stat st;
+	char *p, buf[PAGE];
+
+	CHECK(ftruncate(fd, (off_t)len) == 0);
+	p = map(fd, len, MAP_SHARED);
+	for (k = 0; k < 3; k++) {
+		pid[k] = fork();
+		if (pid[k] != 0)
+			continue;
+		CHECK(sigaction(SIGBUS, &sa, NULL) == 0);
+		memset(buf, 'w', sizeof(buf));
+		for (i = 0; i < 400; i++) {
+			size_t at = (size_t)i * 5077 % (len - 700);
+
+			if (k == 0 && sigsetjmp(jump, 1) == 0)
+				p[at] = 's';
+			else if (k == 1)
+				CHECK(pwrite(fd, buf, 700, (off_t)at) == 700);
+			else if (k == 2)
+				CHECK(ftruncate(fd, (off_t)at) == 0);
+			if (k == 0 && i % 50 == 49)
+				CHECK(msync(p, len, MS_SYNC) == 0);
+		}
+		_exit(0);
+	}
+	for (k = 0; k < 3; k++)
+		child_ok(pid[k]);
+	CHECK(fsync(fd) == 0 && fstat(fd, &st) == 0);
+	for (i = 0; i < st.st_size; i++)
+		CHECK(p[i] == 0 || p[i] == 's' || p[i] == 'w');
+	CHECK(ftruncate(fd, 1) == 0 && ftruncate(fd, (off_t)len) == 0);
+	for (i = 1; i < (int)len; i++)
+		CHECK(p[i] == 0);
+	CHECK(munmap(p, len) == 0 && close(fd) == 0);
+}
+
+static time_t
+mtime(int fd)
+{
+	struct stat st;
+
+	CHECK(fstat(fd, &st) == 0 && st.st_ctime > 1000000000);
+	return st.st_mtime;
+}
+
+/* When a file was modified: stores through mappings count. */
+static void
+times(void)
+{
+	const struct timespec old[2] = {{1000000000, 5}, {1000000000, 5}};
+	int fd = make("times", 2 * PAGE, 1);
+	char *p = map(fd, 2 * PAGE, MAP_SHARED);
+	char *q = map(fd, 2 * PAGE, MAP_PRIVATE);
+	time_t when;
+
+	CHECK(fsync(fd) == 0 && futimens(fd, old) == 0);
+	q[0] = 1;
+	/* What was read may be written in memory, and nobody comes to know. */
+	CHECK(in_memory() || p[PAGE] != 0);
+	CHECK(mtime(fd) == 1000000000);
+	p[0] = 1;
+	when = mtime(fd);
+	CHECK(when > 1000000000 && msync(p, PAGE, MS_SYNC) == 0);
+	CHECK(mtime(fd) == when);
+	/* What was set after the store stays. */
+	p[0] = 2;
+	CHECK(futimens(fd, old) == 0 && fsync(fd) == 0);
+	CHECK(mtime(fd) == 1000000000);
+	/* In memory nothing is written, and so no store is noticed twice. */
+	p[0] = 3;
+	CHECK(in_memory() || mtime(fd) >= when);
+	CHECK(pwrite(fd, "x", 1, PAGE) == 1 && mtime(fd) >= when);
+	CHECK(futimens(fd, old) == 0 && fsync(fd) == 0);
+	CHECK(mtime(fd) == 1000000000);
+	CHECK(munmap(p, 2 * PAGE) == 0 && munmap(q, 2 * PAGE) == 0);
+	CHECK(close(fd) == 0);
+}
+
 /*
  * A file without a name lives as long as a mapping of it, and its room is
  * given back by whoever ends that: here a child's exit, and its death.
@@ -440,6 +526,8 @@ main(int argc, char **argv)
 	one_cache();
 	holes();
 	truncation();
+	racing();
+	times();
 	unlinked();
 	names();
 	together();

@@ -188,6 +188,8 @@ void vfs_walk_done(struct lookup *lk); /* drops lk_dvp and lk_vp */
  * vfs_seal: add seals to a regular file.  EPERM: no more may be; EBUSY: it is
  *	mapped for writing.
  * vfs_touch: mtime and ctime are now.
+ * vfs_stored: they are when the file was last stored to through a mapping, if it
+ *	was since they last changed.  Before they are shown, set or written.
  */
 int vfs_access(struct vnode *vp, u_int mode, bool real);
 bool vfs_rdonly(const struct vnode *vp);
@@ -198,6 +200,7 @@ int64_t vfs_now(void);
 int vfs_resize(struct vnode *vp, uint64_t size);
 int vfs_seal(struct vnode *vp, u_int seals);
 void vfs_touch(struct vnode *vp);
+void vfs_stored(struct vnode *vp);
 
 /* tmpfs.c */
 int tmpfs_mount(struct vnode **rootp);

@@ -70,15 +70,16 @@ struct uvm_object {
 	struct scan_item uo_scan;          /* [I] if it is paged out */
 	refcount_t uo_refs;                /* [a] */
 	_Atomic(uint64_t) uo_size;         /* [o:a] bytes */
-	_Atomic(u_int) uo_writers; /* [a] shared entries that may write */
-	struct amapq uo_amaps;     /* [o] copies that mappings made */
-	bool uo_file;              /* [I] its pages count as file pages */
-	bool uo_stays;             /* [o] no page of it goes to swap */
-	bool uo_disk;              /* [I] as pages of files on disk */
-	char *uo_path;             /* [o+] for /proc maps; NULL: none */
-	size_t uo_pathlen;         /* [o+] bytes with the NUL */
-	dev_t uo_dev;              /* [o+] */
-	ino_t uo_ino;              /* [o+] */
+	_Atomic(u_int) uo_writers;  /* [a] shared entries that may write */
+	_Atomic(int64_t) uo_stored; /* [a] see uvm_object_stored() */
+	struct amapq uo_amaps;      /* [o] copies that mappings made */
+	bool uo_file;               /* [I] its pages count as file pages */
+	bool uo_stays;              /* [o] no page of it goes to swap */
+	bool uo_disk;               /* [I] as pages of files on disk */
+	char *uo_path;              /* [o+] for /proc maps; NULL: none */
+	size_t uo_pathlen;          /* [o+] bytes with the NUL */
+	dev_t uo_dev;               /* [o+] */
+	ino_t uo_ino;               /* [o+] */
 };
 
 /*
@@ -91,6 +92,11 @@ struct uvm_object {
  *
  * uvm_object_set_name: what /proc maps shows; name is copied, left out when
  *	there is no memory for it.  No lock at RANK_OBJECT or above held.
+ * uvm_object_stored: when somebody last came to store through a mapping since
+ *	this was asked, as the time of day in ns; 0: nobody.  Pages of a file
+ *	on disk are noticed again once they have been written, others when they
+ *	are mapped again.  Any context.
+ *
  * uvm_object_name: that into buf, always terminated; its length; 0 for none.
  *	Map locks may be held.
  * uvm_object_ident: device and inode number, by the same rules.
@@ -109,6 +115,15 @@ void uvm_object_set_name(struct uvm_object *uo, const char *name, dev_t dev,
     ino_t ino);
 size_t uvm_object_name(struct uvm_object *uo, char *buf, size_t len);
 void uvm_object_ident(struct uvm_object *uo, dev_t *devp, ino_t *inop);
+
+static inline int64_t
+uvm_object_stored(struct uvm_object *uo)
+{
+	if (atomic_load_explicit(&uo->uo_stored, memory_order_relaxed) == 0)
+		return 0;
+	return atomic_exchange_explicit(&uo->uo_stored, 0,
+	    memory_order_relaxed);
+}
 
 static inline int
 uvm_object_resize(struct uvm_object *uo, uint64_t size)

@@ -50,6 +50,8 @@ struct uvm_upcalls {
 	bool (*up_killed)(void);
 	/* The caller's fault waits for I/O; or NULL. */
 	void (*up_major)(void);
+	/* The time of day in ns, any context; or NULL: nobody asks. */
+	int64_t (*up_time)(void);
 	/* Detach System V segments (vm_shm not NULL), once, before the map. */
 	void (*up_shmexit)(struct vmspace *vm);
 	/*
