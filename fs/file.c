@@ -226,10 +226,11 @@ regular_write(struct file *f, struct uio *uio)
 	struct uvm_object *uo = vp->v_obj;
 	uint64_t rlimit = curproc()->ps_rlimit[RLIMIT_FSIZE].rlim_cur;
 	uint64_t size, end, limit = MIN(rlimit, FILE_SIZE_MAX);
+	size_t total = uio->ui_resid;
 	u_int seals;
 	int error = 0;
 
-	if (uio->ui_resid == 0)
+	if (total == 0)
 		return 0;
 	drop_setid(vp);
 	mutex_enter(&vp->v_iolock);
@@ -261,8 +262,14 @@ regular_write(struct file *f, struct uio *uio)
 		(void)uvm_object_resize(uo, MAX(size, (uint64_t)uio->ui_off));
 	mutex_exit(&vp->v_iolock);
 	vfs_touch(vp);
-	if (error == 0 && (file_flags(f) & O_DSYNC) != 0)
+	if (error == 0 && (file_flags(f) & O_DSYNC) != 0) {
 		error = vfs_fsync(vp);
+		if (error != 0) {
+			/* Not as asked for: as if nothing were written. */
+			uio->ui_off -= (off_t)(total - uio->ui_resid);
+			uio->ui_resid = total;
+		}
+	}
 	return error == ENOMEM ? ENOSPC : error;
 }
 

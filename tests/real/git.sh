@@ -14,6 +14,6 @@ for i in $(seq 30); do echo "$i" >>log; git add log; git commit -q -m "commit $i
 git gc -q; git count-objects -v | grep -v size; git fsck --full; git repack -adfq --threads=2; git fsck
 git log --format=%H | sha256sum; git blame -s numbers | sed -n '9,11p;249,251p'
 git tag -a v1 -m one; git describe; git stash list; echo dirty >>log; git stash -q; git status --short; git stash pop -q; git status --short; git checkout -q log
-git archive HEAD | tar -tf - ; git bisect start -q HEAD HEAD~20 >/dev/null; git bisect run sh -c '[ $(wc -l <log) -lt 20 ]' | tail -n 3 | head -n 1; git bisect reset -q
+git archive HEAD | tar -tf - ; git bisect start HEAD HEAD~20 >/dev/null; git bisect run sh -c '[ $(wc -l <log) -lt 20 ]' | tail -n 3 | head -n 1; git bisect reset 2>&1 | tail -n 1
 cd .. && git clone -q --no-local r c && cd c && git log -1 --format=%H && git checkout -q -b x && echo x >x && git add x && git commit -q -m x && git push -q origin x && git -C ../r branch -v
 git grep -n fifty; git show --stat HEAD | tail -n 3; git cherry-pick HEAD~5 2>&1 | head -n 2; git cherry-pick --abort; git worktree add -q ../w v1 && ls ../w

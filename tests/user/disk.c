@@ -4,6 +4,8 @@
  * mapped, names by the thousand.
  *
  *	disk [-x] [DIRECTORY]
+ *	disk -e FILE: one page of the 16 of FILE cannot be read
+ *	disk -f FILE: FILE cannot be written where it is
  *
  * Works in a directory of its own below DIRECTORY (/tmp).  -x: nobody else uses
  * the file system, so what becomes free can be seen.
@@ -505,11 +507,61 @@ large(void)
 	CHECK(close(fd) == 0 && unlink("large") == 0);
 }
 
+/* read, a fault: what can be had is had, what cannot is an error. */
+static int
+unreadable(const char *name)
+{
+	struct sigaction sa = {.sa_flags = SA_SIGINFO, .sa_sigaction = bus};
+	int fd = open(name, O_RDWR), i, k, bad = 0, was;
+	char buf[PAGE], *p;
+
+	CHECK(fd != -1 && sigaction(SIGBUS, &sa, NULL) == 0);
+	p = map(fd, 16 * PAGE, MAP_SHARED);
+	for (k = 0; k < 2; k++) {
+		was = bad;
+		for (bad = i = 0; i < 16; i++) {
+			errno = 0;
+			if (pread(fd, buf, PAGE, i * PAGE) == PAGE) {
+				CHECK(p[i * PAGE] == buf[0]);
+				continue;
+			}
+			CHECK(errno == EIO && is_bus(p + i * PAGE, k == 1));
+			FAILS(EIO, pwrite(fd, "x", 1, i * PAGE + 9));
+			bad++;
+		}
+	}
+	CHECK(bad == 1 && was == 1);
+	return 0;
+}
+
+/* Who says that it is on disk has to know. */
+static int
+unwritable(const char *name)
+{
+	int fd = open(name, O_RDWR), fd2 = open(name, O_RDWR | O_SYNC);
+	char *p, c;
+
+	CHECK(fd != -1 && fd2 != -1);
+	CHECK(pwrite(fd, "w", 1, 1) == 1);
+	FAILS(EIO, fsync(fd));
+	p = map(fd, PAGE, MAP_SHARED);
+	p[2] = 's';
+	FAILS(EIO, msync(p, PAGE, MS_SYNC));
+	FAILS(EIO, pwrite(fd2, "o", 1, 3));
+	CHECK(p[1] == 'w' && pread(fd, &c, 1, 2) == 1 && c == 's');
+	CHECK(munmap(p, PAGE) == 0 && close(fd) == 0 && close(fd2) == 0);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	char dir[64];
 
+	if (argc > 2 && strcmp(argv[1], "-e") == 0)
+		return unreadable(argv[2]);
+	if (argc > 2 && strcmp(argv[1], "-f") == 0)
+		return unwritable(argv[2]);
 	if (argc > 1 && strcmp(argv[1], "-r") == 0) {
 		/* While it runs it cannot be written. */
 		FAILS(ETXTBSY, open("program", O_WRONLY));
