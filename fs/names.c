@@ -114,6 +114,24 @@ may_make(const struct lookup *lk)
 	return vfs_access(lk->lk_dvp, W_OK | X_OK, false);
 }
 
+int
+vfs_make(const struct lookup *lk, mode_t mode, dev_t rdev, const char *target,
+    struct vnode **vpp)
+{
+	int error;
+
+	KASSERT(big_held());
+	error = may_make(lk);
+	if (error == 0 && lk->lk_slash && !S_ISDIR(mode))
+		error = ENOENT;
+	if (!S_ISLNK(mode))
+		mode &= ~atomic_load(&curproc()->ps_fs->fp_cwd->cw_umask);
+	if (error != 0)
+		return error;
+	return lk->lk_dvp->v_ops->vo_create(lk->lk_dvp, lk->lk_name, mode, rdev,
+	    target, vpp);
+}
+
 static long
 do_make(int dirfd, vaddr_t upath, mode_t mode, dev_t rdev, const char *target)
 {
@@ -124,14 +142,7 @@ do_make(int dirfd, vaddr_t upath, mode_t mode, dev_t rdev, const char *target)
 	error = at_begin(&at, dirfd, upath, LK_PARENT);
 	if (error != 0)
 		return -error;
-	error = may_make(&at.at_lk);
-	if (error == 0 && at.at_lk.lk_slash && !S_ISDIR(mode))
-		error = ENOENT;
-	if (!S_ISLNK(mode))
-		mode &= ~atomic_load(&curproc()->ps_fs->fp_cwd->cw_umask);
-	if (error == 0)
-		error = at.at_lk.lk_dvp->v_ops->vo_create(at.at_lk.lk_dvp,
-		    at.at_lk.lk_name, mode, rdev, target, &vp);
+	error = vfs_make(&at.at_lk, mode, rdev, target, &vp);
 	if (error == 0)
 		vrele(vp);
 	at_end(&at);

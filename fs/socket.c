@@ -1,9 +1,8 @@
 /*
- * socket.c: connected pairs of local stream sockets, which are two pipes.
+ * socket.c: local stream sockets.  Two that are connected are two pipes.
  *
- * There is no network and no bind: socketpair() is the only way to get a
- * socket.  What programs use it for, a line between parent and child or a
- * wake-up within one process, it does.
+ * There is no network.  Names and how they lead to a connection are in
+ * sockname.c.
  *
  * A socket file holds the reading end of one pipe and the writing end of the
  * other.  Those are files of their own that no descriptor names, so that
@@ -14,7 +13,7 @@
  * gets that byte by recvmsg(), and is closed when read() gets it.  Sockets do
  * not pass: one that waits in itself would never be closed.
  */
-#include <fs/file.h>
+#include "socket.h"
 
 #include <sys/errno.h>
 #include <base/print.h>
@@ -22,18 +21,6 @@
 #include <kern/syscalls.h>
 #include <fs/init.h>
 
-/*
- * Protection:
- *	I	constant
- *	a	C11 atomic
- */
-struct sock {
-	struct file *so_in;     /* [I] referenced */
-	struct file *so_out;    /* [I] referenced */
-	struct line *so_rx;     /* [I] referenced */
-	struct line *so_tx;     /* [I] referenced */
-	_Atomic(u_int) so_shut; /* [a] SHUT_IN, SHUT_OUT */
-};
 #define SHUT_IN  1u
 #define SHUT_OUT 2u
 
@@ -207,6 +194,8 @@ sock_receive(struct file *f, struct uio *uio, struct rights **rp)
 	struct rights *r;
 	int error;
 
+	if (sock_state(so) != SO_CONNECTED)
+		return EINVAL;
 	if ((atomic_load(&so->so_shut) & SHUT_IN) != 0)
 		return 0;
 	set_nonblock(so->so_in, (file_flags(f) & O_NONBLOCK) != 0);
@@ -230,6 +219,8 @@ sock_write(struct file *f, struct uio *uio)
 	size_t before = uio->ui_resid;
 	int error;
 
+	if (sock_state(so) != SO_CONNECTED)
+		return ENOTCONN;
 	if ((atomic_load(&so->so_shut) & SHUT_OUT) != 0) {
 		sig_post_simple(curproc(), SIGPIPE, SI_KERNEL);
 		return EPIPE;
@@ -248,6 +239,10 @@ sock_poll(struct file *f)
 	struct sock *so = f->f_data;
 	u_int in, out, events;
 
+	if (sock_state(so) == SO_LISTENING)
+		return sock_acceptable(so) ? POLLIN | POLLRDNORM : 0;
+	if (sock_state(so) != SO_CONNECTED)
+		return POLLOUT | POLLWRNORM | POLLHUP;
 	in = so->so_in->f_ops->fop_poll(so->so_in);
 	out = so->so_out->f_ops->fop_poll(so->so_out);
 	events = (in & (POLLIN | POLLRDNORM)) | (out & (POLLOUT | POLLWRNORM));
@@ -263,6 +258,8 @@ sock_ioctl(struct file *f, u_long cmd, uintptr_t arg)
 {
 	struct sock *so = f->f_data;
 
+	if (sock_state(so) != SO_CONNECTED)
+		return -EINVAL;
 	return so->so_in->f_ops->fop_ioctl(so->so_in, cmd, arg);
 }
 
@@ -271,10 +268,8 @@ sock_close(struct file *f)
 {
 	struct sock *so = f->f_data;
 
-	file_rele(so->so_in);
-	file_rele(so->so_out);
-	line_rele(so->so_rx);
-	line_rele(so->so_tx);
+	sock_unbind(so);
+	sock_ends_rele(so);
 	kmem_free(so, sizeof(*so));
 }
 
@@ -286,9 +281,27 @@ static const struct fileops sock_ops = {
     .fop_close = sock_close,
 };
 
-/* A socket file over two ends and lines, which it takes over, also on failure.
- */
-static int
+void
+sock_ends_rele(const struct sock *so)
+{
+	if (so->so_in == NULL)
+		return;
+	file_rele(so->so_in);
+	file_rele(so->so_out);
+	line_rele(so->so_rx);
+	line_rele(so->so_tx);
+}
+
+struct sockcred
+sock_me(void)
+{
+	const struct proc *p = curproc();
+
+	return (
+	    struct sockcred){p->ps_pid, p->ps_cred.cr_euid, p->ps_cred.cr_egid};
+}
+
+int
 sock_new(const struct sock *like, u_int flags, struct file **fp)
 {
 	struct sock *so;
@@ -301,13 +314,15 @@ sock_new(const struct sock *like, u_int flags, struct file **fp)
 	if (error != 0) {
 		if (so != NULL)
 			kmem_free(so, sizeof(*so));
-		file_rele(like->so_in);
-		file_rele(like->so_out);
-		line_rele(like->so_rx);
-		line_rele(like->so_tx);
+		sock_ends_rele(like);
 		return error;
 	}
-	*so = *like;
+	memcpy(so, like, sizeof(*so));
+	TAILQ_INIT(&so->so_waiting);
+	so->so_name.sn_family = so->so_peer.sn_family = AF_UNIX;
+	so->so_name.sn_len = so->so_peer.sn_len = SOCKNAME_NONE;
+	if (so->so_in != NULL)
+		atomic_init(&so->so_state, SO_CONNECTED);
 	(*fp)->f_data = so;
 	(*fp)->f_ops = &sock_ops;
 	return 0;
@@ -330,6 +345,24 @@ direction_new(struct sock *from, struct sock *to)
 	return error;
 }
 
+int
+sock_ends(struct sock *a, struct sock *b)
+{
+	int error;
+
+	error = direction_new(a, b);
+	if (error != 0)
+		return error;
+	error = direction_new(b, a);
+	if (error != 0) {
+		file_rele(a->so_out);
+		file_rele(b->so_in);
+		line_rele(a->so_tx);
+		line_rele(b->so_rx);
+	}
+	return error;
+}
+
 /* The two files of a pair. */
 static int
 pair_new(u_int flags, struct file *pair[2])
@@ -337,23 +370,13 @@ pair_new(u_int flags, struct file *pair[2])
 	struct sock a = {0}, b = {0};
 	int error;
 
-	error = direction_new(&a, &b);
+	error = sock_ends(&a, &b);
 	if (error != 0)
 		return error;
-	error = direction_new(&b, &a);
-	if (error != 0) {
-		file_rele(a.so_out);
-		file_rele(b.so_in);
-		line_rele(a.so_tx);
-		line_rele(b.so_rx);
-		return error;
-	}
+	a.so_cred = b.so_cred = sock_me();
 	error = sock_new(&a, flags, &pair[0]);
 	if (error != 0) {
-		file_rele(b.so_in);
-		file_rele(b.so_out);
-		line_rele(b.so_rx);
-		line_rele(b.so_tx);
+		sock_ends_rele(&b);
 		return error;
 	}
 	error = sock_new(&b, flags, &pair[1]);
@@ -362,12 +385,36 @@ pair_new(u_int flags, struct file *pair[2])
 	return error;
 }
 
-/* socket(): there is nothing to connect one to. */
+/* Whether there is such a kind of socket: a[] is family, type, protocol. */
+static int
+kind(const uintptr_t *a)
+{
+	u_int type = (u_int)a[1] & ~(O_NONBLOCK | O_CLOEXEC);
+
+	if ((int)a[0] != AF_UNIX)
+		return EAFNOSUPPORT;
+	if (type > SOCK_PACKET)
+		return EINVAL;
+	if (type != SOCK_STREAM)
+		return ESOCKTNOSUPPORT;
+	return (int)a[2] != 0 && (int)a[2] != AF_UNIX ? EPROTONOSUPPORT : 0;
+}
+
+/* socket(family, type, protocol) */
 long
 sys_socket(const uintptr_t *a)
 {
-	(void)a;
-	return -EAFNOSUPPORT;
+	static const struct sock none;
+	u_int flags = (u_int)a[1] & (O_NONBLOCK | O_CLOEXEC);
+	struct file *f;
+	int error;
+
+	error = kind(a);
+	if (error == 0)
+		error = sock_new(&none, flags & O_NONBLOCK, &f);
+	if (error != 0)
+		return -error;
+	return fd_install(f, 0, (flags & O_CLOEXEC) != 0);
 }
 
 /* socketpair(family, type, protocol, fds) */
@@ -382,14 +429,9 @@ sys_socketpair(const uintptr_t *a)
 	long fd;
 	int error;
 
-	if ((int)a[0] != AF_UNIX)
-		return (int)a[0] == AF_INET ? -EOPNOTSUPP : -EAFNOSUPPORT;
-	if (((u_int)a[1] & ~flags) > SOCK_PACKET)
-		return -EINVAL;
-	if (((u_int)a[1] & ~flags) != SOCK_STREAM)
-		return -ESOCKTNOSUPPORT;
-	if ((int)a[2] != 0 && (int)a[2] != AF_UNIX)
-		return -EPROTONOSUPPORT;
+	error = kind(a);
+	if (error != 0)
+		return (int)a[0] == AF_INET ? -EOPNOTSUPP : -error;
 	error = pair_new(flags & O_NONBLOCK, pair);
 	if (error != 0)
 		return -error;
@@ -414,8 +456,7 @@ sys_socketpair(const uintptr_t *a)
 	return fd;
 }
 
-/* fd as a socket; the file is referenced.  EBADF, ENOTSOCK. */
-static int
+int
 sock_file(int fd, struct file **fp)
 {
 	int error;
@@ -445,6 +486,8 @@ move(struct file *f, struct uio *uio, u_int flags, struct rights **rp)
 
 	if ((flags & ~ok) != 0)
 		return EOPNOTSUPP;
+	if (sock_state(f->f_data) != SO_CONNECTED)
+		return uio->ui_write ? ENOTCONN : EINVAL;
 	if ((flags & MSG_DONTWAIT) != 0 &&
 	    (sock_poll(f) & (ready | POLLHUP)) == 0)
 		return EAGAIN;
@@ -622,6 +665,11 @@ sys_sendmsg(const uintptr_t *a)
 		error = EMSGSIZE;
 	if (error != 0)
 		goto out;
+	if (sock_state(f->f_data) != SO_CONNECTED) {
+		uio_put(&ui);
+		error = ENOTCONN;
+		goto out;
+	}
 	ln = ((struct sock *)f->f_data)->so_tx;
 	if (r != NULL && ui.ui_total > 0)
 		error = line_attach(ln, r, ui.ui_total);
@@ -701,6 +749,11 @@ sys_recvmsg(const uintptr_t *a)
 		file_rele(f);
 		return error == EINVAL ? -EMSGSIZE : -error;
 	}
+	if (sock_state(f->f_data) != SO_CONNECTED) {
+		uio_put(&ui);
+		file_rele(f);
+		return -EINVAL;
+	}
 	limit = MIN(ui.ui_total, line_limit(((struct sock *)f->f_data)->so_rx));
 	ui.ui_uio.ui_resid = limit;
 	error = move(f, &ui.ui_uio, (u_int)a[2], &r);
@@ -737,6 +790,10 @@ sys_shutdown(const uintptr_t *a)
 	if (error != 0)
 		return -error;
 	so = f->f_data;
+	if (sock_state(so) != SO_CONNECTED) {
+		file_rele(f);
+		return 0; /* there is no other side to be told */
+	}
 	new = bits[a[1]];
 	old = atomic_fetch_or(&so->so_shut, new);
 	if ((new & ~old &SHUT_OUT) != 0)
@@ -747,65 +804,47 @@ sys_shutdown(const uintptr_t *a)
 	return 0;
 }
 
-/* The name of an unnamed socket: its family. */
-static long
-unnamed(const uintptr_t *a)
-{
-	const uint16_t family = AF_UNIX;
-	int32_t len, real = sizeof(family);
-	struct file *f;
-	int error;
-
-	error = sock_file((int)a[0], &f);
-	if (error != 0)
-		return -error;
-	file_rele(f);
-	if (copyin(a[2], &len, sizeof(len)) != 0)
-		return -EFAULT;
-	if (len < 0)
-		return -EINVAL;
-	if (copyout(&family, a[1], MIN((size_t)len, sizeof(family))) != 0)
-		return -EFAULT;
-	return -copyout(&real, a[2], sizeof(real));
-}
-
-long
-sys_getsockname(const uintptr_t *a)
-{
-	return unnamed(a);
-}
-
-long
-sys_getpeername(const uintptr_t *a)
-{
-	return unnamed(a);
-}
-
-/* getsockopt(fd, level, option, value, len): what a pair can tell. */
+/* getsockopt(fd, level, option, value, len): what can be told. */
 long
 sys_getsockopt(const uintptr_t *a)
 {
-	int32_t len, val;
+	enum sock_state state;
+	struct sockcred cred;
+	const void *val;
+	int32_t len, num;
+	size_t size;
 	struct file *f;
 	int error;
 
 	error = sock_file((int)a[0], &f);
 	if (error != 0)
 		return -error;
+	state = sock_state(f->f_data);
+	cred = (struct sockcred){0, (uid_t)-1, (gid_t)-1};
+	if (state == SO_CONNECTED)
+		cred = ((struct sock *)f->f_data)->so_cred;
 	file_rele(f);
 	if ((int)a[1] != SOL_SOCKET)
 		return -EOPNOTSUPP;
+	val = &num;
+	size = sizeof(num);
 	switch ((int)a[2]) {
 	case SO_TYPE:
-		val = SOCK_STREAM;
+		num = SOCK_STREAM;
 		break;
 	case SO_ERROR:
 	case SO_PROTOCOL:
+		num = 0;
+		break;
 	case SO_ACCEPTCONN:
-		val = 0;
+		num = state == SO_LISTENING;
 		break;
 	case SO_DOMAIN:
-		val = AF_UNIX;
+		num = AF_UNIX;
+		break;
+	case SO_PEERCRED:
+		val = &cred;
+		size = sizeof(cred);
 		break;
 	default:
 		return -ENOPROTOOPT;
@@ -814,13 +853,13 @@ sys_getsockopt(const uintptr_t *a)
 		return -EFAULT;
 	if (len < 0)
 		return -EINVAL;
-	len = MIN(len, (int32_t)sizeof(val));
-	if (copyout(&val, a[3], (size_t)len) != 0)
+	len = MIN(len, (int32_t)size);
+	if (copyout(val, a[3], (size_t)len) != 0)
 		return -EFAULT;
 	return -copyout(&len, a[4], sizeof(len));
 }
 
-/* setsockopt(): nothing can be set. */
+/* setsockopt(): what means nothing to a local socket can be set. */
 long
 sys_setsockopt(const uintptr_t *a)
 {
@@ -831,5 +870,7 @@ sys_setsockopt(const uintptr_t *a)
 	if (error != 0)
 		return -error;
 	file_rele(f);
+	if ((int)a[1] == SOL_SOCKET && (int)a[2] == SO_REUSEADDR)
+		return a[4] < sizeof(int32_t) ? -EINVAL : 0;
 	return -ENOPROTOOPT;
 }

@@ -130,8 +130,10 @@ _Static_assert(sizeof(struct abi_flock) == 32, "struct flock: 32 bytes");
 #define SOCK_STREAM   1u
 #define SOCK_PACKET   10u
 #define SOL_SOCKET    1
+#define SO_REUSEADDR  2
 #define SO_TYPE       3
 #define SO_ERROR      4
+#define SO_PEERCRED   17
 #define SO_ACCEPTCONN 30
 #define SO_PROTOCOL   38
 #define SO_DOMAIN     39

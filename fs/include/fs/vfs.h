@@ -172,6 +172,9 @@ int vfs_walk(struct vnode *at, const char *path, struct lookup *lk);
 void vfs_walk_done(struct lookup *lk); /* drops lk_dvp and lk_vp */
 
 /*
+ * vfs_make: a new file of mode, less the umask, and rdev or target, where lk
+ *	(LK_PARENT) ended; *vpp is referenced.  Big lock.  EEXIST, ENOENT,
+ *	EACCES, EROFS, or of vo_create().
  * vfs_access: EACCES unless the caller may do all of mode (R_OK, W_OK,
  *	X_OK) to vp, by its effective ids, or its real ones; EROFS: nobody may
  *	write there.  Big lock.
@@ -191,6 +194,8 @@ void vfs_walk_done(struct lookup *lk); /* drops lk_dvp and lk_vp */
  * vfs_stored: they are when the file was last stored to through a mapping, if it
  *	was since they last changed.  Before they are shown, set or written.
  */
+int vfs_make(const struct lookup *lk, mode_t mode, dev_t rdev,
+    const char *target, struct vnode **vpp);
 int vfs_access(struct vnode *vp, u_int mode, bool real);
 bool vfs_rdonly(const struct vnode *vp);
 int vfs_fsync(struct vnode *vp);
