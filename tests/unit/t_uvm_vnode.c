@@ -298,6 +298,9 @@ TEST(uvn_map)
 	CHECK(poke(vm, BASE, 7) == 0 && df.nback == 1);
 	CHECK(uvm_msync(&vm->vm_map, BASE, BASE + 4 * PAGE_SIZE) == 0);
 	CHECK(df.nwritten == 1 && df.nsync == 1 && df.disk[0] == 7);
+	/* The next store is noticed again. */
+	CHECK(pmap_extract(vm_pmap(vm), BASE, &pa, &prot));
+	CHECK((prot & PROT_WRITE) == 0);
 	CHECK(poke(vm, BASE, 8) == 0 && df.nback == 1 && uvn_dirty(&df.uv));
 	df.left = 0;
 	CHECK(uvm_fault(&vm->vm_map, BASE + PAGE_SIZE, PROT_WRITE, 0) == EIO);
