@@ -80,10 +80,10 @@ thread_exit(void (*done)(struct thread *))
 	struct thread *td = curthread();
 
 	KASSERT(lock_none());
-	KASSERT(td->td_nopreempt == 0 && td->td_epoch == 0);
+	KASSERT(td->td_nopreempt <= 1 && td->td_epoch == 0);
 	KASSERT(md_intr_enabled() && !cpu_in_intr());
 	td->td_done = done;
-	preempt_disable();
+	td->td_nopreempt = 1;
 	md_intr_disable();
 	thread_setstate(td, TD_DEAD);
 	sched_switch();

@@ -12,7 +12,7 @@
  *	of all; it is charged for it like for any other system time
  * 8	children to init, zombie, SIGCHLD, the parent wakes: not before, so
  *	that what the process held is free when wait returns
- * 9	another thread runs on this CPU; the reaper frees stack and structure
+ * 9	another thread runs on this CPU; the reaper has stack and structure
  *
  * One who must go but shares its space with others (vfork, CLONE_VM) only
  * leaves: the last user purges.  Kernel threads never do.
@@ -122,9 +122,10 @@ lwp_unlink(struct lwp *l, bool keep_last)
 	TAILQ_REMOVE(&p->ps_lwps, l, l_link);
 	p->ps_nlwp--;
 	sig_flush(&l->l_sigpend, &gone);
-	if (p->ps_nlwp > 0)
+	if (p->ps_nlwp > 0) {
 		sig_retarget(p);
-	wakeup(&p->ps_nlwp);
+		wakeup(&p->ps_nlwp);
+	}
 	spin_exit(&p->ps_siglock);
 	sig_free(&gone);
 	return true;
@@ -237,8 +238,9 @@ exit_unwanted(struct proc *p)
  * asked here and not earlier: the answer is worth nothing before the purge.
  */
 void
-proc_zombie(struct proc *p)
+proc_zombie(struct lwp *l)
 {
+	struct proc *p = l->l_proc;
 	struct sigqueue gone = TAILQ_HEAD_INITIALIZER(gone);
 	int64_t maxrss = p->ps_ru.ru_maxrss;
 
@@ -255,6 +257,7 @@ proc_zombie(struct proc *p)
 	sig_free(&gone);
 
 	mutex_enter(&proctree_lock);
+	lwp_remove(l);
 	ptrace_zombie(p);
 	pgrp_exit(p);
 	exit_reparent(p);
@@ -262,17 +265,20 @@ proc_zombie(struct proc *p)
 	atomic_store_explicit(&p->ps_state, PS_ZOMBIE, memory_order_release);
 	if (DEBUG)
 		proc_verify_all();
-	/* Who is told wants the lock: he need not come before it is free. */
+	/*
+	 * Who is told wants the lock, and perhaps a thread of his own: he
+	 * need not come before the caller is off its stack.
+	 */
 	preempt_disable();
 	sig_notify_parent(p, 0, p->ps_wstatus);
 	if (p->ps_nozombie)
 		proc_remove(p);
 	mutex_exit(&proctree_lock);
-	preempt_enable();
 	if (kern_fs != NULL)
 		kern_fs->fo_changed();
 	if (p->ps_nozombie)
 		proc_rele(p);
+	lwp_leave_proc(l);
 }
 
 /* The calling thread, off the space, is the last of its process. */
@@ -299,7 +305,17 @@ exit_last(struct lwp *l)
 	}
 	proc_purge(p);
 	(void)lwp_unlink(l, false);
-	proc_zombie(p);
+	proc_zombie(l);
+}
+
+/* The calling thread goes, its process stays. */
+static void
+exit_other(struct lwp *l)
+{
+	mutex_enter(&proctree_lock);
+	lwp_remove(l);
+	mutex_exit(&proctree_lock);
+	lwp_leave_proc(l);
 }
 
 /*
@@ -327,7 +343,9 @@ lwp_leave(struct lwp *l)
 		lwp_switch_pmap(NULL);
 
 	/* The last stays listed, and is charged, until the space is empty. */
-	if (!lwp_unlink(l, true))
+	if (lwp_unlink(l, true))
+		exit_other(l);
+	else
 		exit_last(l);
 	thread_exit(reaper_done);
 }
@@ -341,6 +359,7 @@ kthread_leave(struct lwp *l)
 	KASSERT(l->l_pmap == NULL);
 	reaper_enter();
 	(void)lwp_unlink(l, false);
+	exit_other(l);
 	thread_exit(reaper_done);
 }
 

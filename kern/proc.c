@@ -7,7 +7,7 @@
  * so that a stale one names nothing for as long as possible.
  *
  * References: ps_refs keeps the structure.  The tables hold one from fork
- * until wait, each thread holds one until the reaper has its stack, and
+ * until wait, each thread holds one until the last thing it does, and
  * whoever looks from outside holds one while it looks.
  *
  * Locks: proctree_lock for everything static here.
@@ -17,6 +17,7 @@
 #include <base/print.h>
 #include <phys/kmem.h>
 #include <phys/page.h>
+#include <phys/pool.h>
 #include <port/frame.h>
 #include <port/machdep.h>
 #include <kern/ptrace.h>
@@ -39,6 +40,7 @@ static uint8_t pid_uses[PID_MAX];        /* [T] */
 static pid_t pid_last;                   /* [T] */
 static u_int lwp_count;                  /* [T] user threads */
 u_int proc_count;
+static struct pool lwp_pool;
 
 /* One user of a number more; it is a new one or has users. */
 static void
@@ -105,6 +107,7 @@ proc_boot(void)
 	u_int i;
 
 	_Static_assert(sizeof(struct proc) <= PAGE_SIZE, "one page");
+	pool_init(&lwp_pool, "lwp", sizeof(struct lwp), 0);
 	mutex_init(&proctree_lock, RANK_PROCTREE);
 	for (i = 0; i < NHASH; i++) {
 		LIST_INIT(&proc_hash[i]);
@@ -277,6 +280,37 @@ proc_threads(struct proc *p)
 	return n;
 }
 
+/* A thread structure, all zero but for its stack; NULL: no memory. */
+static struct lwp *
+lwp_memory(void)
+{
+	struct lwp *l = reaper_spare();
+	void *kstack;
+
+	if (l != NULL) {
+		kstack = l->l_thread.td_kstack;
+		memset(l, 0, sizeof(*l));
+	} else {
+		l = pool_get(&lwp_pool, PA_ZERO);
+		if (l == NULL)
+			return NULL;
+		kstack = kmem_alloc(KSTACK_SIZE, 0);
+		if (kstack == NULL) {
+			pool_put(&lwp_pool, l);
+			return NULL;
+		}
+	}
+	l->l_thread.td_kstack = kstack;
+	return l;
+}
+
+void
+lwp_memory_free(struct lwp *l)
+{
+	kmem_free(l->l_thread.td_kstack, KSTACK_SIZE);
+	pool_put(&lwp_pool, l);
+}
+
 int
 lwp_alloc(struct proc *p, struct lwp **lp)
 {
@@ -284,14 +318,9 @@ lwp_alloc(struct proc *p, struct lwp **lp)
 	bool kernel = p != NULL && p->ps_kernel;
 	int error = kernel ? 0 : EAGAIN;
 
-	l = kmem_alloc(sizeof(*l), PA_ZERO);
+	l = lwp_memory();
 	if (l == NULL)
 		return ENOMEM;
-	l->l_thread.td_kstack = kmem_alloc(KSTACK_SIZE, 0);
-	if (l->l_thread.td_kstack == NULL) {
-		kmem_free(l, sizeof(*l));
-		return ENOMEM;
-	}
 	mutex_enter(&proctree_lock);
 	if (!kernel && lwp_count < lwp_max)
 		l->l_tid = pid_alloc();
@@ -302,8 +331,7 @@ lwp_alloc(struct proc *p, struct lwp **lp)
 	}
 	mutex_exit(&proctree_lock);
 	if (error != 0) {
-		kmem_free(l->l_thread.td_kstack, KSTACK_SIZE);
-		kmem_free(l, sizeof(*l));
+		lwp_memory_free(l);
 		return error;
 	}
 	sigpend_init(&l->l_sigpend);
@@ -324,24 +352,41 @@ lwp_setproc(struct lwp *l, struct proc *p)
 }
 
 void
-lwp_free(struct lwp *l)
+lwp_remove(struct lwp *l)
 {
-	struct proc *p = l->l_proc;
-
+	KASSERT(mutex_held(&proctree_lock));
 	KASSERT(l->l_pmap == NULL);
 	KASSERT(lwp_ptrace(l) == NULL);
 	KASSERT(l->l_sigpend.sp_set == 0);
 	/* An exec may give its tid another value; see lwp_take_pid(). */
-	mutex_enter(&proctree_lock);
 	if (l->l_tid != 0) {
 		KASSERT(lwp_count > 0);
 		lwp_count--;
 		LIST_REMOVE(l, l_hash);
 		pid_drop(l->l_tid);
+		l->l_tid = 0;
 	}
+}
+
+void
+lwp_leave_proc(struct lwp *l)
+{
+	struct proc *p = l->l_proc;
+
+	KASSERT(l->l_tid == 0);
+	l->l_proc = &proc0;
+	proc_rele(p);
+}
+
+void
+lwp_free(struct lwp *l)
+{
+	struct proc *p = l->l_proc;
+
+	mutex_enter(&proctree_lock);
+	lwp_remove(l);
 	mutex_exit(&proctree_lock);
-	kmem_free(l->l_thread.td_kstack, KSTACK_SIZE);
-	kmem_free(l, sizeof(*l));
+	lwp_memory_free(l);
 	if (p != NULL)
 		proc_rele(p);
 }
@@ -371,7 +416,7 @@ lwp_take_pid(struct lwp *l)
 		LIST_REMOVE(l, l_hash);
 		first = lwp_find(p->ps_pid);
 		if (first != NULL) {
-			/* Dead, but the reaper has yet to free it. */
+			/* On its way out, and not there yet. */
 			LIST_REMOVE(first, l_hash);
 			first->l_tid = l->l_tid;
 			LIST_INSERT_HEAD(&lwp_hash[first->l_tid % NHASH], first,

@@ -2,29 +2,52 @@
  * reaper.c: what is left of dead threads.
  *
  * A thread cannot free the stack it stands on.  Once another thread runs on
- * its CPU the scheduler hands it here, and this kernel thread frees stack and
- * structure; dead threads of a live process come at once, not with its exit.
- * Address spaces are not its business, unless vm.exit_policy says so for
- * comparison: then it does what exit left undone, and the process becomes a
- * zombie only after that, so that a child is never waitable too early.
+ * its CPU the scheduler hands it here.  A few wait for the next thread that is
+ * made, which is spared an allocation, and this kernel thread its work; of all
+ * others the kernel thread frees stack and structure at once, not with the
+ * exit of their process.  Address spaces are not its business, unless
+ * vm.exit_policy says so for comparison: then it does what exit left undone,
+ * and the process becomes a zombie only after that, so that a child is never
+ * waitable too early.
  *
  * Protection:
  *	r	reap_lock
+ *	a	C11 atomic
  */
 #include <kern/proc.h>
 #include <base/lock.h>
 
+/* How many dead threads are kept for those to come. */
+#define REAP_NSPARE 4u
+
+STAILQ_HEAD(deadlist, lwp);
 static struct spin reap_lock = SPIN_INITIALIZER(RANK_SIG);
-static STAILQ_HEAD(, lwp) reap_list = STAILQ_HEAD_INITIALIZER(
-    reap_list);          /* [r] */
-static u_int reap_dying; /* [r] begun to exit, memory not back yet */
+static struct deadlist reap_list = STAILQ_HEAD_INITIALIZER(
+    reap_list);           /* [r] to be freed */
+static struct deadlist reap_spares = STAILQ_HEAD_INITIALIZER(
+    reap_spares);         /* [r] nothing refers to them */
+static u_int reap_nspare; /* [r] */
+static u_int reap_ndrain; /* [r] who waits for the next to be 0 */
+static _Atomic(u_int) reap_dying; /* [a] begun to exit, not here yet */
 
 void
 reaper_enter(void)
 {
-	spin_enter(&reap_lock);
-	reap_dying++;
-	spin_exit(&reap_lock);
+	atomic_fetch_add_explicit(&reap_dying, 1, memory_order_relaxed);
+}
+
+/* One that was dying is free or spare.  reap_lock held. */
+static void
+reaped(void)
+{
+	u_int was;
+
+	KASSERT(spin_held(&reap_lock));
+	was = atomic_fetch_sub_explicit(&reap_dying, 1, memory_order_relaxed);
+	KASSERT(was > 0);
+	if (was == 1 && reap_ndrain > 0)
+		wakeup(&reap_dying);
+	count_add(COUNT_REAP, 1);
 }
 
 /* thread_exit() calls this on another stack: td's is free. */
@@ -32,12 +55,39 @@ void
 reaper_done(struct thread *td)
 {
 	struct lwp *l = (struct lwp *)td;
+	bool spare;
 
 	KASSERT(l->l_pmap == NULL);
 	spin_enter(&reap_lock);
-	STAILQ_INSERT_TAIL(&reap_list, l, l_dead);
+	spare = !l->l_purge && reap_nspare < REAP_NSPARE;
+	if (spare) {
+		KASSERT(l->l_tid == 0);
+		STAILQ_INSERT_HEAD(&reap_spares, l, l_dead);
+		reap_nspare++;
+		reaped();
+	} else {
+		STAILQ_INSERT_TAIL(&reap_list, l, l_dead);
+	}
 	spin_exit(&reap_lock);
-	wakeup(&reap_list);
+	if (!spare)
+		wakeup(&reap_list);
+}
+
+struct lwp *
+reaper_spare(void)
+{
+	struct lwp *l;
+
+	spin_enter(&reap_lock);
+	l = STAILQ_FIRST(&reap_spares);
+	if (l != NULL) {
+		STAILQ_REMOVE_HEAD(&reap_spares, l_dead);
+		reap_nspare--;
+	}
+	spin_exit(&reap_lock);
+	if (l != NULL)
+		thread_fini(&l->l_thread);
+	return l;
 }
 
 static void
@@ -47,11 +97,11 @@ reap(struct lwp *l)
 	if (l->l_purge) {
 		KASSERT(!l->l_proc->ps_kernel);
 		proc_purge(l->l_proc);
-		proc_zombie(l->l_proc);
+		proc_zombie(l);
+		preempt_enable();
 	}
 	thread_fini(&l->l_thread);
-	lwp_free(l);
-	count_add(COUNT_REAP, 1);
+	lwp_memory_free(l);
 }
 
 static void
@@ -69,9 +119,7 @@ reaper(void *arg __unused)
 		reap(l);
 
 		spin_enter(&reap_lock);
-		KASSERT(reap_dying > 0);
-		if (--reap_dying == 0)
-			wakeup(&reap_dying);
+		reaped();
 	}
 }
 
@@ -87,8 +135,14 @@ reaper_init(void)
 void
 reap_drain(void)
 {
+	struct lwp *l;
+
 	spin_enter(&reap_lock);
-	while (reap_dying > 0)
+	reap_ndrain++;
+	while (atomic_load_explicit(&reap_dying, memory_order_relaxed) > 0)
 		(void)sleep_spin(&reap_dying, &reap_lock, 0, 0, "drain");
+	reap_ndrain--;
 	spin_exit(&reap_lock);
+	while ((l = reaper_spare()) != NULL)
+		lwp_memory_free(l);
 }

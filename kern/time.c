@@ -105,6 +105,7 @@ itimer_set(struct proc *p, uint64_t value, uint64_t every, uint64_t *ovalue,
 	spin_enter(&p->ps_siglock);
 	*ovalue = itimer_left(p);
 	*oevery = p->ps_alarm_every;
+	p->ps_alarmed = true;
 	(void)timeout_cancel(&p->ps_alarm);
 	p->ps_alarm_when = 0;
 	p->ps_alarm_every = value != 0 ? every : 0;
@@ -118,6 +119,9 @@ itimer_set(struct proc *p, uint64_t value, uint64_t every, uint64_t *ovalue,
 void
 itimer_exit(struct proc *p)
 {
+	/* Its own threads set it, and they have all gone. */
+	if (!p->ps_alarmed)
+		return;
 	spin_enter(&p->ps_siglock);
 	p->ps_alarm_when = 0;
 	p->ps_alarm_every = 0;

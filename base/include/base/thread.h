@@ -89,7 +89,8 @@ thread_cpu(const struct thread *td)
  *	bytes.  All of td is set here; td_prio is PRIO_USER and td_affinity every
  *	CPU, which may be changed before thread_ready().  Cannot fail.
  * thread_ready: put a new thread on a run queue.  Any context.
- * thread_exit: the caller never runs again.  Interrupts on, no lock held.
+ * thread_exit: the caller never runs again.  Interrupts on, no lock held;
+ *	preemption may have been disabled, once.
  *	done(td) is called on another stack once this one is free, in the
  *	context of whatever thread runs next: interrupts off, and it must not
  *	sleep or take a spin lock below RANK_INTR.

@@ -64,7 +64,7 @@ struct lwp {
 	_Atomic(u_long) l_majflt;    /* [a] written by itself */
 	void (*l_fn)(void *);        /* [I] kernel thread: what it runs */
 	void *l_arg;                 /* [I] */
-	STAILQ_ENTRY(lwp) l_dead;    /* reaper's list */
+	STAILQ_ENTRY(lwp) l_dead;    /* reaper's lists */
 	_Atomic(struct ptrace *) l_ptrace; /* [T] and [s]; lwp_ptrace() */
 	_Atomic(bool) l_systrace;    /* [a] calls go through ptrace_call() */
 	int l_wstatus;               /* [s] of a thread that exits alone */
@@ -142,6 +142,7 @@ struct proc {
 	uint64_t ps_utime, ps_stime; /* [s] ns, of threads that have gone */
 	u_long ps_minflt, ps_majflt; /* [s] of threads that have gone */
 	struct timeout ps_alarm;     /* [s] ITIMER_REAL */
+	bool ps_alarmed;             /* [s] it has been set some time */
 	uint64_t ps_alarm_when, ps_alarm_every; /* [s] ns; 0: off */
 	LIST_HEAD(, ptimer) ps_timers;          /* [s] the others */
 	int ps_timer_next;                      /* [s] number of the next one */
@@ -226,7 +227,10 @@ void proc_verify_all(void);
  *	process 0) and a reference on p unless that is NULL: lwp_setproc()
  *	then makes up for it.  Not yet in p's list.  EAGAIN: too many
  *	threads; ENOMEM.
- * lwp_free: give all that back; it never ran or its stack is free.
+ * lwp_free: give all that back; it never ran.
+ * lwp_remove, lwp_leave_proc: the same of a thread that dies, by itself: its
+ *	tid, T held; and its reference, the last it has to do with a process.
+ *	What is left is the reaper's, who gives it back by lwp_memory_free().
  * lwp_find: the thread with this tid, or NULL.  T held.
  * lwp_affinity: where it may run, or will be confined to; a hint.
  * lwp_take_pid: l is all that is left of its process: its tid is the pid now.
@@ -238,6 +242,9 @@ void proc_remove(struct proc *p);
 int lwp_alloc(struct proc *p, struct lwp **lp);
 void lwp_setproc(struct lwp *l, struct proc *p);
 void lwp_free(struct lwp *l);
+void lwp_remove(struct lwp *l);
+void lwp_leave_proc(struct lwp *l);
+void lwp_memory_free(struct lwp *l);
 struct lwp *lwp_find(pid_t tid);
 cpumask_t lwp_affinity(struct lwp *l);
 void lwp_take_pid(struct lwp *l);
@@ -414,14 +421,22 @@ bool cred_can_trace(const struct proc *p);
  * The reaper: stacks and structures of dead threads.
  * reaper_enter: a thread begins to die: drains wait for it from here on.
  * reaper_done: thread_exit() callback.
+ * reaper_spare: one that is dead and off its stack, for somebody new; NULL:
+ *	none is at hand.
  * reap_drain: wait until no dead thread holds memory.  Sleeps.
  */
 void reaper_init(void);
 void reaper_enter(void);
 void reaper_done(struct thread *td);
+struct lwp *reaper_spare(void);
 void reap_drain(void);
-/* What is left of exit once the space is empty: exit.c, for the reaper. */
-void proc_zombie(struct proc *p);
+/*
+ * What is left of exit once the space is empty: exit.c, for the reaper.
+ * proc_zombie: l is the last thread of its process, of which it knows nothing
+ *	any more then.  Returns with preemption disabled: who is told runs
+ *	once the caller is done.
+ */
+void proc_zombie(struct lwp *l);
 void proc_purge(struct proc *p);
 
 /*
