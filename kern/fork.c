@@ -116,8 +116,6 @@ fork_thread(const struct clone_args *ca, pid_t *tidp, u_int event,
 static void
 fork_copy(struct proc *parent, struct proc *p, const struct clone_args *ca)
 {
-	u_int i;
-
 	mutex_enter(&parent->ps_lock);
 	p->ps_cred = parent->ps_cred;
 	memcpy(p->ps_rlimit, parent->ps_rlimit, sizeof(p->ps_rlimit));
@@ -131,17 +129,11 @@ fork_copy(struct proc *parent, struct proc *p, const struct clone_args *ca)
 	p->ps_exitsig = ca->ca_exitsig;
 
 	spin_enter(&parent->ps_siglock);
-	if (__predict_true(parent->ps_sigacts == NULL))
-		memcpy(p->ps_sigact, parent->ps_sigact, sizeof(p->ps_sigact));
-	else
-		for (i = 0; i < NSIG; i++)
-			p->ps_sigact[i] = sig_getact(parent, (int)i + 1);
+	sig_copy(parent, p);
 	p->ps_sigfd = parent->ps_sigfd;
 	spin_exit(&parent->ps_siglock);
 	if (ca->ca_flags & CLONE_CLEAR_SIGHAND)
-		for (i = 0; i < NSIG; i++)
-			if (p->ps_sigact[i].sa_handler != SIG_IGN)
-				p->ps_sigact[i] = (struct abi_sigaction){0};
+		sig_reset(p, false);
 }
 
 /* Leave the space of a child that never ran. */
@@ -337,6 +329,7 @@ proc_create(const char *name, void (*fn)(void *), void *arg, struct proc **pp)
 		return error;
 	}
 	lwp_setproc(l, p);
+	p->ps_cred = proc0.ps_cred;
 	memcpy(p->ps_rlimit, proc0.ps_rlimit, sizeof(p->ps_rlimit));
 	strlcpy(p->ps_comm, name, sizeof(p->ps_comm));
 	p->ps_dumpable = true;

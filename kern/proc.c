@@ -149,9 +149,11 @@ proc_alloc(pid_t pid, struct proc **pp)
 	struct proc *p;
 
 	KASSERT(pid > 0);
-	p = kmem_alloc(sizeof(*p), PA_ZERO);
+	p = kmem_alloc(sizeof(*p), 0);
 	if (p == NULL)
 		return ENOMEM;
+	memset(p, 0, offsetof(struct proc, ps_cred));
+	p->ps_ru.ru_maxrss = 0;
 	proc_setup(p, pid);
 	refcount_init(&p->ps_refs, 1); /* the tables' */
 	*pp = p;

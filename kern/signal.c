@@ -248,8 +248,11 @@ sig_getact(struct proc *p, int sig)
 
 	KASSERT(spin_held(&p->ps_siglock));
 	KASSERT(sig >= 1 && sig <= NSIG);
-	if (__predict_true(sa == NULL))
+	if (__predict_true(sa == NULL)) {
+		if ((p->ps_sigset & SIGBIT(sig)) == 0)
+			return (struct abi_sigaction){0};
 		return p->ps_sigact[sig - 1];
+	}
 	spin_enter(&sa->sa_lock);
 	act = sa->sa_act[sig - 1];
 	spin_exit(&sa->sa_lock);
@@ -264,6 +267,7 @@ sig_setact(struct proc *p, int sig, const struct abi_sigaction *act)
 	KASSERT(spin_held(&p->ps_siglock));
 	KASSERT(sig >= 1 && sig <= NSIG);
 	if (__predict_true(sa == NULL)) {
+		p->ps_sigset |= SIGBIT(sig);
 		p->ps_sigact[sig - 1] = *act;
 		return;
 	}
@@ -272,10 +276,44 @@ sig_setact(struct proc *p, int sig, const struct abi_sigaction *act)
 	spin_exit(&sa->sa_lock);
 }
 
+void
+sig_copy(struct proc *p, struct proc *child)
+{
+	uint64_t set;
+	u_int i;
+
+	KASSERT(spin_held(&p->ps_siglock));
+	KASSERT(child->ps_sigacts == NULL);
+	set = p->ps_sigacts == NULL ? p->ps_sigset : ~0ull;
+	child->ps_sigset = set;
+	for (; set != 0; set &= set - 1) {
+		i = (u_int)__builtin_ctzll(set);
+		child->ps_sigact[i] = sig_getact(p, (int)i + 1);
+	}
+}
+
+void
+sig_reset(struct proc *p, bool bare)
+{
+	uint64_t set;
+	u_int i;
+
+	KASSERT(p->ps_sigacts == NULL);
+	for (set = p->ps_sigset; set != 0; set &= set - 1) {
+		i = (u_int)__builtin_ctzll(set);
+		if (p->ps_sigact[i].sa_handler != SIG_IGN)
+			p->ps_sigset &= ~(1ull << i);
+		else if (bare)
+			p->ps_sigact[i] =
+			    (struct abi_sigaction){.sa_handler = SIG_IGN};
+	}
+}
+
 int
 sig_share(struct proc *p, struct proc *child)
 {
 	struct sigacts *sa, *new;
+	u_int i;
 
 	KASSERT(p == curproc() && child->ps_sigacts == NULL);
 	new = kmem_alloc(sizeof(*new), 0);
@@ -286,7 +324,8 @@ sig_share(struct proc *p, struct proc *child)
 	spin_enter(&p->ps_siglock);
 	sa = p->ps_sigacts;
 	if (sa == NULL) {
-		memcpy(new->sa_act, p->ps_sigact, sizeof(new->sa_act));
+		for (i = 0; i < NSIG; i++)
+			new->sa_act[i] = sig_getact(p, (int)i + 1);
 		p->ps_sigacts = sa = new;
 		new = NULL;
 	}
@@ -308,6 +347,7 @@ sig_unshare(struct proc *p)
 	if (sa != NULL) {
 		spin_enter(&sa->sa_lock);
 		memcpy(p->ps_sigact, sa->sa_act, sizeof(p->ps_sigact));
+		p->ps_sigset = ~0ull;
 		spin_exit(&sa->sa_lock);
 		p->ps_sigacts = NULL;
 	}
@@ -607,17 +647,10 @@ void
 sig_exec(struct proc *p)
 {
 	struct lwp *l = curlwp();
-	u_int i;
 
 	sig_unshare(p);
 	spin_enter(&p->ps_siglock);
-	for (i = 0; i < NSIG; i++) {
-		if (p->ps_sigact[i].sa_handler == SIG_IGN)
-			p->ps_sigact[i] =
-			    (struct abi_sigaction){.sa_handler = SIG_IGN};
-		else
-			p->ps_sigact[i] = (struct abi_sigaction){0};
-	}
+	sig_reset(p, true);
 	spin_exit(&p->ps_siglock);
 	l->l_altstack = (struct abi_stack){.ss_flags = SS_DISABLE};
 }

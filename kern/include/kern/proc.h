@@ -137,8 +137,8 @@ struct proc {
 	u_int ps_stopsig;          /* [s] stopped by; 0: running */
 	struct sigpend ps_sigpend; /* [s] process-wide */
 	u_int ps_nsigq;            /* [s] queued real-time signals */
-	struct abi_sigaction ps_sigact[NSIG]; /* [s] of signal n at n - 1, */
-	struct sigacts *ps_sigacts;  /* [s] or, unless NULL, those in here */
+	struct sigacts *ps_sigacts;  /* [s] shared actions, or NULL: see below */
+	uint64_t ps_sigset;          /* [s] ps_sigact[] has it; else default */
 	uint64_t ps_utime, ps_stime; /* [s] ns, of threads that have gone */
 	u_long ps_minflt, ps_majflt; /* [s] of threads that have gone */
 	struct timeout ps_alarm;     /* [s] ITIMER_REAL */
@@ -149,11 +149,8 @@ struct proc {
 	bool ps_sigfd;                          /* [s] may have a signalfd */
 
 	int ps_wstatus;             /* [s] as wait4() reports it */
-	struct abi_rusage ps_ru;    /* [e] */
 	struct rutimes ps_cru;      /* [T] of waited-for children */
-	struct ucred ps_cred;       /* [p] */
 	struct uidinfo *ps_uidinfo; /* [T] counts processes of a user */
-	struct abi_rlimit ps_rlimit[RLIMIT_COUNT]; /* [p] */
 	struct fsproc *ps_fs;       /* [I] descriptors, directories, umask */
 	uint64_t ps_start;          /* [I] ns since boot */
 	char ps_comm[16];           /* [p] */
@@ -165,6 +162,12 @@ struct proc {
 	int ps_oomadj;              /* [p] -1000 to 1000 */
 	int ps_nice;                /* [p] -20 to 19; kept, not obeyed */
 	uint32_t ps_persona;        /* [p] personality(2) */
+
+	/* What is set before it is read: proc_alloc() leaves it alone. */
+	struct ucred ps_cred;                      /* [p] */
+	struct abi_rlimit ps_rlimit[RLIMIT_COUNT]; /* [p] */
+	struct abi_rusage ps_ru;                   /* [e] */
+	struct abi_sigaction ps_sigact[NSIG];      /* [s] of signal n at n - 1 */
 };
 
 /* The calling thread, which must be an lwp (not an idle thread). */

@@ -119,6 +119,10 @@ long kill_proc(struct proc *p, int sig, vaddr_t info);
  * sig_mask: the calling thread blocks mask from now on; the old one.
  * sig_action: set (act not NULL) and get (old not NULL) an action.
  * sig_getact, sig_setact: of p; ps_siglock held.
+ * sig_copy: child, which nobody else knows yet, begins with what p does.  s of
+ *	p held.
+ * sig_reset: only what is ignored stays so; bare: without flags and mask.  s
+ *	held, or nobody else knows p.
  * sig_share: child is to do as p does, from now on and for ever.  ENOMEM.  Of
  *	the caller's process and one nobody sees yet.
  * sig_unshare: p is to do as it likes again, what it does now at first.
@@ -137,6 +141,8 @@ void sig_action(int sig, const struct abi_sigaction *act,
     struct abi_sigaction *old);
 struct abi_sigaction sig_getact(struct proc *p, int sig);
 void sig_setact(struct proc *p, int sig, const struct abi_sigaction *act);
+void sig_copy(struct proc *p, struct proc *child);
+void sig_reset(struct proc *p, bool bare);
 int sig_share(struct proc *p, struct proc *child);
 void sig_unshare(struct proc *p);
 void sig_update(struct lwp *l);
