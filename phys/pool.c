@@ -337,15 +337,16 @@ pool_get(struct pool *pl, u_int flags)
 	return obj;
 }
 
-/* A full magazine, locked, gives its colder half; returns what is left. */
+/* A magazine, locked, of n objects gives its colder half; what is left. */
 static __noinline u_int
-mag_spill(struct pool *pl, struct pool_mag *m)
+mag_spill(struct pool *pl, struct pool_mag *m, u_int n)
 {
-	u_int n = MAG_SIZE / 2;
+	u_int half = MAG_SIZE / 2;
 
-	slab_give(pl, m->mg_obj, n, 1);
-	memmove(m->mg_obj, m->mg_obj + n, n * sizeof(void *));
-	return n;
+	KASSERT(n >= half);
+	slab_give(pl, m->mg_obj, half, 1);
+	memmove(m->mg_obj, m->mg_obj + half, (n - half) * sizeof(void *));
+	return n - half;
 }
 
 void
@@ -366,7 +367,7 @@ pool_put(struct pool *pl, void *obj)
 	cpulock_enter(&m->mg_lock);
 	n = mag_n(m);
 	if (__predict_false(n == MAG_SIZE))
-		n = mag_spill(pl, m);
+		n = mag_spill(pl, m, n);
 	m->mg_obj[n++] = obj;
 	mag_setn(m, n);
 	cpulock_exit(&m->mg_lock);
@@ -375,17 +376,26 @@ pool_put(struct pool *pl, void *obj)
 void
 pool_put_batch(struct pool *pl, void **obj, u_int n)
 {
-	u_int i;
+	struct pool_mag *m = pl->pl_mag[curcpu()->cpu_id];
+	u_int have, i;
 
-	if (n < MAG_SIZE / 2) {
-		for (i = 0; i < n; i++)
-			pool_put(pl, obj[i]);
+	for (i = 0; i < n; i++) {
+		KASSERT(phys_page(md_direct_pa(obj[i]))->pg_kva2 == pl);
+		pool_poison(pl, obj[i]);
+	}
+	/* Too many for the magazine to gain from? */
+	if (m == NULL || n > MAG_SIZE / 2) {
+		slab_give(pl, obj, n, 1);
 		return;
 	}
-	/* Too many for the magazine to gain from. */
-	for (i = 0; DEBUG && i < n; i++)
-		pool_poison(pl, obj[i]);
-	slab_give(pl, obj, n, 1);
+	cpulock_enter(&m->mg_lock);
+	have = mag_n(m);
+	if (have + n > MAG_SIZE)
+		have = mag_spill(pl, m, have);
+	for (i = 0; i < n; i++)
+		m->mg_obj[have++] = obj[i];
+	mag_setn(m, have);
+	cpulock_exit(&m->mg_lock);
 }
 
 u_int

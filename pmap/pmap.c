@@ -94,6 +94,13 @@ pmap_bootstrap(paddr_t kroot)
 	pmap_switch_init();
 }
 
+static enum pmap_state
+pmap_state(const struct pmap *pm)
+{
+	return (enum pmap_state)atomic_load_explicit(&pm->pm_state,
+	    memory_order_acquire);
+}
+
 /*
  * Make a zeroed page a table.  The page's lock keeps lookers away that still
  * believe it to be what it was before.
@@ -154,9 +161,11 @@ pmap_destroy(struct pmap *pm)
 	KASSERT(pm != &pmap_kernel);
 	KDASSERT(pmap_resident(pm) == 0);
 	/* A space that never ran its exit may be held lazily or have tables. */
-	pmap_purge(pm);
-	leaves = pmap_remove_all(pm);
-	KASSERT(leaves == 0);
+	if (pmap_state(pm) != PMAP_DEAD) {
+		pmap_purge(pm);
+		leaves = pmap_remove_all(pm);
+		KASSERT(leaves == 0);
+	}
 
 	page_lock(root, RANK_TABLE);
 	KASSERT(table_is(root, pm, 0, PTE_ROOT) && root->pg_count == 0);
@@ -167,13 +176,6 @@ pmap_destroy(struct pmap *pm)
 	page_flags_set(root, PG_ZEROED);
 	page_free(root);
 	pool_put(&pmap_pool, pm);
-}
-
-static enum pmap_state
-pmap_state(const struct pmap *pm)
-{
-	return (enum pmap_state)atomic_load_explicit(&pm->pm_state,
-	    memory_order_acquire);
 }
 
 /* The table that an entry of a table names; NULL: noise, see above. */

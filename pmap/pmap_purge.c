@@ -21,6 +21,7 @@ struct purge_level {
 	struct vm_page *lv_table;
 	uint64_t lv_lines; /* to come */
 	u_int lv_idx;      /* next in the first of them */
+	u_int lv_left;     /* valid entries to come */
 };
 
 struct purge {
@@ -117,6 +118,7 @@ purge_open(struct purge *pu, struct vm_page *table, u_int level)
 	lv->lv_table = table;
 	lv->lv_lines = table_lines(table);
 	lv->lv_idx = 0;
+	lv->lv_left = table->pg_count;
 	if (level == PTE_ROOT) {
 		table->pg_count = 0;
 		table_setlines(table, 0);
@@ -135,6 +137,8 @@ purge_next(struct purge *pu, u_int level)
 	u_int i;
 	pte_t pte;
 
+	if (lv->lv_left == 0)
+		return NULL;
 	for (; lv->lv_lines != 0; lv->lv_lines &= lv->lv_lines - 1) {
 		line =
 		    slots + (u_int)__builtin_ctzll(lv->lv_lines) * PTE_PERLINE;
@@ -145,6 +149,8 @@ purge_next(struct purge *pu, u_int level)
 			atomic_store_explicit(&line[i], 0,
 			    memory_order_relaxed);
 			lv->lv_idx = i + 1;
+			if (--lv->lv_left == 0)
+				pu->pu_nline++;
 			return phys_page(pte_pa(pte));
 		}
 		lv->lv_idx = 0;

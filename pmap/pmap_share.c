@@ -214,21 +214,40 @@ leaf_write_protect(struct vm_page *table)
 	}
 }
 
-/* The table of level 1 over va, made if need be; NULL: no memory. */
+/*
+ * A walk over what upper tables hold, in order: of each level the table it is
+ * in, what is still to be looked at, and the child's table of the same place.
+ */
+struct fork_level {
+	struct vm_page *fl_table;
+	uint64_t fl_lines; /* to come, the one begun included */
+	u_int fl_idx;      /* next in that one */
+	u_int fl_left;     /* valid entries to come */
+	struct vm_page *fl_child; /* NULL: not made or not found yet */
+};
+
+/*
+ * The child's table of level 1 over va, where the walk is, made if need be;
+ * NULL: no memory.  Nobody else knows the child, so what is found stays.
+ */
 static struct vm_page *
-upper_make(struct pmap *pm, vaddr_t va)
+upper_make(struct pmap *child, vaddr_t va, struct fork_level *at)
 {
 	struct vm_page *table;
+	pte_slot_t *slot;
 	u_int level;
 
-	for (;;) {
-		level = 1;
-		table = table_descend(pm, va, &level);
-		if (level == 1)
-			return table;
-		if (table_grow(pm, va, table, level) != 0)
+	for (level = PTE_ROOT; level > 1; level--) {
+		if (at[level - 1].fl_child != NULL)
+			continue;
+		table = at[level].fl_child;
+		slot = &table_slots(table)[pte_index(va, level)];
+		if (!pte_valid(pte_load(slot)) &&
+		    table_grow(child, va, table, level) != 0)
 			return NULL;
+		at[level - 1].fl_child = phys_page(pte_pa(pte_load(slot)));
 	}
+	return at[1].fl_child;
 }
 
 /*
@@ -237,9 +256,9 @@ upper_make(struct pmap *pm, vaddr_t va)
  */
 static void
 leaf_share(struct pmap *pm, struct pmap *child, struct vm_page *table,
-    vaddr_t va)
+    vaddr_t va, struct fork_level *at)
 {
-	struct vm_page *upper = upper_make(child, va);
+	struct vm_page *upper = upper_make(child, va, at);
 	u_int idx = pte_index(va, 1);
 
 	if (upper != NULL)
@@ -262,22 +281,14 @@ leaf_share(struct pmap *pm, struct pmap *child, struct vm_page *table,
 		page_unlock(upper, RANK_TABLE);
 }
 
-/*
- * A walk over what upper tables hold, in order: of each level the table it is
- * in, and what is still to be looked at.
- */
-struct fork_level {
-	struct vm_page *fl_table;
-	uint64_t fl_lines; /* to come, the one begun included */
-	u_int fl_idx;      /* next in that one */
-};
-
 static void
-fork_open(struct fork_level *fl, struct vm_page *table)
+fork_open(struct fork_level *fl, struct vm_page *table, struct vm_page *child)
 {
 	fl->fl_table = table;
 	fl->fl_lines = table_lines(table);
 	fl->fl_idx = 0;
+	fl->fl_left = table->pg_count;
+	fl->fl_child = child;
 }
 
 /* The next child and the first address that it maps; NULL: that was all. */
@@ -287,6 +298,8 @@ fork_next(struct fork_level *fl, u_int level, vaddr_t *vap)
 	u_int i, line;
 	pte_t pte;
 
+	if (fl->fl_left == 0)
+		return NULL;
 	for (; fl->fl_lines != 0; fl->fl_lines &= fl->fl_lines - 1) {
 		line = (u_int)__builtin_ctzll(fl->fl_lines) * PTE_PERLINE;
 		for (i = fl->fl_idx; i < PTE_PERLINE; i++) {
@@ -296,6 +309,7 @@ fork_next(struct fork_level *fl, u_int level, vaddr_t *vap)
 			if (!pte_valid(pte))
 				continue;
 			fl->fl_idx = i + 1;
+			fl->fl_left--;
 			*vap = fl->fl_table->pg_va +
 			       ((vaddr_t)(line + i) << pte_shift(level));
 			return phys_page(pte_pa(pte));
@@ -348,15 +362,15 @@ pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva)
 	fork_ends(pm, &sva, &eva);
 	if (sva == eva)
 		return;
-	fork_open(&at[level], pm->pm_root);
+	fork_open(&at[level], pm->pm_root, child->pm_root);
 	while (level <= PTE_ROOT) {
 		table = fork_next(&at[level], level, &va);
 		if (table == NULL)
 			level++;
 		else if (level > 1)
-			fork_open(&at[--level], table);
+			fork_open(&at[--level], table, NULL);
 		else if (va >= sva && va < eva)
-			leaf_share(pm, child, table, va);
+			leaf_share(pm, child, table, va, at);
 	}
 	(void)leaf_flush(pm);
 }

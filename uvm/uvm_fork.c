@@ -75,9 +75,32 @@ fork_share(struct vm_entry *pe, struct vm_entry *ce)
 	return 0;
 }
 
+/* Entries for the child: some at a time, for as many as are to come. */
+struct fork_stock {
+	struct vm_entry *fs_entry[UVM_ENTRY_BATCH];
+	u_int fs_n;     /* in here */
+	u_long fs_left; /* parent's entries not seen yet */
+};
+
+/* One that says the same as pe; NULL: no memory. */
+static struct vm_entry *
+fork_clone(struct fork_stock *fs, const struct vm_entry *pe)
+{
+	struct vm_entry *ce;
+
+	if (fs->fs_n == 0)
+		fs->fs_n = uvm_entry_alloc_batch(fs->fs_entry,
+		    (u_int)MIN(fs->fs_left, UVM_ENTRY_BATCH));
+	if (fs->fs_n == 0)
+		return NULL;
+	ce = fs->fs_entry[--fs->fs_n];
+	*ce = *pe;
+	return ce;
+}
+
 /* The child's entry for pe; *cep NULL: it has none. */
 static int
-fork_entry(struct vm_entry *pe, struct vm_entry **cep)
+fork_entry(struct fork_stock *fs, struct vm_entry *pe, struct vm_entry **cep)
 {
 	struct vm_entry *ce;
 	int error;
@@ -85,7 +108,7 @@ fork_entry(struct vm_entry *pe, struct vm_entry **cep)
 	*cep = NULL;
 	if (pe->ve_inherit == INHERIT_NONE || (pe->ve_flags & VE_DONTFORK) != 0)
 		return 0;
-	ce = uvm_entry_clone(pe);
+	ce = fork_clone(fs, pe);
 	if (ce == NULL)
 		return ENOMEM;
 	/* Locks on memory are not inherited. */
@@ -152,6 +175,7 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 	struct vm_map *pm = &parent->vm_map, *cm;
 	struct vm_entry *pe, *ce, *last = NULL;
 	struct vmspace *child;
+	struct fork_stock fs;
 	bool alike = false; /* entries that differ in the parent may be */
 	int error;
 
@@ -174,14 +198,18 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 	cm->vm_aslimit = pm->vm_aslimit;
 	cm->vm_datalimit = pm->vm_datalimit;
 	cm->vm_mmapbase = pm->vm_mmapbase;
+	fs.fs_n = 0;
+	fs.fs_left = pm->vm_nentries;
 	for (pe = pm->vm_first; pe != NULL && error == 0; pe = pe->ve_next) {
-		error = fork_entry(pe, &ce);
+		error = fork_entry(&fs, pe, &ce);
+		fs.fs_left--;
 		alike |= pe->ve_wired != 0 || pe->ve_inherit == INHERIT_ZERO;
 		if (error == 0 && ce != NULL) {
 			uvm_tree_append(cm, ce, last);
 			last = ce;
 		}
 	}
+	uvm_entry_free_batch(fs.fs_entry, fs.fs_n);
 	uvm_tree_build(cm);
 	if (alike)
 		uvm_map_simplify(cm, 0, VM_MAXUSER_ADDRESS);

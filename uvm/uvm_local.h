@@ -109,7 +109,8 @@ void uvm_tree_verify(const struct vm_map *map);
  * unless said otherwise.
  *
  * uvm_entry_alloc, uvm_entry_free: the structure alone; any lock state.
- * uvm_entry_clone: one that says the same; what it refers to gains nothing.
+ * uvm_entry_alloc_batch: up to n at once, at least one unless memory is out.
+ * uvm_entry_free_batch: n of them.
  * uvm_entry_hold_object: count the reference e makes to its object.
  * uvm_entry_drop: drop them, freeing the range e owns; pages into b.  e is in
  *	no map and unmapped.  No lock at RANK_AMAP or above; may sleep
@@ -139,8 +140,10 @@ void uvm_tree_verify(const struct vm_map *map);
  * uvm_map_unlock: the reverse; looks at the whole map when DEBUG.
  */
 struct vm_entry *uvm_entry_alloc(void);
-struct vm_entry *uvm_entry_clone(const struct vm_entry *e);
+#define UVM_ENTRY_BATCH 15u
+u_int uvm_entry_alloc_batch(struct vm_entry **es, u_int n);
 void uvm_entry_free(struct vm_entry *e);
+void uvm_entry_free_batch(struct vm_entry **es, u_int n);
 void uvm_entry_hold_object(struct vm_entry *e);
 void uvm_entry_drop(struct vm_entry *e, struct uvm_batch *b);
 void uvm_entries_drop(struct vm_entry *dead);

@@ -120,20 +120,23 @@ uvm_entry_alloc(void)
 	return pool_get(&entry_pool, PA_ZERO);
 }
 
-struct vm_entry *
-uvm_entry_clone(const struct vm_entry *e)
+u_int
+uvm_entry_alloc_batch(struct vm_entry **es, u_int n)
 {
-	struct vm_entry *new = pool_get(&entry_pool, 0);
-
-	if (new != NULL)
-		*new = *e;
-	return new;
+	return pool_get_batch(&entry_pool, (void **)es, n, 0);
 }
 
 void
 uvm_entry_free(struct vm_entry *e)
 {
 	pool_put(&entry_pool, e);
+}
+
+void
+uvm_entry_free_batch(struct vm_entry **es, u_int n)
+{
+	if (n > 0)
+		pool_put_batch(&entry_pool, (void **)es, n);
 }
 
 /*
@@ -197,15 +200,21 @@ uvm_entry_drop(struct vm_entry *e, struct uvm_batch *b)
 void
 uvm_entries_drop(struct vm_entry *dead)
 {
+	struct vm_entry *e, *gone[UVM_ENTRY_BATCH];
 	struct uvm_batch b;
-	struct vm_entry *e;
+	u_int n = 0;
 
 	uvm_batch_init(&b);
 	while ((e = dead) != NULL) {
 		dead = e->ve_next;
 		uvm_entry_drop(e, &b);
-		uvm_entry_free(e);
+		gone[n++] = e;
+		if (n == UVM_ENTRY_BATCH) {
+			uvm_entry_free_batch(gone, n);
+			n = 0;
+		}
 	}
+	uvm_entry_free_batch(gone, n);
 	uvm_batch_flush(&b);
 }
 
