@@ -25,7 +25,7 @@ static struct mutex big_lock = MUTEX_INITIALIZER(RANK_BIG);
  * Ranks.
  */
 
-__noinline void
+__unlikely_call void
 lock_rank_violation(const struct thread *td, u_int r)
 {
 	if (!atomic_load_explicit(&panicking, memory_order_relaxed))
@@ -91,16 +91,16 @@ void
 spin_init(struct spin *l, enum lock_rank rank)
 {
 	KASSERT(rank >= RANK_SPIN && rank < RANK_MAX);
-	atomic_init(&l->sp_owner, 0);
+	atomic_init(&l->sp_owner, NULL);
 	l->sp_rank = rank;
 	l->sp_intr = false;
 }
 
-/* Take l for the caller's CPU if it is free.  Preemption disabled. */
+/* Take l for the calling thread if it is free.  Preemption disabled. */
 static inline bool
-spin_acquire(struct spin *l, uint32_t self)
+spin_acquire(struct spin *l, struct thread *self)
 {
-	uint32_t free = 0;
+	struct thread *free = NULL;
 
 	return atomic_compare_exchange_strong_explicit(&l->sp_owner, &free,
 	    self, memory_order_acquire, memory_order_relaxed);
@@ -113,12 +113,13 @@ spin_acquire(struct spin *l, uint32_t self)
 static bool
 spin_wait(struct spin *l)
 {
-	while (atomic_load_explicit(&l->sp_owner, memory_order_relaxed) != 0) {
+	while (
+	    atomic_load_explicit(&l->sp_owner, memory_order_relaxed) != NULL) {
 		if (atomic_load_explicit(&panicking, memory_order_relaxed)) {
 			if (!panic_mine())
 				panic_stop();
-			atomic_store_explicit(&l->sp_owner,
-			    curcpu()->cpu_id + 1, memory_order_relaxed);
+			atomic_store_explicit(&l->sp_owner, curthread(),
+			    memory_order_relaxed);
 			return true;
 		}
 		md_cpu_relax();
@@ -127,13 +128,13 @@ spin_wait(struct spin *l)
 }
 
 /* The rest of spin_enter(): somebody holds it, or the order is wrong. */
-static __noinline void
+static __unlikely_call void
 spin_enter_slow(struct spin *l, bool intr)
 {
 	KASSERT(!spin_held(l));
 	/* Panics also if this thread holds l already. */
 	lock_rank_take(curthread(), l->sp_rank);
-	while (!spin_acquire(l, curcpu()->cpu_id + 1))
+	while (!spin_acquire(l, curthread()))
 		if (spin_wait(l))
 			break;
 	l->sp_intr = intr;
@@ -150,8 +151,8 @@ spin_enter(struct spin *l)
 	atomic_signal_fence(memory_order_seq_cst);
 	if (rank >= RANK_INTR)
 		intr = md_intr_disable();
-	if (__predict_false(td->td_ranks >> rank != 0 ||
-			    !spin_acquire(l, curcpu()->cpu_id + 1))) {
+	if (__predict_false(
+		td->td_ranks >> rank != 0 || !spin_acquire(l, td))) {
 		spin_enter_slow(l, intr);
 		return;
 	}
@@ -167,7 +168,7 @@ spin_try(struct spin *l)
 	preempt_disable();
 	if (l->sp_rank >= RANK_INTR)
 		intr = md_intr_disable();
-	if (!spin_acquire(l, curcpu()->cpu_id + 1)) {
+	if (!spin_acquire(l, curthread())) {
 		if (l->sp_rank >= RANK_INTR)
 			md_intr_restore(intr);
 		preempt_enable();
@@ -187,7 +188,7 @@ spin_exit(struct spin *l)
 
 	KASSERT(spin_held(l));
 	lock_rank_untake(td, rank);
-	atomic_store_explicit(&l->sp_owner, 0, memory_order_release);
+	atomic_store_explicit(&l->sp_owner, NULL, memory_order_release);
 	if (intr)
 		md_intr_restore(true);
 	preempt_enable();
@@ -209,7 +210,7 @@ bool
 spin_held(const struct spin *l)
 {
 	return atomic_load_explicit(&l->sp_owner, memory_order_relaxed) ==
-	       curcpu()->cpu_id + 1;
+	       curthread();
 }
 
 void
@@ -220,7 +221,7 @@ cpulock_init(struct cpulock *cl, enum lock_rank rank)
 	cl->cl_rank = rank;
 }
 
-void
+__unlikely_call void
 cpulock_wait(struct cpulock *cl)
 {
 	do {
@@ -292,7 +293,7 @@ mutex_wait(struct mutex *m)
 }
 
 /* The rest of mutex_enter(): somebody owns it, or has left waiters. */
-static __noinline void
+static __unlikely_call void
 mutex_enter_slow(struct mutex *m)
 {
 	struct thread *td = curthread();
@@ -347,7 +348,7 @@ mutex_try(struct mutex *m)
 }
 
 /* The rest of mutex_exit(): somebody may wait. */
-static __noinline void
+static __unlikely_call void
 mutex_exit_slow(struct mutex *m)
 {
 	struct spin *bucket;

@@ -41,7 +41,7 @@ _Static_assert(nitems(((struct cpu *)0)->cpu_runq) == NPRIO,
  * Preemption.
  */
 
-void
+__unlikely_call void
 preempt_now(void)
 {
 	if (md_intr_enabled())

@@ -396,7 +396,7 @@ page_free_run(struct vm_page *pg, u_int order)
 	count_add(COUNT_PAGE_FREE, 1u << order);
 }
 
-void
+__unlikely_call void
 page_lock_slow(struct vm_page *pg, enum lock_rank rank)
 {
 	lock_rank_take(curthread(), rank);

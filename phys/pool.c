@@ -275,9 +275,17 @@ pool_fini(struct pool *pl)
 	memset(pl, 0, sizeof(*pl));
 }
 
+/* An object that is about to leave, as it was asked for. */
+static inline void *
+pool_give(struct pool *pl, void *obj, u_int flags)
+{
+	pool_check_poison(pl, obj);
+	return (flags & PA_ZERO) != 0 ? memset(obj, 0, pl->pl_size) : obj;
+}
+
 /*
  * The rest of pool_get(): from the slabs, and more for the CPU's magazine if
- * it has one.
+ * it has one, which is locked.
  */
 static __noinline void *
 pool_get_slow(struct pool *pl, struct pool_mag *m, u_int flags)
@@ -285,60 +293,42 @@ pool_get_slow(struct pool *pl, struct pool_mag *m, u_int flags)
 	void *obj = NULL;
 	u_int n;
 
-	if (m == NULL)
-		return slab_take(pl, &obj, 1, flags) == 0 ? NULL : obj;
-	cpulock_enter(&m->mg_lock);
-	n = mag_n(m);
-	if (n == 0)
+	if (m == NULL) {
+		n = slab_take(pl, &obj, 1, flags);
+	} else {
 		n = slab_take(pl, m->mg_obj, MAG_SIZE / 2, flags);
-	if (n > 0)
-		obj = m->mg_obj[--n];
-	mag_setn(m, n);
-	cpulock_exit(&m->mg_lock);
-	return obj;
-}
-
-/* From the CPU's magazine; NULL: it is empty. */
-static inline void *
-mag_get(struct pool_mag *m)
-{
-	void *obj = NULL;
-	u_int n;
-
-	cpulock_enter(&m->mg_lock);
-	n = mag_n(m);
-	if (__predict_true(n > 0)) {
-		obj = m->mg_obj[n - 1];
-		mag_setn(m, n - 1);
+		if (n > 0)
+			obj = m->mg_obj[--n];
+		mag_setn(m, n);
+		cpulock_exit(&m->mg_lock);
 	}
-	cpulock_exit(&m->mg_lock);
-	return obj;
+	return obj == NULL ? NULL : pool_give(pl, obj, flags);
 }
 
 void *
 pool_get(struct pool *pl, u_int flags)
 {
 	struct pool_mag *m;
-	void *obj = NULL;
+	void *obj;
+	u_int n;
 
 	if (phys_fail_here())
 		return NULL;
 	m = pl->pl_mag[curcpu()->cpu_id];
-	if (__predict_true(m != NULL))
-		obj = mag_get(m);
-	if (__predict_false(obj == NULL)) {
-		obj = pool_get_slow(pl, m, flags);
-		if (obj == NULL)
-			return NULL;
-	}
-	pool_check_poison(pl, obj);
-	if ((flags & PA_ZERO) != 0)
-		memset(obj, 0, pl->pl_size);
-	return obj;
+	if (__predict_false(m == NULL))
+		return pool_get_slow(pl, m, flags);
+	cpulock_enter(&m->mg_lock);
+	n = mag_n(m);
+	if (__predict_false(n == 0))
+		return pool_get_slow(pl, m, flags);
+	obj = m->mg_obj[n - 1];
+	mag_setn(m, n - 1);
+	cpulock_exit(&m->mg_lock);
+	return pool_give(pl, obj, flags);
 }
 
 /* A magazine, locked, of n objects gives its colder half; what is left. */
-static __noinline u_int
+static u_int
 mag_spill(struct pool *pl, struct pool_mag *m, u_int n)
 {
 	u_int half = MAG_SIZE / 2;
@@ -347,6 +337,22 @@ mag_spill(struct pool *pl, struct pool_mag *m, u_int n)
 	slab_give(pl, m->mg_obj, half, 1);
 	memmove(m->mg_obj, m->mg_obj + half, (n - half) * sizeof(void *));
 	return n - half;
+}
+
+/* The rest of pool_put(): the CPU's magazine, locked, is full, or none. */
+static __noinline void
+pool_put_slow(struct pool *pl, struct pool_mag *m, void *obj)
+{
+	u_int n;
+
+	if (m == NULL) {
+		slab_give(pl, &obj, 1, 1);
+		return;
+	}
+	n = mag_spill(pl, m, MAG_SIZE);
+	m->mg_obj[n] = obj;
+	mag_setn(m, n + 1);
+	cpulock_exit(&m->mg_lock);
 }
 
 void
@@ -360,16 +366,18 @@ pool_put(struct pool *pl, void *obj)
 	KDASSERT(((uintptr_t)obj & PAGE_MASK) % pl->pl_size == 0);
 	pool_poison(pl, obj);
 	m = pl->pl_mag[curcpu()->cpu_id];
-	if (m == NULL) {
-		slab_give(pl, &obj, 1, 1);
+	if (__predict_false(m == NULL)) {
+		pool_put_slow(pl, NULL, obj);
 		return;
 	}
 	cpulock_enter(&m->mg_lock);
 	n = mag_n(m);
-	if (__predict_false(n == MAG_SIZE))
-		n = mag_spill(pl, m, n);
-	m->mg_obj[n++] = obj;
-	mag_setn(m, n);
+	if (__predict_false(n == MAG_SIZE)) {
+		pool_put_slow(pl, m, obj);
+		return;
+	}
+	m->mg_obj[n] = obj;
+	mag_setn(m, n + 1);
 	cpulock_exit(&m->mg_lock);
 }
 

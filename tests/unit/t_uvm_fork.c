@@ -148,6 +148,8 @@ TEST(uvm_fork_inheritance)
 	uvm_object_free(uo);
 }
 
+#define NENTRY 20u /* more than are allocated at once */
+
 /* Fork fails at every allocation in turn; nothing is lost or seen. */
 TEST(uvm_fork_nomem)
 {
@@ -160,13 +162,13 @@ TEST(uvm_fork_nomem)
 
 	if (vm == NULL || !CHECK(uao_create(ptoa(4), &uo) == 0))
 		return;
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < NENTRY; i++) {
 		CHECK(map_anon(vm, BASE + ptoa(8 * i), ptoa(4), RW) == 0);
 		CHECK(poke(vm, BASE + ptoa(8 * i), (u_char)i) == 0);
 	}
 	CHECK(uvm_inherit(&vm->vm_map, BASE + ptoa(16), BASE + ptoa(20),
 		  INHERIT_SHARE) == 0);
-	CHECK(map_object(vm, BASE + ptoa(64), ptoa(4), RW, uo, 0, false) == 0);
+	CHECK(map_object(vm, BASE + ptoa(8 * NENTRY), ptoa(4), RW, uo, 0, false) == 0);
 	for (n = 1;; n++) {
 		phys_fail_nth(n);
 		error = uvmspace_fork(vm, &child);
@@ -176,11 +178,11 @@ TEST(uvm_fork_nomem)
 			break;
 		CHECK(error == ENOMEM);
 		/* A child that was half made has told the parent nothing. */
-		for (i = 0; i < 4; i++)
+		for (i = 0; i < NENTRY; i++)
 			CHECK(poke(vm, BASE + ptoa(8 * i), (u_char)i) == 0);
 	}
 	CHECK(n > 6);
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < NENTRY; i++)
 		CHECK(peek(child, BASE + ptoa(8 * i)) == (int)i);
 	end_space(child);
 	end_space(vm);

@@ -73,14 +73,14 @@ enum lock_rank {
  *	h	the holder
  */
 struct spin {
-	_Atomic(uint32_t) sp_owner; /* [a] CPU id + 1, 0 when free */
-	uint8_t sp_rank;            /* [I] */
-	bool sp_intr;               /* [h] interrupts were on before */
+	_Atomic(struct thread *) sp_owner; /* [a] NULL when free */
+	uint8_t sp_rank;                   /* [I] */
+	bool sp_intr;                      /* [h] interrupts were on before */
 };
 
 #define SPIN_INITIALIZER(rank)                                                 \
 	{                                                                      \
-		0, (rank), false                                               \
+		NULL, (rank), false                                            \
 	}
 
 void spin_init(struct spin *l, enum lock_rank rank);
@@ -92,7 +92,7 @@ void spin_enter(struct spin *l);
  */
 bool spin_try(struct spin *l);
 void spin_exit(struct spin *l);
-/* Whether this CPU holds it. */
+/* Whether this CPU holds it: its thread, or a handler that interrupts that. */
 bool spin_held(const struct spin *l);
 
 /*

@@ -131,7 +131,7 @@ sched_need(void)
 }
 
 /* The rest of preempt_enable(): a switch was asked for. */
-void preempt_now(void);
+__unlikely_call void preempt_now(void);
 
 static inline void
 preempt_disable(void)
@@ -144,10 +144,12 @@ static inline void
 preempt_enable(void)
 {
 	struct thread *td = curthread();
+	int n;
 
 	atomic_signal_fence(memory_order_seq_cst);
-	KASSERT(td->td_nopreempt > 0);
-	if (--td->td_nopreempt == 0 && __predict_false(sched_need()))
+	n = (int)--td->td_nopreempt;
+	KASSERT(n >= 0);
+	if (n == 0 && __predict_false(sched_need()))
 		preempt_now();
 }
 
@@ -157,7 +159,7 @@ preempt_enable(void)
  * lock_rank_take: panics unless it may take a lock of rank r.
  * lock_rank_untake: it held one.
  */
-void lock_rank_violation(const struct thread *td, u_int r);
+__unlikely_call void lock_rank_violation(const struct thread *td, u_int r);
 
 static inline void
 lock_rank_take(struct thread *td, u_int r)
@@ -190,7 +192,7 @@ struct cpulock {
 
 void cpulock_init(struct cpulock *cl, enum lock_rank rank);
 /* The rest of cpulock_enter(): somebody has it. */
-void cpulock_wait(struct cpulock *cl);
+__unlikely_call void cpulock_wait(struct cpulock *cl);
 
 static inline void
 cpulock_enter(struct cpulock *cl)

@@ -233,7 +233,7 @@ page_locked(const struct vm_page *pg)
 }
 
 /* The rest of page_lock(): somebody holds it, or the order is wrong. */
-void page_lock_slow(struct vm_page *pg, enum lock_rank rank);
+__unlikely_call void page_lock_slow(struct vm_page *pg, enum lock_rank rank);
 
 static inline void
 page_lock(struct vm_page *pg, enum lock_rank rank)

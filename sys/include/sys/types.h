@@ -42,6 +42,15 @@ typedef uintptr_t vsize_t; /* bytes of virtual memory */
 #define __packed           __attribute__((packed))
 #define __aligned(n)       __attribute__((aligned(n)))
 #define __noinline         __attribute__((noinline))
+/*
+ * A function for what hardly ever happens: it saves whatever registers it
+ * uses, so that who might have to call it keeps none for its sake.
+ */
+#if defined(__x86_64__) && !defined(__SSE__)
+#define __unlikely_call __attribute__((noinline, cold, no_caller_saved_registers))
+#else
+#define __unlikely_call __attribute__((noinline, cold))
+#endif
 #define __printflike(f, a) __attribute__((format(printf, f, a)))
 #define __predict_true(e)  __builtin_expect((e) != 0, 1)
 #define __predict_false(e) __builtin_expect((e) != 0, 0)
