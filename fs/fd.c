@@ -17,8 +17,6 @@
 #include <fs/init.h>
 #include <fs/lockf.h>
 
-#define FD_INITIAL 32u
-
 static struct pool fdtable_pool, fsproc_pool, cwd_pool;
 
 void
@@ -44,14 +42,18 @@ fdt_new(u_int size)
 {
 	struct fdtable *fdt;
 
+	KASSERT(size >= FD_FEW);
 	fdt = pool_get(&fdtable_pool, 0);
 	if (fdt == NULL)
 		return NULL;
 	refcount_init(&fdt->fd_refs, 1);
 	spin_init(&fdt->fd_lock, RANK_FS);
 	fdt->fd_size = size;
+	fdt->fd_top = 0;
 	fdt->fd_low = 0;
-	fdt->fd_slot = kmem_alloc(size * sizeof(*fdt->fd_slot), PA_ZERO);
+	fdt->fd_slot = fdt->fd_few;
+	if (size > FD_FEW)
+		fdt->fd_slot = kmem_alloc(size * sizeof(*fdt->fd_slot), 0);
 	if (fdt->fd_slot == NULL) {
 		pool_put(&fdtable_pool, fdt);
 		return NULL;
@@ -59,7 +61,21 @@ fdt_new(u_int size)
 	return fdt;
 }
 
-/* Make room for slot fd.  fd_lock held.  ENOMEM. */
+static void
+fdt_free_slots(struct fdtable *fdt)
+{
+	if (fdt->fd_slot != fdt->fd_few)
+		kmem_free(fdt->fd_slot, fdt->fd_size * sizeof(*fdt->fd_slot));
+}
+
+static void
+fdt_free(struct fdtable *fdt)
+{
+	fdt_free_slots(fdt);
+	pool_put(&fdtable_pool, fdt);
+}
+
+/* Make room for slot fd, free if it was not there.  fd_lock held.  ENOMEM. */
 static int
 fdt_grow(struct fdtable *fdt, u_int fd)
 {
@@ -70,15 +86,17 @@ fdt_grow(struct fdtable *fdt, u_int fd)
 	KASSERT(fd < FD_MAX);
 	while (size <= fd)
 		size *= 2;
-	if (size == fdt->fd_size)
-		return 0;
-	slot = kmem_alloc(size * sizeof(*slot), PA_ZERO);
-	if (slot == NULL)
-		return ENOMEM;
-	memcpy(slot, fdt->fd_slot, fdt->fd_size * sizeof(*slot));
-	kmem_free(fdt->fd_slot, fdt->fd_size * sizeof(*slot));
-	fdt->fd_slot = slot;
-	fdt->fd_size = size;
+	if (size != fdt->fd_size) {
+		slot = kmem_alloc(size * sizeof(*slot), 0);
+		if (slot == NULL)
+			return ENOMEM;
+		memcpy(slot, fdt->fd_slot, fdt->fd_top * sizeof(*slot));
+		fdt_free_slots(fdt);
+		fdt->fd_slot = slot;
+		fdt->fd_size = size;
+	}
+	while (fdt->fd_top <= fd)
+		fdt->fd_slot[fdt->fd_top++] = 0;
 	return 0;
 }
 
@@ -87,23 +105,22 @@ static struct fdtable *
 fdt_copy(struct fdtable *old)
 {
 	struct fdtable *new;
-	u_int i, size;
+	u_int i, size = FD_FEW;
 
 	for (;;) {
-		spin_enter(&old->fd_lock);
-		size = old->fd_size;
-		spin_exit(&old->fd_lock);
 		new = fdt_new(size);
 		if (new == NULL)
 			return NULL;
 		spin_enter(&old->fd_lock);
-		if (old->fd_size == size)
+		if (old->fd_top <= size)
 			break;
+		size = old->fd_size;
 		spin_exit(&old->fd_lock);
-		kmem_free(new->fd_slot, size * sizeof(*new->fd_slot));
-		pool_put(&fdtable_pool, new);
+		fdt_free(new);
 	}
-	for (i = 0; i < size; i++) {
+	new->fd_top = old->fd_top;
+	for (i = 0; i < new->fd_top; i++) {
+		new->fd_slot[i] = 0;
 		if (FD_FILE(old->fd_slot[i]) == NULL)
 			continue;
 		new->fd_slot[i] = old->fd_slot[i];
@@ -128,12 +145,11 @@ fdt_rele(struct fdtable *fdt)
 
 	if (!refcount_release(&fdt->fd_refs))
 		return;
-	for (i = 0; i < fdt->fd_size; i++) {
+	for (i = 0; i < fdt->fd_top; i++) {
 		if (FD_FILE(fdt->fd_slot[i]) != NULL)
 			fdt_close(fdt, FD_FILE(fdt->fd_slot[i]));
 	}
-	kmem_free(fdt->fd_slot, fdt->fd_size * sizeof(*fdt->fd_slot));
-	pool_put(&fdtable_pool, fdt);
+	fdt_free(fdt);
 }
 
 /* Empty a slot that is in use; what was in it.  fd_lock held. */
@@ -145,6 +161,8 @@ fdt_clear(struct fdtable *fdt, u_int fd)
 	KASSERT(spin_held(&fdt->fd_lock));
 	fdt->fd_slot[fd] = 0;
 	fdt->fd_low = MIN(fdt->fd_low, fd);
+	while (fdt->fd_top > 0 && fdt->fd_slot[fdt->fd_top - 1] == 0)
+		fdt->fd_top--;
 	return f;
 }
 
@@ -159,7 +177,7 @@ fd_get_any(int fd, struct file **fp)
 	struct file *f = NULL;
 
 	spin_enter(&fdt->fd_lock);
-	if (fd >= 0 && (u_int)fd < fdt->fd_size)
+	if (fd >= 0 && (u_int)fd < fdt->fd_top)
 		f = FD_FILE(fdt->fd_slot[fd]);
 	if (f != NULL)
 		file_ref(f);
@@ -192,7 +210,7 @@ fd_alloc(u_int min, bool cloexec, int *fdp)
 	limit = MIN(limit, FD_MAX);
 	spin_enter(&fdt->fd_lock);
 	fd = MAX(min, fdt->fd_low);
-	while (fd < fdt->fd_size && fdt->fd_slot[fd] != 0)
+	while (fd < fdt->fd_top && fdt->fd_slot[fd] != 0)
 		fd++;
 	if (fd < limit)
 		error = fdt_grow(fdt, fd);
@@ -249,7 +267,7 @@ fd_cloexec(int fd, bool on)
 	int ret = -EBADF;
 
 	spin_enter(&fdt->fd_lock);
-	if (fd >= 0 && (u_int)fd < fdt->fd_size &&
+	if (fd >= 0 && (u_int)fd < fdt->fd_top &&
 	    FD_FILE(fdt->fd_slot[fd]) != NULL) {
 		fdt->fd_slot[fd] &= ~FD_CLOSEEXEC;
 		if (on)
@@ -267,7 +285,7 @@ fd_closes(int fd)
 	uintptr_t slot;
 
 	spin_enter(&fdt->fd_lock);
-	slot = fd >= 0 && (u_int)fd < fdt->fd_size ? fdt->fd_slot[fd] : 0;
+	slot = fd >= 0 && (u_int)fd < fdt->fd_top ? fdt->fd_slot[fd] : 0;
 	spin_exit(&fdt->fd_lock);
 	return (slot & FD_CLOSEEXEC) != 0;
 }
@@ -279,7 +297,7 @@ fd_is(int fd, const struct file *f)
 	bool is;
 
 	spin_enter(&fdt->fd_lock);
-	is = fd >= 0 && (u_int)fd < fdt->fd_size &&
+	is = fd >= 0 && (u_int)fd < fdt->fd_top &&
 	     FD_FILE(fdt->fd_slot[fd]) == f;
 	spin_exit(&fdt->fd_lock);
 	return is;
@@ -291,7 +309,7 @@ fd_peek(struct fdtable *fdt, u_int *fdp)
 	struct file *f = NULL;
 
 	spin_enter(&fdt->fd_lock);
-	for (; *fdp < fdt->fd_size && f == NULL; (*fdp)++)
+	for (; *fdp < fdt->fd_top && f == NULL; (*fdp)++)
 		f = FD_FILE(fdt->fd_slot[*fdp]);
 	if (f != NULL) {
 		file_ref(f);
@@ -309,7 +327,7 @@ sys_close(const uintptr_t *a)
 	u_int fd = (u_int)a[0];
 
 	spin_enter(&fdt->fd_lock);
-	if (fd < fdt->fd_size && FD_FILE(fdt->fd_slot[fd]) != NULL)
+	if (fd < fdt->fd_top && FD_FILE(fdt->fd_slot[fd]) != NULL)
 		f = fdt_clear(fdt, fd);
 	spin_exit(&fdt->fd_lock);
 	if (f == NULL)
@@ -607,16 +625,17 @@ fs_exec(struct proc *p, struct exec_image *ei)
 			fdt = new;
 		}
 	}
-	for (fd = 0; fd < fdt->fd_size; fd++) {
-		f = NULL;
-		spin_enter(&fdt->fd_lock);
-		if ((fdt->fd_slot[fd] & FD_CLOSEEXEC) != 0 &&
-		    FD_FILE(fdt->fd_slot[fd]) != NULL)
-			f = fdt_clear(fdt, fd);
+	spin_enter(&fdt->fd_lock);
+	for (fd = 0; fd < fdt->fd_top; fd++) {
+		if ((fdt->fd_slot[fd] & FD_CLOSEEXEC) == 0 ||
+		    FD_FILE(fdt->fd_slot[fd]) == NULL)
+			continue;
+		f = fdt_clear(fdt, fd);
 		spin_exit(&fdt->fd_lock);
-		if (f != NULL)
-			fdt_close(fdt, f);
+		fdt_close(fdt, f);
+		spin_enter(&fdt->fd_lock);
 	}
+	spin_exit(&fdt->fd_lock);
 	vfs_enter();
 	exe_set(fp, ei->ei_cookie);
 	vfs_exit();
@@ -655,7 +674,7 @@ fs_open_console(struct proc *p)
 		return error;
 	fp = pool_get(&fsproc_pool, PA_ZERO);
 	if (fp != NULL) {
-		fp->fp_fd = fdt_new(FD_INITIAL);
+		fp->fp_fd = fdt_new(FD_FEW);
 		vfs_enter();
 		fp->fp_cwd = cwd_new(rootvnode, rootvnode, 022);
 		vfs_exit();
@@ -666,7 +685,7 @@ fs_open_console(struct proc *p)
 		file_ref(f);
 		fp->fp_fd->fd_slot[fd] = (uintptr_t)f;
 	}
-	fp->fp_fd->fd_low = 3;
+	fp->fp_fd->fd_low = fp->fp_fd->fd_top = 3;
 	file_rele(f);
 	p->ps_fs = fp;
 	return 0;

@@ -40,7 +40,7 @@ phys_fail_fired(void)
 	return atomic_load_explicit(&fail_fired, memory_order_relaxed);
 }
 
-bool
+__unlikely_call bool
 phys_fail_count(void)
 {
 	u_long left;

@@ -101,11 +101,7 @@ pmap_state(const struct pmap *pm)
 	    memory_order_acquire);
 }
 
-/*
- * Make a zeroed page a table.  The page's lock keeps lookers away that still
- * believe it to be what it was before.
- */
-static void
+void
 table_init(struct vm_page *table, struct pmap *pm, vaddr_t va, u_int level,
     enum lock_rank rank)
 {

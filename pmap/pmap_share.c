@@ -226,26 +226,45 @@ struct fork_level {
 	struct vm_page *fl_child; /* NULL: not made or not found yet */
 };
 
+/* Link a table into one of the child, which leads to nothing over va yet. */
+static void
+upper_link(struct vm_page *upper, vaddr_t va, u_int level,
+    struct vm_page *table)
+{
+	u_int idx = pte_index(va, level);
+
+	atomic_store_explicit(&table_slots(upper)[idx],
+	    pte_make_table(page_to_phys(table)), memory_order_release);
+	table_count_up(upper, idx);
+}
+
 /*
  * The child's table of level 1 over va, where the walk is, made if need be;
- * NULL: no memory.  Nobody else knows the child, so what is found stays.
+ * NULL: no memory.  Nobody else knows the child: its upper tables need no
+ * lock, and what is found stays.
  */
 static struct vm_page *
 upper_make(struct pmap *child, vaddr_t va, struct fork_level *at)
 {
-	struct vm_page *table;
-	pte_slot_t *slot;
+	struct vm_page *table, *new;
 	u_int level;
+	pte_t pte;
 
 	for (level = PTE_ROOT; level > 1; level--) {
 		if (at[level - 1].fl_child != NULL)
 			continue;
 		table = at[level].fl_child;
-		slot = &table_slots(table)[pte_index(va, level)];
-		if (!pte_valid(pte_load(slot)) &&
-		    table_grow(child, va, table, level) != 0)
-			return NULL;
-		at[level - 1].fl_child = phys_page(pte_pa(pte_load(slot)));
+		pte = pte_load(&table_slots(table)[pte_index(va, level)]);
+		if (pte_valid(pte)) {
+			new = phys_page(pte_pa(pte));
+		} else {
+			new = page_alloc(PK_LOOSE, PA_ZERO);
+			if (new == NULL)
+				return NULL;
+			table_init(new, child, va, level - 1, RANK_TABLE);
+			upper_link(table, va, level, new);
+		}
+		at[level - 1].fl_child = new;
 	}
 	return at[1].fl_child;
 }
@@ -259,26 +278,18 @@ leaf_share(struct pmap *pm, struct pmap *child, struct vm_page *table,
     vaddr_t va, struct fork_level *at)
 {
 	struct vm_page *upper = upper_make(child, va, at);
-	u_int idx = pte_index(va, 1);
 
-	if (upper != NULL)
-		page_lock(upper, RANK_TABLE);
-	page_lock(table, RANK_TABLE + 1);
+	page_lock(table, RANK_TABLE);
 	if (table_is(table, pm, va, 0)) {
 		if (!table_shared(table))
 			leaf_write_protect(table);
 		if (upper != NULL && user_add(table, child)) {
-			atomic_store_explicit(&table_slots(upper)[idx],
-			    pte_make_table(page_to_phys(table)),
-			    memory_order_release);
-			table_count_up(upper, idx);
+			upper_link(upper, va, 1, table);
 			atomic_fetch_add_explicit(&child->pm_tables, 1,
 			    memory_order_relaxed);
 		}
 	}
-	page_unlock(table, RANK_TABLE + 1);
-	if (upper != NULL)
-		page_unlock(upper, RANK_TABLE);
+	page_unlock(table, RANK_TABLE);
 }
 
 static void

@@ -194,7 +194,13 @@ int pv_enter_link(struct vm_page *table, u_int idx, struct vm_page *pg);
 void pv_remove(struct vm_page *table, u_int idx, struct vm_page *pg);
 void pv_table_fini(struct vm_page *table);
 
-/* pmap.c: where the walker is needed elsewhere. */
+/*
+ * pmap.c: where the walker is needed elsewhere.
+ * table_init: make a zeroed page a table.  The page's lock keeps lookers away
+ *	that still believe it to be what it was before.
+ */
+void table_init(struct vm_page *table, struct pmap *pm, vaddr_t va, u_int level,
+    enum lock_rank rank);
 struct vm_page *leaf_next(struct pmap *pm, vaddr_t *vap, vaddr_t eva);
 struct vm_page *table_descend(struct pmap *pm, vaddr_t va, u_int *levelp);
 int table_grow(struct pmap *pm, vaddr_t va, struct vm_page *table, u_int level);

@@ -42,10 +42,12 @@ refcount_acquire(refcount_t *rc)
 	u_int old;
 
 	old = atomic_fetch_add_explicit(&rc->rc_count, 1, memory_order_relaxed);
-	KASSERT(old != 0);
-	if (__predict_false(old >= REFCOUNT_STUCK))
+	/* 0 or stuck, in one question. */
+	if (__predict_false(old - 1 >= REFCOUNT_STUCK - 1)) {
+		KASSERT(old != 0);
 		atomic_store_explicit(&rc->rc_count, REFCOUNT_STUCK,
 		    memory_order_relaxed);
+	}
 }
 
 /* One less.  True: it was the last, and the caller destroys the object. */
@@ -55,8 +57,8 @@ refcount_release(refcount_t *rc)
 	u_int old;
 
 	old = atomic_fetch_sub_explicit(&rc->rc_count, 1, memory_order_release);
-	KASSERT(old != 0);
-	if (__predict_false(old >= REFCOUNT_STUCK)) {
+	if (__predict_false(old - 1 >= REFCOUNT_STUCK - 1)) {
+		KASSERT(old != 0);
 		atomic_store_explicit(&rc->rc_count, REFCOUNT_STUCK,
 		    memory_order_relaxed);
 		return false;

@@ -82,6 +82,8 @@ file_canwrite(const struct file *f)
 	return acc == O_WRONLY || acc == O_RDWR;
 }
 
+#define FD_FEW 32u /* slots that a table has without asking */
+
 /*
  * A descriptor table.  A slot is 0 when free, FD_TAKEN while its file is
  * being opened, else a struct file with FD_CLOSEEXEC or'd in.
@@ -89,9 +91,11 @@ file_canwrite(const struct file *f)
 struct fdtable {
 	refcount_t fd_refs;  /* [a] processes */
 	struct spin fd_lock; /* RANK_FS */
-	u_int fd_size;       /* [t] slots */
+	u_int fd_size;       /* [t] slots there is room for */
+	u_int fd_top;        /* [t] slots from here on are free, and unset */
 	u_int fd_low;        /* [t] no slot below is free */
-	uintptr_t *fd_slot;  /* [t] kmem */
+	uintptr_t *fd_slot;  /* [t] fd_few or kmem */
+	uintptr_t fd_few[FD_FEW];
 };
 #define FD_CLOSEEXEC ((uintptr_t)1)
 #define FD_TAKEN     ((uintptr_t)2)

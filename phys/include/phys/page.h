@@ -340,7 +340,8 @@ void phys_drain_all(void);
 void phys_fail_nth(u_long n);
 bool phys_fail_fired(void);
 extern _Atomic(u_long) phys_fail_left;
-bool phys_fail_count(void); /* the rest of phys_fail_here() */
+/* The rest of phys_fail_here(). */
+__unlikely_call bool phys_fail_count(void);
 static inline bool
 phys_fail_here(void)
 {
