@@ -495,8 +495,7 @@ void
 fs_register(void)
 {
 	kern_fs = &upcalls;
-	kern_sysent = sysent;
-	kern_nsysent = nsysent;
+	kern_syscall_init(sysent, nsysent);
 }
 
 /* Pages of the initrd before this address are free again. */

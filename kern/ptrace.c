@@ -315,7 +315,7 @@ trace_call_stop(struct lwp *l, u_int phase)
 	}
 }
 
-long
+__noinline long
 ptrace_call(long number, const uintptr_t *args)
 {
 	struct lwp *l = curlwp();

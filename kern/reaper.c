@@ -22,12 +22,12 @@
 
 STAILQ_HEAD(deadlist, lwp);
 static struct spin reap_lock = SPIN_INITIALIZER(RANK_SIG);
-static struct deadlist reap_list = STAILQ_HEAD_INITIALIZER(
-    reap_list);           /* [r] to be freed */
-static struct deadlist reap_spares = STAILQ_HEAD_INITIALIZER(
-    reap_spares);         /* [r] nothing refers to them */
-static u_int reap_nspare; /* [r] */
-static u_int reap_ndrain; /* [r] who waits for the next to be 0 */
+static struct deadlist reap_list =
+    STAILQ_HEAD_INITIALIZER(reap_list); /* [r] to be freed */
+static struct deadlist reap_spares =
+    STAILQ_HEAD_INITIALIZER(reap_spares); /* [r] nothing refers to them */
+static u_int reap_nspare;                 /* [r] */
+static u_int reap_ndrain;         /* [r] who waits for the next to be 0 */
 static _Atomic(u_int) reap_dying; /* [a] begun to exit, not here yet */
 
 void

@@ -11,7 +11,20 @@
 
 const struct sysent *kern_sysent;
 u_int kern_nsysent;
+static syscall_fn *syscall_tab[KERN_NCALL]; /* by number; as kern_sysent */
 _Atomic(u_int) kern_enosys[KERN_NCALL];
+
+void
+kern_syscall_init(const struct sysent *table, u_int n)
+{
+	u_int i;
+
+	KASSERT(n <= KERN_NCALL);
+	kern_sysent = table;
+	kern_nsysent = n;
+	for (i = 0; i < n; i++)
+		syscall_tab[i] = table[i].sy_fn;
+}
 
 /* A call that no layer above the port has.  Counted by number. */
 static __noinline long
@@ -47,35 +60,28 @@ kern_interrupted(long nr, long r)
 	return -EINTR;
 }
 
-bool
-kern_restarts(long r)
-{
-	return r <= -ERESTARTSYS && r > -EJUSTRETURN;
-}
-
 long
 kern_call(long nr, const uintptr_t *args)
 {
-	syscall_fn *fn;
+	syscall_fn *fn = NULL;
 
-	fn = (u_long)nr < kern_nsysent ? kern_sysent[nr].sy_fn : NULL;
-	return fn != NULL ? fn(args) : syscall_other(nr, args);
+	if (__predict_true((u_long)nr < KERN_NCALL))
+		fn = syscall_tab[nr];
+	return __predict_true(fn != NULL) ? fn(args) : syscall_other(nr, args);
 }
 
 /* That no lock is left held is asserted by thread_user_enter(). */
 long
 kern_syscall(long nr, const uintptr_t args[6])
 {
-	syscall_fn *fn;
 	long r;
 
 	count_add(COUNT_SYSCALL, 1);
 	if (__predict_false(atomic_load_explicit(&curlwp()->l_systrace,
 		memory_order_relaxed)))
 		return ptrace_call(nr, args);
-	fn = (u_long)nr < kern_nsysent ? kern_sysent[nr].sy_fn : NULL;
-	r = __predict_true(fn != NULL) ? fn(args) : syscall_other(nr, args);
-	if (__predict_true(r > -ERESTARTSYS || r <= -EJUSTRETURN))
+	r = kern_call(nr, args);
+	if (__predict_true(!kern_restarts(r)))
 		return r;
 	return kern_interrupted(nr, r);
 }

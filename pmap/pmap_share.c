@@ -220,9 +220,9 @@ leaf_write_protect(struct vm_page *table)
  */
 struct fork_level {
 	struct vm_page *fl_table;
-	uint64_t fl_lines; /* to come, the one begun included */
-	u_int fl_idx;      /* next in that one */
-	u_int fl_left;     /* valid entries to come */
+	uint64_t fl_lines;        /* to come, the one begun included */
+	u_int fl_idx;             /* next in that one */
+	u_int fl_left;            /* valid entries to come */
 	struct vm_page *fl_child; /* NULL: not made or not found yet */
 };
 

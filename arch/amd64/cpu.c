@@ -13,6 +13,7 @@
 
 _Static_assert(offsetof(struct cpu, cpu_self) == 0, "md_curcpu()");
 _Static_assert(offsetof(struct cpu, cpu_curthread) == 8, "md_curthread()");
+_Static_assert(offsetof(struct cpu, cpu_resched) == 16, "md_cpu_resched()");
 _Static_assert((int)offsetof(struct md_cpu, mc_kstack) -
 		       (int)offsetof(struct md_cpu, mc_cpu) ==
 		   PERCPU_KSTACK,

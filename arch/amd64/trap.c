@@ -176,6 +176,13 @@ interrupt(uint64_t num)
 	cpu_intr_exit();
 }
 
+/* Bits 47 on are zero, by the upper half alone. */
+static inline bool
+rip_canonical(const struct md_frame *f)
+{
+	return (uint32_t)(f->f_rip >> 32) < 0x8000;
+}
+
 void
 md_user_return(struct thread *td, struct md_frame *f)
 {
@@ -192,7 +199,7 @@ md_user_return(struct thread *td, struct md_frame *f)
 		 * return of GS to the program, in kernel mode.  No call puts
 		 * one into a frame, but a jump there arrives with it.
 		 */
-		if (__predict_true(f->f_rip >> 47 == 0))
+		if (__predict_true(rip_canonical(f)))
 			break;
 		intr_on();
 		kern_user_trap(f, SIGSEGV, SI_KERNEL, 0);
@@ -205,7 +212,7 @@ static inline void
 user_leave(struct thread *td, struct md_frame *f)
 {
 	intr_off();
-	if (__predict_true(!md_ast_need(td) && f->f_rip >> 47 == 0))
+	if (__predict_true(!md_ast_need(td) && rip_canonical(f)))
 		thread_user_enter(td);
 	else
 		md_user_return(td, f);

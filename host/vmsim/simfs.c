@@ -185,8 +185,7 @@ void
 sim_fs_register(void)
 {
 	kern_fs = &upcalls;
-	kern_sysent = sysent;
-	kern_nsysent = nsysent;
+	kern_syscall_init(sysent, nsysent);
 }
 
 long

@@ -209,7 +209,7 @@ threaded(void *arg)
 /*
  * Goal: with several threads the last one off the space purges it, once, and
  * the process ends as the thread that crashed said.
- * LIFECYCLE 75 holds kern/reaper.c:reaper_done mutant 140 because it frees stacks and thread structures, those of dead threads of a living process at once
+ * LIFECYCLE 75 holds kern/reaper.c:reaper_done mutant 140 because it frees stacks and thread structures, those of dead threads of a living process at once, but for a few that the next threads get
  */
 TEST(life_threads)
 {

@@ -168,7 +168,8 @@ TEST(uvm_fork_nomem)
 	}
 	CHECK(uvm_inherit(&vm->vm_map, BASE + ptoa(16), BASE + ptoa(20),
 		  INHERIT_SHARE) == 0);
-	CHECK(map_object(vm, BASE + ptoa(8 * NENTRY), ptoa(4), RW, uo, 0, false) == 0);
+	CHECK(map_object(vm, BASE + ptoa(8 * NENTRY), ptoa(4), RW, uo, 0,
+		  false) == 0);
 	for (n = 1;; n++) {
 		phys_fail_nth(n);
 		error = uvmspace_fork(vm, &child);
@@ -181,7 +182,7 @@ TEST(uvm_fork_nomem)
 		for (i = 0; i < NENTRY; i++)
 			CHECK(poke(vm, BASE + ptoa(8 * i), (u_char)i) == 0);
 	}
-	CHECK(n > 6);
+	CHECK(n > 5);
 	for (i = 0; i < NENTRY; i++)
 		CHECK(peek(child, BASE + ptoa(8 * i)) == (int)i);
 	end_space(child);

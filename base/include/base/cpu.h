@@ -34,11 +34,11 @@ _Static_assert(MAXCPU <= 64, "cpumask_t holds 64");
 struct cpu {
 	struct cpu *cpu_self;         /* [I] */
 	struct thread *cpu_curthread; /* [O] */
+	_Atomic(bool) cpu_resched;    /* [a] look at the run queue */
 	struct thread *cpu_idle;      /* [I] */
 	struct thread *cpu_prev;      /* [O] switched from; see sched.c */
 	u_int cpu_id;                 /* [I] */
 	u_int cpu_intr_depth;         /* [O] handlers nested */
-	_Atomic(bool) cpu_resched;    /* [a] look at the run queue */
 	struct spin cpu_runq_lock;    /* [I] */
 	struct threadq cpu_runq[4];   /* [q] by enum thread_prio */
 	_Atomic(u_int) cpu_nrun;      /* [a] on cpu_runq; written under [q] */
@@ -113,15 +113,22 @@ enum count {
 _Static_assert(COUNT_MAX <= 64, "cpu_count[] holds 64");
 extern const char *const count_names[COUNT_MAX];
 
-/* Add n to a counter of this CPU.  Any context; lost updates are accepted. */
+/*
+ * Add n to a counter of this CPU.  Any context; lost updates are accepted,
+ * where the machine cannot do it in one instruction (MD_CPU_INLINE).
+ */
 static inline void
 count_add(enum count c, uint64_t n)
 {
+#ifdef MD_CPU_INLINE
+	md_cpu_add(offsetof(struct cpu, cpu_count) + c * sizeof(uint64_t), n);
+#else
 	_Atomic(uint64_t) *p = &curcpu()->cpu_count[c];
 
 	atomic_store_explicit(p,
 	    atomic_load_explicit(p, memory_order_relaxed) + n,
 	    memory_order_relaxed);
+#endif
 }
 uint64_t count_sum(enum count c);
 

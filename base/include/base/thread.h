@@ -126,8 +126,12 @@ void sched_preempt(void);
 static inline bool
 sched_need(void)
 {
+#ifdef MD_CPU_INLINE
+	return md_cpu_resched();
+#else
 	return atomic_load_explicit(&curcpu()->cpu_resched,
 	    memory_order_relaxed);
+#endif
 }
 
 /* The rest of preempt_enable(): a switch was asked for. */
@@ -231,22 +235,28 @@ void sched_bind(cpumask_t mask);
  * the cost of every system call: two loads and a store.
  */
 static inline void
+thread_uclock_add(struct thread *td, int64_t n)
+{
+#ifdef MD_CPU_INLINE
+	md_word_add(&td->td_uclock, n);
+#else
+	atomic_store_explicit(&td->td_uclock,
+	    atomic_load_explicit(&td->td_uclock, memory_order_relaxed) + n,
+	    memory_order_relaxed);
+#endif
+}
+
+static inline void
 thread_user_enter(struct thread *td)
 {
-	KASSERT(td->td_ranks == 0 && td->td_nopreempt == 0);
-	atomic_store_explicit(&td->td_uclock,
-	    atomic_load_explicit(&td->td_uclock, memory_order_relaxed) -
-		(int64_t)md_cycles(),
-	    memory_order_relaxed);
+	KASSERT((td->td_ranks | td->td_nopreempt) == 0);
+	thread_uclock_add(td, -(int64_t)md_cycles());
 }
 
 static inline void
 thread_user_exit(struct thread *td)
 {
-	atomic_store_explicit(&td->td_uclock,
-	    atomic_load_explicit(&td->td_uclock, memory_order_relaxed) +
-		(int64_t)md_cycles(),
-	    memory_order_relaxed);
+	thread_uclock_add(td, (int64_t)md_cycles());
 }
 
 /* Both times of td up to now, in ns; td may be running.  Any context. */

@@ -95,7 +95,7 @@ struct fdtable {
 	u_int fd_top;        /* [t] slots from here on are free, and unset */
 	u_int fd_low;        /* [t] no slot below is free */
 	uintptr_t *fd_slot;  /* [t] fd_few or kmem */
-	uintptr_t fd_few[FD_FEW];
+	uintptr_t fd_few[FD_FEW]; /* [t] */
 };
 #define FD_CLOSEEXEC ((uintptr_t)1)
 #define FD_TAKEN     ((uintptr_t)2)

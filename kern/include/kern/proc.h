@@ -127,18 +127,18 @@ struct proc {
 	bool ps_inexec;             /* [v] space is being replaced */
 	bool ps_lastuser;           /* [e] was the last one in its space */
 
-	TAILQ_HEAD(, lwp) ps_lwps; /* [s] */
-	u_int ps_nlwp;             /* [s] live */
-	u_int ps_nstopped;         /* [s] of them stopped */
-	struct lwp *ps_single;     /* [s] all other threads must go */
-	bool ps_groupexit;         /* [s] the process must go */
-	bool ps_stopok;            /* [s] no SIGCONT since the stop signal */
-	bool ps_contnotify;        /* [s] tell the parent of SIGCONT */
-	u_int ps_stopsig;          /* [s] stopped by; 0: running */
-	struct sigpend ps_sigpend; /* [s] process-wide */
-	u_int ps_nsigq;            /* [s] queued real-time signals */
-	struct sigacts *ps_sigacts;  /* [s] shared actions, or NULL: see below */
-	uint64_t ps_sigset;          /* [s] ps_sigact[] has it; else default */
+	TAILQ_HEAD(, lwp) ps_lwps;  /* [s] */
+	u_int ps_nlwp;              /* [s] live */
+	u_int ps_nstopped;          /* [s] of them stopped */
+	struct lwp *ps_single;      /* [s] all other threads must go */
+	bool ps_groupexit;          /* [s] the process must go */
+	bool ps_stopok;             /* [s] no SIGCONT since the stop signal */
+	bool ps_contnotify;         /* [s] tell the parent of SIGCONT */
+	u_int ps_stopsig;           /* [s] stopped by; 0: running */
+	struct sigpend ps_sigpend;  /* [s] process-wide */
+	u_int ps_nsigq;             /* [s] queued real-time signals */
+	struct sigacts *ps_sigacts; /* [s] shared actions, or NULL: see below */
+	uint64_t ps_sigset;         /* [s] ps_sigact[] has it; else default */
 	uint64_t ps_utime, ps_stime; /* [s] ns, of threads that have gone */
 	u_long ps_minflt, ps_majflt; /* [s] of threads that have gone */
 	struct timeout ps_alarm;     /* [s] ITIMER_REAL */
@@ -167,7 +167,7 @@ struct proc {
 	struct ucred ps_cred;                      /* [p] */
 	struct abi_rlimit ps_rlimit[RLIMIT_COUNT]; /* [p] */
 	struct abi_rusage ps_ru;                   /* [e] */
-	struct abi_sigaction ps_sigact[NSIG];      /* [s] of signal n at n - 1 */
+	struct abi_sigaction ps_sigact[NSIG]; /* [s] of signal n at n - 1 */
 };
 
 /* The calling thread, which must be an lwp (not an idle thread). */
@@ -282,7 +282,7 @@ extern u_int proc_count; /* [T] processes, zombies included */
 /*
  * System calls: a value, or -errno.  Args are as user registers had them.
  * The table of the kernel is generated from kern/syscalls.tbl; fs registers
- * it.  A handler is called with no lock held.
+ * it, once, by kern_syscall_init().  A handler is called with no lock held.
  */
 typedef long syscall_fn(const uintptr_t *args);
 struct sysent {
@@ -291,6 +291,7 @@ struct sysent {
 };
 extern const struct sysent *kern_sysent;
 extern u_int kern_nsysent;
+void kern_syscall_init(const struct sysent *table, u_int n);
 #define KERN_NCALL 512
 extern _Atomic(u_int) kern_enosys[KERN_NCALL]; /* refused, by number */
 extern long kern_restart_call;                 /* number of restart_syscall() */

@@ -5,6 +5,7 @@
 #ifndef KERN_TRAP_H
 #define KERN_TRAP_H
 
+#include <sys/errno.h>
 #include <sys/types.h>
 #include <pmap/pmap.h>
 
@@ -48,7 +49,11 @@ void kern_ast(struct md_frame *f);
  * kern_interrupted: then this is to be done, and its value stored.
  */
 long kern_call(long number, const uintptr_t *args);
-bool kern_restarts(long r);
+static inline bool
+kern_restarts(long r)
+{
+	return r <= -ERESTARTSYS && r > -EJUSTRETURN;
+}
 long kern_interrupted(long number, long r);
 
 /*

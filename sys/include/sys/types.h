@@ -38,16 +38,17 @@ typedef uintptr_t vsize_t; /* bytes of virtual memory */
 #define roundup2(x, n)   (((x) + ((n)-1)) & ~((__typeof__(x))(n)-1))
 #define rounddown2(x, n) ((x) & ~((__typeof__(x))(n)-1))
 
-#define __unused           __attribute__((unused))
-#define __packed           __attribute__((packed))
-#define __aligned(n)       __attribute__((aligned(n)))
-#define __noinline         __attribute__((noinline))
+#define __unused     __attribute__((unused))
+#define __packed     __attribute__((packed))
+#define __aligned(n) __attribute__((aligned(n)))
+#define __noinline   __attribute__((noinline))
 /*
  * A function for what hardly ever happens: it saves whatever registers it
  * uses, so that who might have to call it keeps none for its sake.
  */
 #if defined(__x86_64__) && !defined(__SSE__)
-#define __unlikely_call __attribute__((noinline, cold, no_caller_saved_registers))
+#define __unlikely_call                                                        \
+	__attribute__((noinline, cold, no_caller_saved_registers))
 #else
 #define __unlikely_call __attribute__((noinline, cold))
 #endif

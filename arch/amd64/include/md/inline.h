@@ -2,8 +2,8 @@
  * inline.h (amd64): the part of the machine contract that must be inline.
  *
  * The GS base of every CPU holds the address of its struct cpu while the
- * kernel runs; the first two words of that structure are its own address and
- * the current thread (asserted in cpu.c).
+ * kernel runs; the first three words of that structure are its own address,
+ * the current thread, and whether that is to be switched (asserted in cpu.c).
  */
 #ifndef MD_INLINE_H
 #define MD_INLINE_H
@@ -56,6 +56,36 @@ static inline void
 md_setcurthread(struct thread *td)
 {
 	__asm__ volatile("movq %0, %%gs:8" : : "r"(td) : "memory");
+}
+
+#define MD_CPU_INLINE 1 /* see <base/cpu.h> */
+
+/* cpu_resched of this CPU. */
+static inline bool
+md_cpu_resched(void)
+{
+	bool need;
+
+	__asm__ volatile("cmpb $0, %%gs:16" : "=@ccne"(need));
+	return need;
+}
+
+/* Add n to the word at this offset in the struct cpu of this CPU. */
+static inline void
+md_cpu_add(size_t off, uint64_t n)
+{
+#ifdef __clang__
+	__asm__ volatile("addq %1, %%gs:(%0)" : : "r"(off), "er"(n));
+#else
+	__asm__ volatile("addq %1, %%gs:%a0" : : "p"(off), "er"(n));
+#endif
+}
+
+/* Add n to a word that nobody else writes, in one instruction. */
+static inline void
+md_word_add(_Atomic(int64_t) *p, int64_t n)
+{
+	__asm__ volatile("addq %1, %0" : "+m"(*p) : "er"(n));
 }
 
 static inline bool
