@@ -127,6 +127,7 @@ fork_copy(struct proc *parent, struct proc *p, const struct clone_args *ca)
 	p->ps_persona = parent->ps_persona;
 	mutex_exit(&parent->ps_lock);
 	p->ps_exitsig = ca->ca_exitsig;
+	p->ps_vforked = (ca->ca_flags & CLONE_VFORK) != 0;
 
 	spin_enter(&parent->ps_siglock);
 	sig_copy(parent, p);
@@ -208,6 +209,8 @@ fork_wait(struct proc *p)
 void
 proc_vfork_done(struct proc *p)
 {
+	if (!p->ps_vforked)
+		return;
 	mutex_enter(&proctree_lock);
 	p->ps_vforkdone = true;
 	wakeup(&p->ps_vforkdone);

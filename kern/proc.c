@@ -282,27 +282,29 @@ proc_threads(struct proc *p)
 	return n;
 }
 
-/* A thread structure, all zero but for its stack; NULL: no memory. */
+/*
+ * A thread structure with its stack and an l_thread that is nobody's, or a dead
+ * one's, until thread_init(); NULL: no memory.
+ */
 static struct lwp *
 lwp_memory(void)
 {
 	struct lwp *l = reaper_spare();
-	void *kstack;
+	char *begin;
 
-	if (l != NULL) {
-		kstack = l->l_thread.td_kstack;
-		memset(l, 0, sizeof(*l));
-	} else {
+	if (l == NULL) {
 		l = pool_get(&lwp_pool, PA_ZERO);
 		if (l == NULL)
 			return NULL;
-		kstack = kmem_alloc(KSTACK_SIZE, 0);
-		if (kstack == NULL) {
+		l->l_thread.td_kstack = kmem_alloc(KSTACK_SIZE, 0);
+		if (l->l_thread.td_kstack == NULL) {
 			pool_put(&lwp_pool, l);
 			return NULL;
 		}
 	}
-	l->l_thread.td_kstack = kstack;
+	begin = (char *)l + sizeof(l->l_thread);
+	memset(begin, 0, (size_t)((char *)&l->l_fault - begin));
+	l->l_fault.si_signo = l->l_ptinfo.si_signo = 0;
 	return l;
 }
 

@@ -480,6 +480,10 @@ ptrace_leave(struct lwp *l)
 	int wstatus;
 
 	KASSERT(lock_none());
+	KASSERT(l->l_exiting);
+	/* Nobody begins to trace who is exiting. */
+	if (lwp_ptrace(l) == NULL)
+		return;
 	mutex_enter(&proctree_lock);
 	spin_enter(&p->ps_siglock);
 	pt = lwp_ptrace(l);

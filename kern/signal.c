@@ -684,21 +684,25 @@ void
 sig_notify_parent(struct proc *p, int code, int status)
 {
 	struct proc *parent = p->ps_parent;
+	int sig = code == 0 ? p->ps_exitsig : SIGCHLD;
 	struct abi_siginfo info;
-	bool tell;
+	bool tell = sig != 0;
 
 	KASSERT(mutex_held(&proctree_lock));
 	KASSERT(parent != NULL);
-	sig_child_info(p, code, status, &info);
-	info.si_signo = code == 0 ? p->ps_exitsig : SIGCHLD;
-	tell = info.si_signo != 0;
-	if (code != 0) {
+	/* Nearly always nobody would notice. */
+	if (sig == SIGCHLD) {
 		spin_enter(&parent->ps_siglock);
-		if (sig_getact(parent, SIGCHLD).sa_flags & SA_NOCLDSTOP)
+		if (sig_unheeded(parent, NULL, sig) ||
+		    (code != 0 &&
+			(sig_getact(parent, sig).sa_flags & SA_NOCLDSTOP)))
 			tell = false;
 		spin_exit(&parent->ps_siglock);
 	}
-	if (tell)
+	if (tell) {
+		sig_child_info(p, code, status, &info);
+		info.si_signo = sig;
 		(void)sig_post(parent, NULL, &info);
+	}
 	wakeup(parent);
 }

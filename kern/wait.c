@@ -95,16 +95,17 @@ wait_look(struct proc *c, u_int opt, struct wait_result *wr)
 	return false;
 }
 
-/* The parent's account of children grows by c's and its children's. */
+/*
+ * The parent's account of children grows by c's and its children's.  A zombie
+ * has no threads any more: what they used is in it, and stays.
+ */
 static void
 wait_charge(struct proc *me, struct proc *c)
 {
 	struct rutimes *rt = &me->ps_cru;
-	uint64_t utime, stime;
 
-	proc_times(c, &utime, &stime);
-	rt->rt_utime += utime + c->ps_cru.rt_utime;
-	rt->rt_stime += stime + c->ps_cru.rt_stime;
+	rt->rt_utime += c->ps_utime + c->ps_cru.rt_utime;
+	rt->rt_stime += c->ps_stime + c->ps_cru.rt_stime;
 	rt->rt_minflt += (u_long)c->ps_ru.ru_minflt + c->ps_cru.rt_minflt;
 	rt->rt_majflt += (u_long)c->ps_ru.ru_majflt + c->ps_cru.rt_majflt;
 	rt->rt_maxrss = MAX(rt->rt_maxrss,
@@ -116,12 +117,10 @@ static void
 wait_usage(struct proc *c, struct abi_rusage *ru)
 {
 	const struct rutimes *rt = &c->ps_cru;
-	uint64_t utime, stime;
 
-	proc_times(c, &utime, &stime);
 	*ru = c->ps_ru;
-	ru->ru_utime = time_timeval(utime + rt->rt_utime);
-	ru->ru_stime = time_timeval(stime + rt->rt_stime);
+	ru->ru_utime = time_timeval(c->ps_utime + rt->rt_utime);
+	ru->ru_stime = time_timeval(c->ps_stime + rt->rt_stime);
 	ru->ru_minflt += (int64_t)rt->rt_minflt;
 	ru->ru_majflt += (int64_t)rt->rt_majflt;
 	ru->ru_maxrss = MAX(ru->ru_maxrss, (int64_t)rt->rt_maxrss);
@@ -226,10 +225,8 @@ proc_rusage(struct proc *p, struct abi_rusage *ru)
 	struct lwp *l;
 
 	memset(ru, 0, sizeof(*ru));
-	proc_times(p, &utime, &stime);
-	ru->ru_utime = time_timeval(utime);
-	ru->ru_stime = time_timeval(stime);
 	spin_enter(&p->ps_siglock);
+	proc_times_locked(p, &utime, &stime);
 	minflt = p->ps_minflt;
 	majflt = p->ps_majflt;
 	TAILQ_FOREACH(l, &p->ps_lwps, l_link) {
@@ -239,6 +236,8 @@ proc_rusage(struct proc *p, struct abi_rusage *ru)
 		    atomic_load_explicit(&l->l_majflt, memory_order_relaxed);
 	}
 	spin_exit(&p->ps_siglock);
+	ru->ru_utime = time_timeval(utime);
+	ru->ru_stime = time_timeval(stime);
 	ru->ru_minflt = (int64_t)minflt;
 	ru->ru_majflt = (int64_t)majflt;
 	mutex_enter(&p->ps_vmlock);

@@ -412,6 +412,10 @@ pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags)
 	struct pool_mag *m;
 	u_int got = 0, i;
 
+	if (n == 1) {
+		obj[0] = pool_get(pl, flags);
+		return obj[0] != NULL;
+	}
 	if (phys_fail_here())
 		return 0;
 	m = pl->pl_mag[curcpu()->cpu_id];

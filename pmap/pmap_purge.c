@@ -19,9 +19,10 @@
 /* A table being walked: what is left of it. */
 struct purge_level {
 	struct vm_page *lv_table;
-	uint64_t lv_lines; /* to come */
-	u_int lv_idx;      /* next in the first of them */
-	u_int lv_left;     /* valid entries to come */
+	uint64_t lv_lines;   /* to come */
+	pte_slot_t *lv_slot; /* next in the line begun, */
+	pte_slot_t *lv_end;  /* and its end */
+	u_int lv_left;       /* valid entries to come */
 };
 
 struct purge {
@@ -117,7 +118,7 @@ purge_open(struct purge *pu, struct vm_page *table, u_int level)
 	KASSERT(page_kind(table) == PK_TABLE && table->pg_level == level);
 	lv->lv_table = table;
 	lv->lv_lines = table_lines(table);
-	lv->lv_idx = 0;
+	lv->lv_slot = lv->lv_end = NULL;
 	lv->lv_left = table->pg_count;
 	if (level == PTE_ROOT) {
 		table->pg_count = 0;
@@ -133,30 +134,29 @@ static struct vm_page *
 purge_next(struct purge *pu, u_int level)
 {
 	struct purge_level *lv = &pu->pu_level[level];
-	pte_slot_t *slots = table_slots(lv->lv_table), *line;
-	u_int i;
+	pte_slot_t *slot = lv->lv_slot, *end = lv->lv_end;
 	pte_t pte;
 
 	if (lv->lv_left == 0)
 		return NULL;
-	for (; lv->lv_lines != 0; lv->lv_lines &= lv->lv_lines - 1) {
-		line =
-		    slots + (u_int)__builtin_ctzll(lv->lv_lines) * PTE_PERLINE;
-		for (i = lv->lv_idx; i < PTE_PERLINE; i++) {
-			pte = pte_load(&line[i]);
+	for (;;) {
+		for (; slot < end; slot++) {
+			pte = pte_load(slot);
 			if (!pte_valid(pte))
 				continue;
-			atomic_store_explicit(&line[i], 0,
-			    memory_order_relaxed);
-			lv->lv_idx = i + 1;
-			if (--lv->lv_left == 0)
-				pu->pu_nline++;
+			atomic_store_explicit(slot, 0, memory_order_relaxed);
+			lv->lv_slot = slot + 1;
+			lv->lv_left--;
 			return phys_page(pte_pa(pte));
 		}
-		lv->lv_idx = 0;
+		if (lv->lv_lines == 0)
+			return NULL;
+		slot = table_slots(lv->lv_table) +
+		       (u_int)__builtin_ctzll(lv->lv_lines) * PTE_PERLINE;
+		lv->lv_end = end = slot + PTE_PERLINE;
+		lv->lv_lines &= lv->lv_lines - 1;
 		pu->pu_nline++;
 	}
-	return NULL;
 }
 
 u_long

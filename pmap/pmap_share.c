@@ -220,8 +220,9 @@ leaf_write_protect(struct vm_page *table)
  */
 struct fork_level {
 	struct vm_page *fl_table;
-	uint64_t fl_lines;        /* to come, the one begun included */
-	u_int fl_idx;             /* next in that one */
+	uint64_t fl_lines;        /* to come */
+	pte_slot_t *fl_slot;      /* next in the line begun, */
+	pte_slot_t *fl_end;       /* and its end */
 	u_int fl_left;            /* valid entries to come */
 	struct vm_page *fl_child; /* NULL: not made or not found yet */
 };
@@ -297,7 +298,7 @@ fork_open(struct fork_level *fl, struct vm_page *table, struct vm_page *child)
 {
 	fl->fl_table = table;
 	fl->fl_lines = table_lines(table);
-	fl->fl_idx = 0;
+	fl->fl_slot = fl->fl_end = NULL;
 	fl->fl_left = table->pg_count;
 	fl->fl_child = child;
 }
@@ -306,28 +307,30 @@ fork_open(struct fork_level *fl, struct vm_page *table, struct vm_page *child)
 static struct vm_page *
 fork_next(struct fork_level *fl, u_int level, vaddr_t *vap)
 {
-	u_int i, line;
+	pte_slot_t *slot = fl->fl_slot, *end = fl->fl_end, *slots;
 	pte_t pte;
 
 	if (fl->fl_left == 0)
 		return NULL;
-	for (; fl->fl_lines != 0; fl->fl_lines &= fl->fl_lines - 1) {
-		line = (u_int)__builtin_ctzll(fl->fl_lines) * PTE_PERLINE;
-		for (i = fl->fl_idx; i < PTE_PERLINE; i++) {
-			pte = atomic_load_explicit(&table_slots(
-						       fl->fl_table)[line + i],
-			    memory_order_acquire);
+	slots = table_slots(fl->fl_table);
+	for (;;) {
+		for (; slot < end; slot++) {
+			pte = atomic_load_explicit(slot, memory_order_acquire);
 			if (!pte_valid(pte))
 				continue;
-			fl->fl_idx = i + 1;
+			fl->fl_slot = slot + 1;
 			fl->fl_left--;
 			*vap = fl->fl_table->pg_va +
-			       ((vaddr_t)(line + i) << pte_shift(level));
+			       ((vaddr_t)(slot - slots) << pte_shift(level));
 			return phys_page(pte_pa(pte));
 		}
-		fl->fl_idx = 0;
+		if (fl->fl_lines == 0)
+			return NULL;
+		slot = slots +
+		       (u_int)__builtin_ctzll(fl->fl_lines) * PTE_PERLINE;
+		fl->fl_end = end = slot + PTE_PERLINE;
+		fl->fl_lines &= fl->fl_lines - 1;
 	}
-	return NULL;
 }
 
 /*

@@ -210,7 +210,10 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 		}
 	}
 	uvm_entry_free_batch(fs.fs_entry, fs.fs_n);
-	uvm_tree_build(cm);
+	if (cm->vm_nentries == pm->vm_nentries)
+		uvm_tree_mirror(cm, pm);
+	else
+		uvm_tree_build(cm);
 	if (alike)
 		uvm_map_simplify(cm, 0, VM_MAXUSER_ADDRESS);
 	fork_tables(pm, cm);

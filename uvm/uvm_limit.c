@@ -144,6 +144,17 @@ uvm_map_unaccount(struct vm_map *map)
 }
 
 void
+uvm_map_account_copy(struct vm_map *map, const struct vm_map *from)
+{
+	KASSERT(map->vm_size == 0);
+	map->vm_size = from->vm_size;
+	map->vm_data = from->vm_data;
+	map->vm_commit = from->vm_commit;
+	if (map->vm_commit != 0)
+		uvm_commit(atop(map->vm_commit), true);
+}
+
+void
 uvm_map_account_verify(const struct vm_map *map)
 {
 	const struct vm_entry *e;

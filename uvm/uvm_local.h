@@ -80,7 +80,10 @@ entry_slot(const struct vm_entry *e, vaddr_t va)
  *
  * uvm_tree_insert: e behind prev (NULL: as the first).
  * uvm_tree_append: the same in a map that is being filled in order, prev the
- *	last so far; there is no tree until uvm_tree_build() makes it.
+ *	last so far; there is no tree, and nothing is accounted, until
+ * uvm_tree_build: makes it, or
+ * uvm_tree_mirror: makes it the same as from's, write-locked, whose entries
+ *	were copied one by one to make the map's.
  * uvm_tree_remove: take e out.
  * uvm_tree_resize: e now covers [start, end), which touches no other entry.
  * uvm_tree_reset: forget all entries; the list of them, linked by ve_next.
@@ -94,6 +97,7 @@ void uvm_tree_insert(struct vm_map *map, struct vm_entry *e,
 void uvm_tree_append(struct vm_map *map, struct vm_entry *e,
     struct vm_entry *prev);
 void uvm_tree_build(struct vm_map *map);
+void uvm_tree_mirror(struct vm_map *map, struct vm_map *from);
 void uvm_tree_remove(struct vm_map *map, struct vm_entry *e);
 void uvm_tree_resize(struct vm_map *map, struct vm_entry *e, vaddr_t start,
     vaddr_t end);
@@ -169,6 +173,7 @@ void uvm_map_boot(void);
  *
  * uvm_map_account: len bytes of an entry like e more or less are mapped.
  *	Map write-locked.
+ * uvm_map_account_copy: as much is mapped as in from, and nothing was.
  * uvm_map_unaccount: nothing is mapped any more.
  * uvm_map_account_verify: the counts are those of the entries; panics.
  * uvm_map_change: e, which is in the map, has this prot and these flags from
@@ -182,6 +187,7 @@ void uvm_map_boot(void);
  */
 void uvm_map_account(struct vm_map *map, const struct vm_entry *e, vsize_t len,
     bool more);
+void uvm_map_account_copy(struct vm_map *map, const struct vm_map *from);
 void uvm_map_unaccount(struct vm_map *map);
 void uvm_map_account_verify(const struct vm_map *map);
 void uvm_map_change(struct vm_map *map, struct vm_entry *e, vm_prot_t prot,

@@ -135,7 +135,9 @@ uvm_entry_free(struct vm_entry *e)
 void
 uvm_entry_free_batch(struct vm_entry **es, u_int n)
 {
-	if (n > 0)
+	if (n == 1)
+		pool_put(&entry_pool, es[0]);
+	else if (n > 0)
 		pool_put_batch(&entry_pool, (void **)es, n);
 }
 
@@ -204,6 +206,8 @@ uvm_entries_drop(struct vm_entry *dead)
 	struct uvm_batch b;
 	u_int n = 0;
 
+	if (dead == NULL)
+		return;
 	uvm_batch_init(&b);
 	while ((e = dead) != NULL) {
 		dead = e->ve_next;
@@ -648,10 +652,12 @@ uvm_map(struct vm_map *map, vaddr_t *addr, vsize_t len,
 	if (args->um_obj != NULL && args->um_off + (len - 1) < args->um_off)
 		return EOVERFLOW;
 
-	e = uvm_entry_alloc();
-	if (e == NULL)
+	if (uvm_entry_alloc_batch(&e, 1) == 0)
 		return ENOMEM;
+	/* What is not set here, uvm_map_insert() does. */
 	e->ve_obj = args->um_obj;
+	e->ve_amap = NULL;
+	e->ve_wired = 0;
 	e->ve_flags = (uint16_t)(args->um_flags | uvm_commit_flag(args->um_prot,
 						      args->um_flags));
 	e->ve_prot = (uint8_t)args->um_prot;

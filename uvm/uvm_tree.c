@@ -114,24 +114,20 @@ rotate_right(struct vm_map *map, struct vm_entry *e)
 	return l;
 }
 
-/* Restore balance and maxgap of e, whose subtrees are right; the new top. */
-static struct vm_entry *
-rebalance(struct vm_map *map, struct vm_entry *e)
+/* Restore balance of e, whose subtrees are right; the new top. */
+static __noinline struct vm_entry *
+rotate(struct vm_map *map, struct vm_entry *e)
 {
 	struct vm_entry *l = e->ve_left, *r = e->ve_right;
 
-	if (height(l) > height(r) + 1) {
+	if (height(l) > height(r)) {
 		if (height(l->ve_left) < height(l->ve_right))
 			rotate_left(map, l);
 		return rotate_right(map, e);
 	}
-	if (height(r) > height(l) + 1) {
-		if (height(r->ve_right) < height(r->ve_left))
-			rotate_right(map, r);
-		return rotate_left(map, e);
-	}
-	node_update(e);
-	return e;
+	if (height(r->ve_right) < height(r->ve_left))
+		rotate_right(map, r);
+	return rotate_left(map, e);
 }
 
 /*
@@ -141,18 +137,33 @@ rebalance(struct vm_map *map, struct vm_entry *e)
 static void
 fix_upward(struct vm_map *map, struct vm_entry *e, const struct vm_entry *must)
 {
-	struct vm_entry *top;
-	vsize_t oldgap;
-	u_int oldheight;
+	const struct vm_entry *l, *r;
+	vsize_t gap, oldgap;
+	u_int hl, hr, old;
 
-	for (; e != NULL; e = top->ve_parent) {
+	for (; e != NULL; e = e->ve_parent) {
 		if (e == must)
 			must = NULL;
-		oldheight = e->ve_height;
+		old = e->ve_height;
 		oldgap = e->ve_maxgap;
-		top = rebalance(map, e);
-		if (must == NULL && top->ve_height == oldheight &&
-		    top->ve_maxgap == oldgap)
+		l = e->ve_left;
+		r = e->ve_right;
+		hl = height(l);
+		hr = height(r);
+		if (__predict_false(hl > hr + 1 || hr > hl + 1)) {
+			e = rotate(map, e);
+		} else {
+			/* node_update(), with what is at hand. */
+			gap = e->ve_gap;
+			if (l != NULL)
+				gap = MAX(gap, l->ve_maxgap);
+			if (r != NULL)
+				gap = MAX(gap, r->ve_maxgap);
+			e->ve_height = (uint8_t)(1 + MAX(hl, hr));
+			e->ve_maxgap = gap;
+		}
+		if (must == NULL && e->ve_height == old &&
+		    e->ve_maxgap == oldgap)
 			break;
 	}
 }
@@ -226,10 +237,6 @@ uvm_tree_append(struct vm_map *map, struct vm_entry *e, struct vm_entry *prev)
 	else
 		prev->ve_next = e;
 	map->vm_nentries++;
-	uvm_map_account(map, e, e->ve_end - e->ve_start, true);
-	if ((e->ve_flags & VE_GROWSDOWN) != 0)
-		atomic_fetch_add_explicit(&map->vm_ngrow, 1,
-		    memory_order_relaxed);
 }
 
 /* Hang a subtree, or NULL, below e. */
@@ -239,6 +246,38 @@ adopt(struct vm_entry *e, struct vm_entry *child)
 	if (child != NULL)
 		child->ve_parent = e;
 	return child;
+}
+
+void
+uvm_tree_mirror(struct vm_map *map, struct vm_map *from)
+{
+	struct vm_entry *e, *c = map->vm_first;
+
+	KDASSERT(rw_write_held(&map->vm_lock));
+	KDASSERT(rw_write_held(&from->vm_lock));
+	KASSERT(map->vm_nentries == from->vm_nentries);
+	if (c == NULL)
+		return;
+	/* For a moment, the parent of each of from's is its copy. */
+	for (e = from->vm_first; e != NULL; e = e->ve_next, c = c->ve_next)
+		e->ve_parent = c;
+	for (c = map->vm_first; c != NULL; c = c->ve_next) {
+		if (c->ve_left != NULL)
+			c->ve_left = adopt(c, c->ve_left->ve_parent);
+		if (c->ve_right != NULL)
+			c->ve_right = adopt(c, c->ve_right->ve_parent);
+	}
+	map->vm_root = adopt(NULL, from->vm_root->ve_parent);
+	for (e = from->vm_first; e != NULL; e = e->ve_next) {
+		(void)adopt(e, e->ve_left);
+		(void)adopt(e, e->ve_right);
+	}
+	(void)adopt(NULL, from->vm_root);
+
+	uvm_map_account_copy(map, from);
+	atomic_store_explicit(&map->vm_ngrow,
+	    atomic_load_explicit(&from->vm_ngrow, memory_order_relaxed),
+	    memory_order_relaxed);
 }
 
 /*
@@ -273,6 +312,11 @@ uvm_tree_build(struct vm_map *map)
 			done = top->tb_top;
 			done->ve_gap = gap_behind(map, done);
 			node_update(done);
+			uvm_map_account(map, done, done->ve_end - done->ve_start,
+			    true);
+			if ((done->ve_flags & VE_GROWSDOWN) != 0)
+				atomic_fetch_add_explicit(&map->vm_ngrow, 1,
+				    memory_order_relaxed);
 		}
 		if (top == stack)
 			break;

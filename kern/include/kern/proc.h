@@ -47,7 +47,6 @@ struct lwp {
 	struct sigpend l_sigpend;    /* [s] */
 	uint64_t l_sigmask;          /* [s] written by itself */
 	uint64_t l_sigwait;          /* [s] sigtimedwait: what ends it */
-	struct abi_siginfo l_fault;  /* [s] synchronous; si_signo 0: none */
 	uint64_t l_oldmask;          /* [o] sigsuspend: to restore */
 	bool l_restoremask;          /* [o] */
 	bool l_stopped;              /* [s] counted in ps_nstopped */
@@ -69,8 +68,10 @@ struct lwp {
 	_Atomic(bool) l_systrace;    /* [a] calls go through ptrace_call() */
 	int l_wstatus;               /* [s] of a thread that exits alone */
 	int l_ptsig;                 /* [s] signal the tracer lets through */
-	struct abi_siginfo l_ptinfo; /* [s] of the signal it stopped for */
 	bool l_purge;                /* [o] the reaper tears the space down */
+	/* Not all zero from the beginning but for si_signo, 0: none. */
+	struct abi_siginfo l_fault;  /* [s] synchronous */
+	struct abi_siginfo l_ptinfo; /* [s] of the signal it stopped for */
 };
 
 enum proc_state { PS_NEW, PS_LIVE, PS_EXITING, PS_ZOMBIE };
@@ -115,6 +116,7 @@ struct proc {
 	bool ps_execd;                 /* [T] has called exec: setpgid EACCES */
 	bool ps_subreaper;             /* [T] inherits orphans below it */
 	bool ps_nozombie;              /* [T] set after the purge */
+	bool ps_vforked;               /* [I] its parent waits for this: */
 	bool ps_vforkdone;             /* [T] is off its parent's space */
 	bool ps_waited_stop;           /* [T] the stop has been reported */
 	bool ps_continued;             /* [T] to be reported */
@@ -390,7 +392,7 @@ __attribute__((noreturn)) void lwp_exit(int wstatus);
 __attribute__((noreturn)) void proc_exit(int wstatus);
 int proc_single(void);
 void lwp_switch_pmap(struct pmap *pm);
-/* The child's parent need not wait for it any longer. */
+/* The parent of a vfork child need not wait for it any longer. */
 void proc_vfork_done(struct proc *p);
 /* The scheduler's hook: the right root for who runs next. */
 void lwp_switched(struct thread *from, struct thread *to);
