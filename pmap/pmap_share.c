@@ -326,8 +326,8 @@ fork_next(struct fork_level *fl, u_int level, vaddr_t *vap)
 		}
 		if (fl->fl_lines == 0)
 			return NULL;
-		slot = slots +
-		       (u_int)__builtin_ctzll(fl->fl_lines) * PTE_PERLINE;
+		slot =
+		    slots + (u_int)__builtin_ctzll(fl->fl_lines) * PTE_PERLINE;
 		fl->fl_end = end = slot + PTE_PERLINE;
 		fl->fl_lines &= fl->fl_lines - 1;
 	}

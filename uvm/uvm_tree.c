@@ -312,8 +312,8 @@ uvm_tree_build(struct vm_map *map)
 			done = top->tb_top;
 			done->ve_gap = gap_behind(map, done);
 			node_update(done);
-			uvm_map_account(map, done, done->ve_end - done->ve_start,
-			    true);
+			uvm_map_account(map, done,
+			    done->ve_end - done->ve_start, true);
 			if ((done->ve_flags & VE_GROWSDOWN) != 0)
 				atomic_fetch_add_explicit(&map->vm_ngrow, 1,
 				    memory_order_relaxed);

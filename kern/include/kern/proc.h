@@ -65,10 +65,10 @@ struct lwp {
 	void *l_arg;                 /* [I] */
 	STAILQ_ENTRY(lwp) l_dead;    /* reaper's lists */
 	_Atomic(struct ptrace *) l_ptrace; /* [T] and [s]; lwp_ptrace() */
-	_Atomic(bool) l_systrace;    /* [a] calls go through ptrace_call() */
-	int l_wstatus;               /* [s] of a thread that exits alone */
-	int l_ptsig;                 /* [s] signal the tracer lets through */
-	bool l_purge;                /* [o] the reaper tears the space down */
+	_Atomic(bool) l_systrace; /* [a] calls go through ptrace_call() */
+	int l_wstatus;            /* [s] of a thread that exits alone */
+	int l_ptsig;              /* [s] signal the tracer lets through */
+	bool l_purge;             /* [o] the reaper tears the space down */
 	/* Not all zero from the beginning but for si_signo, 0: none. */
 	struct abi_siginfo l_fault;  /* [s] synchronous */
 	struct abi_siginfo l_ptinfo; /* [s] of the signal it stopped for */
