@@ -213,8 +213,11 @@ proc_vfork_done(struct proc *p)
 		return;
 	mutex_enter(&proctree_lock);
 	p->ps_vforkdone = true;
+	/* Who is woken wants the lock. */
+	preempt_disable();
 	wakeup(&p->ps_vforkdone);
 	mutex_exit(&proctree_lock);
+	preempt_enable();
 }
 
 /* The descriptor that CLONE_PIDFD asks for; *fdp, -1: it does not. */
