@@ -318,9 +318,7 @@ ptimer_delete_all(struct proc *p, bool itimers)
 {
 	struct ptimer *pt;
 
-	KASSERT(p->ps_nlwp == 1);
-	/* Its own threads make them, and there is but the caller. */
-	while (!LIST_EMPTY(&p->ps_timers)) {
+	for (;;) {
 		spin_enter(&p->ps_siglock);
 		LIST_FOREACH(pt, &p->ps_timers, pt_link)
 			if (itimers || pt->pt_id >= 0)
