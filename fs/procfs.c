@@ -144,6 +144,27 @@ pb_move(struct pbuf *pb, size_t off, size_t len, struct uio *uio)
  * offset 0.
  */
 
+/* Have text for a read of len bytes at off. */
+static int
+procfile_render(struct pnode *pn, struct pbuf *pb, size_t off, size_t len)
+{
+	int error = 0;
+	bool more;
+
+	more = off == 0;
+	if (more)
+		pb_reset(pb);
+	pb->pb_want = off + len;
+	while (error == 0 &&
+	       (more || (pb->pb_more != 0 && pb->pb_len < pb->pb_want))) {
+		error = pn->pn_ent->pe_show(pn, pb);
+		if (error == 0 && pb->pb_failed)
+			error = ENOMEM;
+		more = false;
+	}
+	return error;
+}
+
 static int
 procfile_read(struct file *f, struct uio *uio)
 {
@@ -154,14 +175,11 @@ procfile_read(struct file *f, struct uio *uio)
 	int error = 0;
 
 	mutex_enter(&vp->v_iolock);
-	if (uio->ui_off == 0) {
-		pb_reset(pb);
-		error = pn->pn_ent->pe_show == NULL
-			    ? EINVAL
-			    : pn->pn_ent->pe_show(pn, pb);
-		if (error == 0 && pb->pb_failed)
-			error = ENOMEM;
-	}
+	if (pn->pn_ent->pe_show == NULL)
+		error = EINVAL;
+	else
+		error =
+		    procfile_render(pn, pb, (size_t)uio->ui_off, uio->ui_resid);
 	if (error == 0 && (size_t)uio->ui_off < pb->pb_len) {
 		n = MIN(pb->pb_len - (size_t)uio->ui_off, uio->ui_resid);
 		error = pb_move(pb, (size_t)uio->ui_off, n, uio);

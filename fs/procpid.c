@@ -223,15 +223,18 @@ static int
 show_maps(struct pnode *pn, struct pbuf *pb)
 {
 	struct vm_entry *ve, *last;
+	vaddr_t from = pb->pb_more;
 	struct vmspace *vm;
 	struct proc *p;
 	int error;
 
+	pb->pb_more = 0;
 	error = pid_space(pn, &p, &vm);
 	if (error != 0)
 		return error == ESRCH ? 0 : error;
 	rw_read_enter(&vm->vm_map.vm_lock);
-	for (ve = vm->vm_map.vm_first; ve != NULL; ve = last->ve_next) {
+	ve = uvm_map_next(&vm->vm_map, from);
+	for (; ve != NULL && !pb_enough(pb, ve->ve_start); ve = last->ve_next) {
 		last = ve;
 		while (last->ve_next != NULL && maps_joins(last, last->ve_next))
 			last = last->ve_next;

@@ -154,23 +154,38 @@ smap_add(struct smap *sm, const struct vm_entry *e)
 		sm->sm_locked += sm->sm_rss - rss;
 }
 
+/*
+ * One of twenty lines for each entry, which the map waits for: by hand, as
+ * "%-16s%8lu kB\n" with a colon.
+ */
+static void
+smap_kib(struct pbuf *pb, const char *name, u_long kib)
+{
+	char line[] = "                         kB\n";
+	size_t len = strlen(name), at = 24;
+
+	KASSERT(len < 16);
+	memcpy(line, name, len);
+	line[len] = ':';
+	do {
+		line[--at] = (char)('0' + kib % 10);
+		kib /= 10;
+	} while (kib > 0 && at > len + 1);
+	pb_write(pb, line, sizeof(line) - 1);
+}
+
 static void
 smap_line(struct pbuf *pb, const char *name, u_long npages)
 {
-	char label[24];
-
-	ksnprintf(label, sizeof(label), "%s:", name);
-	pb_printf(pb, "%-16s%8lu kB\n", label, KIB_OF(npages));
+	smap_kib(pb, name, KIB_OF(npages));
 }
 
 static void
 smap_lines(struct pbuf *pb, const struct smap *sm)
 {
 	smap_line(pb, "Rss", sm->sm_rss);
-	pb_printf(pb, "%-16s%8lu kB\n%-16s%8lu kB\n",
-	    "Pss:", (u_long)(sm->sm_pss * (PAGE_SIZE / 1024) / PSS_UNIT),
-	    "Pss_Dirty:",
-	    (u_long)(sm->sm_pss_dirty * (PAGE_SIZE / 1024) / PSS_UNIT));
+	smap_kib(pb, "Pss", (u_long)KIB_OF(sm->sm_pss) / PSS_UNIT);
+	smap_kib(pb, "Pss_Dirty", (u_long)KIB_OF(sm->sm_pss_dirty) / PSS_UNIT);
 	smap_line(pb, "Shared_Clean", sm->sm_shared[0]);
 	smap_line(pb, "Shared_Dirty", sm->sm_shared[1]);
 	smap_line(pb, "Private_Clean", sm->sm_private_pages[0]);
@@ -214,8 +229,10 @@ smap_flags(struct pbuf *pb, const struct vm_entry *e)
 
 	pb_puts(pb, "VmFlags:");
 	for (i = 0; i < nitems(flags); i++)
-		if (flags[i].on)
-			pb_printf(pb, " %s", flags[i].name);
+		if (flags[i].on) {
+			pb_puts(pb, " ");
+			pb_puts(pb, flags[i].name);
+		}
 	pb_puts(pb, "\n");
 }
 
@@ -223,16 +240,19 @@ static int
 show_smaps(struct pnode *pn, struct pbuf *pb)
 {
 	struct vm_entry *e, *last;
+	vaddr_t from = pb->pb_more;
 	struct vmspace *vm;
 	struct smap sm;
 	struct proc *p;
 	int error;
 
+	pb->pb_more = 0;
 	error = pid_space(pn, &p, &vm);
 	if (error != 0)
 		return error == ESRCH ? 0 : error;
 	rw_read_enter(&vm->vm_map.vm_lock);
-	for (e = vm->vm_map.vm_first; e != NULL; e = last->ve_next) {
+	e = uvm_map_next(&vm->vm_map, from);
+	for (; e != NULL && !pb_enough(pb, e->ve_start); e = last->ve_next) {
 		memset(&sm, 0, sizeof(sm));
 		sm.sm_pmap = vm_pmap(vm);
 		smap_add(&sm, e);

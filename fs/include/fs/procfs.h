@@ -4,7 +4,9 @@
  *
  * A file is rendered as a whole into a pbuf when it is read from its start,
  * so that what a reader sees is of one moment and no lock is held while he
- * takes it.
+ * takes it.  Those that have a line for each piece of a space, which may be
+ * long, are rendered as far as they are read: to look at the first lines
+ * again and again costs no more than they do.
  */
 #ifndef FS_PROCFS_H
 #define FS_PROCFS_H
@@ -18,7 +20,9 @@ struct pbuf {
 	u_int pb_npage; /* allocated pages */
 	u_int pb_size;  /* entries of pb_page */
 	size_t pb_len;
-	bool pb_failed; /* something did not fit into memory */
+	size_t pb_want;  /* as far as anybody has read */
+	vaddr_t pb_more; /* where a file that is longer goes on; 0: all here */
+	bool pb_failed;  /* something did not fit into memory */
 };
 
 /*
@@ -31,6 +35,15 @@ void pb_puts(struct pbuf *pb, const char *s);
 void pb_write(struct pbuf *pb, const char *s, size_t len);
 int pb_move(struct pbuf *pb, size_t off, size_t len, struct uio *uio);
 void pb_reset(struct pbuf *pb);
+
+/* Whether to stop before what begins at va, for now. */
+static inline bool
+pb_enough(struct pbuf *pb, vaddr_t va)
+{
+	if (pb->pb_len >= pb->pb_want)
+		pb->pb_more = va;
+	return pb->pb_more != 0;
+}
 
 /* The directories. */
 enum pdir {
@@ -54,6 +67,7 @@ struct pnode;
  * One name of the tree, or one kind of a numbered name.
  *
  * pe_show: render; no lock held but v_iolock.  0, or the errno of the read.
+ *	It may stop at pb_want, set pb_more, and is called again to go on there.
  * pe_target: the vnode that a link stands for, referenced.  Big lock.
  * pe_write: text, terminated, of len bytes, is written.  No lock.
  */
