@@ -18,8 +18,12 @@ void lock_rank_hold(u_int r);
 void lock_rank_note(u_int r);
 void lock_rank_drop(u_int r);
 
-/* Whether this CPU is the one that panics.  Preemption may be enabled. */
+/*
+ * panic_mine: whether this CPU is the one that panics.  panic_speaks: whether
+ *	it may print, now that one does.  Preemption may be enabled.
+ */
 bool panic_mine(void);
+bool panic_speaks(void);
 
 /*
  * spin_pass: release outer, which was taken before inner and whose rank is

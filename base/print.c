@@ -4,14 +4,16 @@
  * One formatter writes into a struct out, which is either the caller's buffer
  * or a small one that goes to the port's log whenever it is full.
  *
- * log_lock keeps the lines of several CPUs apart.  A panic does not wait for
- * it long: its holder may be what panicked.
+ * log_lock keeps the lines of several CPUs apart.  A panic does without: its
+ * holder may be what panicked.  Nobody else prints then; see panic.c.
  */
 #include <base/print.h>
 
 #include <port/machdep.h>
 #include <base/cpu.h>
 #include <base/lock.h>
+
+#include "base_impl.h"
 
 /*
  * Where formatted text goes.  Private to the call that made it.
@@ -298,11 +300,14 @@ kvprintf(const char *fmt, va_list ap)
 	char buf[128];
 	struct out o = {.o_buf = buf, .o_size = sizeof(buf), .o_log = true};
 	va_list args;
-	bool locked;
+	bool locked, panics;
 
 	/* Before cpu_attach() there is one CPU and nothing to lock with. */
-	locked =
-	    ncpu > 0 && !atomic_load_explicit(&panicking, memory_order_relaxed);
+	panics =
+	    ncpu > 0 && atomic_load_explicit(&panicking, memory_order_relaxed);
+	if (panics && !panic_speaks())
+		return;
+	locked = ncpu > 0 && !panics;
 	va_copy(args, ap);
 	if (locked)
 		spin_enter(&log_lock);

@@ -18,6 +18,12 @@ panic_mine(void)
 	return atomic_load_explicit(&panicking, memory_order_relaxed);
 }
 
+bool
+panic_speaks(void)
+{
+	return panic_mine();
+}
+
 void
 panic_stop(void)
 {
