@@ -336,7 +336,9 @@ sys_process_madvise(const uintptr_t *a)
 		proc_rele(p);
 		return -error;
 	}
-	if (!cred_can_trace(p) || (p != curproc() && !cred_is_root()))
+	if (!cred_can_trace(p))
+		error = EACCES;
+	else if (p != curproc() && !cred_is_root())
 		error = EPERM;
 	if (error == 0 && n > 0) {
 		vec = kmem_alloc(n * sizeof(*vec), 0);

@@ -227,10 +227,35 @@ static const struct fileops procfile_ops = {
     .fop_flags = FOP_SEEK,
 };
 
+/* Whether what pn tells is the business of few; EACCES: not the caller's. */
+static int
+may_look(struct pnode *pn)
+{
+	const char *const secret[] = {"auxv", "environ", "maps", "mem",
+	    "pagemap", "smaps", "smaps_rollup"};
+	struct vmspace *vm;
+	struct proc *p;
+	int error;
+	u_int i;
+
+	for (i = 0; i < nitems(secret); i++)
+		if (strcmp(pn->pn_ent->pe_name, secret[i]) == 0)
+			break;
+	if (i == nitems(secret) || pn->pn_pid == 0)
+		return 0;
+	error = pid_space(pn, &p, &vm);
+	if (error == 0) {
+		uvmspace_free(vm);
+		proc_rele(p);
+	}
+	return error == EACCES ? error : 0;
+}
+
 static int
 procfs_open(struct vnode *vp, struct file *f)
 {
 	struct pnode *pn = vtop(vp);
+	int error;
 
 	if (S_ISDIR(vp->v_mode)) {
 		f->f_ops = &directory_ops;
@@ -238,6 +263,9 @@ procfs_open(struct vnode *vp, struct file *f)
 	}
 	if (file_canwrite(f) && (vp->v_mode & 0222) == 0)
 		return EACCES;
+	error = may_look(pn);
+	if (error != 0)
+		return error;
 	if (strcmp(pn->pn_ent->pe_name, "mem") == 0) {
 		f->f_ops = &procmem_ops;
 		return 0;
@@ -278,8 +306,11 @@ pnode_new(const struct pent *ent, pid_t pid, u_int num, struct vnode **vpp)
 	pn->pn_vnode.v_nlink = ent->pe_dir == PD_NONE ? 1 : 2;
 	p = pid != 0 ? proc_find(pid) : NULL;
 	if (p != NULL) {
-		pn->pn_vnode.v_uid = p->ps_cred.cr_euid;
-		pn->pn_vnode.v_gid = p->ps_cred.cr_egid;
+		/* Who may not be dumped has secrets, also from himself. */
+		if (p->ps_dumpable || ent->pe_mode == (S_IFDIR | 0555)) {
+			pn->pn_vnode.v_uid = p->ps_cred.cr_euid;
+			pn->pn_vnode.v_gid = p->ps_cred.cr_egid;
+		}
 		proc_rele(p);
 	}
 	*vpp = &pn->pn_vnode;

@@ -85,6 +85,15 @@ cred_of(const struct proc *p)
 }
 
 bool
+cred_same_user(const struct proc *p)
+{
+	struct ucred cr = cred_of(p);
+	uid_t euid = curproc()->ps_cred.cr_euid;
+
+	return cred_is_root() || euid == cr.cr_uid || euid == cr.cr_euid;
+}
+
+bool
 cred_can_signal(const struct proc *p, int sig)
 {
 	struct proc *me = curproc();

@@ -48,7 +48,7 @@ thread_mine(pid_t tid, cpumask_t *affinity)
 		error = ESRCH;
 	else if (affinity != NULL)
 		*affinity = lwp_affinity(l);
-	else if (!cred_can_signal(l->l_proc, 0))
+	else if (!cred_same_user(l->l_proc))
 		error = EPERM;
 	mutex_exit(&proctree_lock);
 	return error;
@@ -267,7 +267,7 @@ sys_setpriority(const uintptr_t *args)
 	LIST_FOREACH(p, &proc_all, ps_all) {
 		if (!prio_matches(p, (int)args[0], (pid_t)args[1]))
 			continue;
-		if (!cred_can_signal(p, 0))
+		if (!cred_same_user(p))
 			error = EPERM;
 		else if (nice < p->ps_nice && !cred_is_root())
 			error = EACCES;

@@ -230,6 +230,8 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 	child->vm_argend = parent->vm_argend;
 	child->vm_envaddr = parent->vm_envaddr;
 	child->vm_envend = parent->vm_envend;
+	child->vm_auxaddr = parent->vm_auxaddr;
+	child->vm_auxend = parent->vm_auxend;
 	child->vm_sigcode = parent->vm_sigcode;
 	uvm_map_unlock(cm);
 	uvm_map_unlock(pm);

@@ -380,6 +380,42 @@ proc_files(void)
 	close(fd);
 }
 
+/* In a child of another user: what /proc refuses, it refuses to open. */
+static void
+other_user(void)
+{
+	const char *const secret[] = {"maps", "smaps", "mem", "environ",
+	    "auxv"};
+	struct iovec v = {NULL, 0};
+	char name[64];
+	int status, fd;
+	u_int i;
+	pid_t pid;
+
+	if (getuid() != 0)
+		return;
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		CHECK((fd = open("/proc/self/auxv", O_RDONLY)) >= 0);
+		CHECK(read(fd, name, sizeof(name)) == sizeof(name));
+		CHECK(setresuid(1000, 1000, 1000) == 0);
+		for (i = 0; i < 5; i++) {
+			snprintf(name, sizeof(name), "/proc/%d/%s", getppid(),
+			    secret[i]);
+			FAILS(EACCES, open(name, O_RDONLY));
+		}
+		/* He has changed who he is: his own are root's, too. */
+		FAILS(EACCES, open("/proc/self/mem", O_RDONLY));
+		CHECK(open("/proc/self/maps", O_RDONLY) >= 0);
+		FAILS(EPERM, setpriority(PRIO_PROCESS, (id_t)getppid(), 10));
+		fd = (int)syscall(SYS_pidfd_open_, getppid(), 0);
+		FAILS(EACCES, syscall(440, fd, &v, 1, MADV_COLD, 0));
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 int
 main(void)
 {
@@ -392,6 +428,7 @@ main(void)
 	clocks();
 	map_lines();
 	proc_files();
+	other_user();
 	affinity();
 	cpu_limit();
 	return 0;

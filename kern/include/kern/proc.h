@@ -418,8 +418,12 @@ void proc_rusage(struct proc *p, struct abi_rusage *ru);
 void proc_times(struct proc *p, uint64_t *utime, uint64_t *stime);
 void proc_times_locked(struct proc *p, uint64_t *utime, uint64_t *stime);
 
-/* The current process may do this to p: same user or root. */
+/*
+ * The current process may do this to p: same user or root.  cred_same_user: as
+ *	scheduling calls see it, by the effective ids.
+ */
 bool cred_can_signal(const struct proc *p, int sig);
+bool cred_same_user(const struct proc *p);
 bool cred_is_root(void);
 bool cred_can_trace(const struct proc *p);
 
