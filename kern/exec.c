@@ -501,7 +501,7 @@ exec_commit(struct exec_run *er)
 	p->ps_cred = er->er_cred;
 	p->ps_dumpable = !er->er_secure;
 	p->ps_lockfuture = 0;
-	p->ps_barriers = false;
+	p->ps_barriers = 0;
 	mutex_exit(&p->ps_lock);
 	lwp_take_pid(curlwp());
 	md_frame_exec(curthread(), er->er_layout.el_start, er->er_sp);

@@ -390,7 +390,8 @@ sys_reboot(const uintptr_t *args)
 
 /*
  * membarrier(cmd, flags).  A thread that runs on a CPU has made whatever ran
- * there before pass a full barrier; visiting each is slow and simple.
+ * there before pass a full barrier, and fetch its instructions anew when it
+ * returns to user mode; visiting each is slow and simple.
  */
 static long
 barrier_everywhere(void)
@@ -409,23 +410,34 @@ long
 sys_membarrier(const uintptr_t *args)
 {
 	struct proc *p = curproc();
+	u_int cmd;
 	int error;
 
 	error = mem_command(MC_membarrier, (u_long)(int)args[0]);
 	if (error != 0 || args[1] != 0)
 		return -EINVAL;
-	switch ((int)args[0]) {
+	cmd = (u_int)args[0];
+	switch (cmd) {
 	case MEMBARRIER_CMD_QUERY:
-		return MEMBARRIER_CMD_GLOBAL |
+		return MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |
+		       MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED |
 		       MEMBARRIER_CMD_PRIVATE_EXPEDITED |
-		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
+		       MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |
+		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
+	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
+		return 0; /* it reaches everybody anyway */
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
 		mutex_enter(&p->ps_lock);
-		p->ps_barriers = true;
+		p->ps_barriers |= (uint8_t)cmd;
 		mutex_exit(&p->ps_lock);
 		return 0;
 	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
-		return p->ps_barriers ? barrier_everywhere() : -EPERM;
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
+		/* The next bit is that of the registration. */
+		return p->ps_barriers & cmd << 1 ? barrier_everywhere()
+						 : -EPERM;
 	default:
 		return barrier_everywhere();
 	}

@@ -159,7 +159,7 @@ struct proc {
 	bool ps_kernel;             /* [I] process 0 */
 	bool ps_dumpable;           /* [p] */
 	uint8_t ps_lockfuture;      /* [p] VW_* of mlockall(MCL_FUTURE) */
-	bool ps_barriers;           /* [p] registered with membarrier() */
+	uint8_t ps_barriers;        /* [p] MEMBARRIER_CMD_REGISTER_* made */
 	_Atomic(bool) ps_oomvictim; /* [a] draws on the reserve */
 	int ps_oomadj;              /* [p] -1000 to 1000 */
 	int ps_nice;                /* [p] -20 to 19; kept, not obeyed */
