@@ -185,10 +185,12 @@ enum vstate {
 };
 
 struct op {
-	uint32_t o_loc; /* number of a location; 0: touches nothing shared */
+	uint32_t o_loc; /* number of a location; 0: nothing shared; OP_CUT */
 	bool o_write;
 	bool o_sc; /* takes a place in the order of seq_cst accesses */
 };
+
+#define OP_CUT UINT32_MAX /* what is explored ends here: see search_cut() */
 
 #define NSEEN 32
 struct seen {
@@ -260,6 +262,7 @@ void pass(struct vcpu *me);
 void wake_relaxed(uint32_t loc);
 /* Leave the execution from whatever stack this is. */
 __attribute__((noreturn)) void leave(void);
+__attribute__((noreturn)) void end(void); /* it is complete */
 /* Later accesses of v are at a later time than what it released. */
 void tick(struct vcpu *v);
 
@@ -302,6 +305,12 @@ char *search_record(void); /* the choices so far; malloc'ed */
  */
 unsigned search_again(const char *record, unsigned skip);
 extern bool search_misfit;
+/*
+ * search_asked: whether the strategy chooses.
+ * search_cut: no longer in this execution; the last step, an OP_CUT, said so.
+ */
+bool search_asked(void);
+void search_cut(void);
 /* DPOR: agent does op; what agent does next is because of what cause did. */
 void search_stepped(unsigned agent, const struct op *op);
 void search_follows(unsigned agent, unsigned cause);

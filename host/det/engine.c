@@ -311,7 +311,7 @@ pass(struct vcpu *me)
 }
 
 /*
- * The one way out of an execution.
+ * The ways out of an execution.
  */
 void
 leave(void)
@@ -321,6 +321,13 @@ leave(void)
 	det_cur = det_plain = NULL;
 	det_ctx_switch(&dead, host_sp);
 	abort();
+}
+
+void
+end(void)
+{
+	run_why = RUN_END;
+	leave();
 }
 
 void
@@ -347,10 +354,19 @@ det_fail(const char *fmt, ...)
 }
 
 void
+det_wind_up(void)
+{
+	if (det_cur == NULL || !search_asked())
+		return;
+	(void)point((struct op){OP_CUT, true, false});
+	search_cut();
+}
+
+void
 det_end(void)
 {
-	run_why = RUN_END;
-	leave();
+	det_wind_up();
+	end();
 }
 
 /*
@@ -562,7 +578,7 @@ quiet(void)
 	if (q == DET_STUCK)
 		stuck();
 	if (q == DET_END)
-		det_end();
+		end();
 }
 
 struct vcpu *

@@ -215,7 +215,7 @@ replay_value(unsigned n)
 	if (replay_next < nreplay && replay[replay_next].r_pos == search_pos) {
 		if (replay[replay_next].r_val >= n) {
 			search_misfit = true;
-			det_end();
+			end();
 		}
 		return replay[replay_next++].r_val;
 	}
@@ -353,10 +353,24 @@ asked(void)
 	return det_exploring() && !winding_up;
 }
 
+/*
+ * The step that ends what is explored.  No CPU makes one after it, so it
+ * commutes with none: each could have come first.
+ */
 void
-det_wind_up(void)
+search_cut(void)
 {
+	const struct event *e = &events[nevent - 1];
+
+	if (search_dpor && e->ev_node >= 0)
+		nodes[e->ev_node].n_backtrack |= nodes[e->ev_node].n_enabled;
 	winding_up = true;
+}
+
+bool
+search_asked(void)
+{
+	return asked();
 }
 
 unsigned
@@ -584,10 +598,16 @@ dependent(unsigned p, const struct op *a, unsigned q, const struct op *b)
 {
 	if (p % DET_NCLK == q % DET_NCLK)
 		return true;
-	if (a->o_sc && b->o_sc)
+	if ((a->o_sc && b->o_sc) || a->o_loc == OP_CUT || b->o_loc == OP_CUT)
 		return true;
 	return a->o_loc != 0 && a->o_loc == b->o_loc &&
 	       (a->o_write || b->o_write);
+}
+
+static bool
+shares(const struct op *op)
+{
+	return op->o_loc != 0 && op->o_loc != OP_CUT;
 }
 
 static struct op
@@ -701,11 +721,11 @@ static unsigned
 consequences(unsigned p, const struct op *op, struct races *rc, uint32_t *clk,
     struct access **ac)
 {
-	unsigned n = 0, i;
+	unsigned n = 0, i, q;
 
 	rc->rc_n = 0;
 	memcpy(clk, dclk[p], sizeof dclk[p]);
-	if (op->o_loc != 0 && det_locs[op->o_loc].l_dpor != NULL)
+	if (shares(op) && det_locs[op->o_loc].l_dpor != NULL)
 		ac[n++] = det_locs[op->o_loc].l_dpor;
 	for (i = 0; i < n; i++)
 		races_with(rc, ac[i], p, op->o_write);
@@ -715,6 +735,11 @@ consequences(unsigned p, const struct op *op, struct races *rc, uint32_t *clk,
 	}
 	if (p >= DET_NCLK)
 		race_note(rc, p, latest[p - DET_NCLK]);
+	/* It could have come before the last step of each. */
+	for (q = 0; op->o_loc == OP_CUT && q < NAGENT; q++) {
+		race_note(rc, p, latest[q]);
+		learn(clk, dclk[q]);
+	}
 	for (i = 0; i < n; i++)
 		after(clk, ac[i], op->o_write || ac[i] == &sc_access);
 	return n;
@@ -766,7 +791,7 @@ turn_dpor(const struct turn *t, unsigned n)
 			search_pruned = true;
 			nnode = --depth;
 			pending_races();
-			det_end();
+			end();
 		}
 		e->n_chosen = (uint8_t)i;
 		e->n_done = e->n_backtrack = (uint16_t)(1u << e->n_agent[i]);
@@ -831,7 +856,7 @@ search_stepped(unsigned agent, const struct op *op)
 		return;
 	if (nevent == NEVENT)
 		det_fail("too many steps");
-	if (op->o_loc != 0 && det_locs[op->o_loc].l_dpor == NULL)
+	if (shares(op) && det_locs[op->o_loc].l_dpor == NULL)
 		(void)access_make(&det_locs[op->o_loc]);
 	rouse(p, op);
 	n = consequences(p, op, &rc, clk, ac);

@@ -60,7 +60,7 @@ trace(enum trace_kind k, uintptr_t a, uint64_t val, unsigned aux, uintptr_t pc)
 		return;
 	if (det_dc->dc_stop != 0 && nsteps == det_dc->dc_stop &&
 	    det_cur != NULL)
-		det_end();
+		end();
 	det_step(nsteps);
 	if (det_dc->dc_step != NULL)
 		det_dc->dc_step(nsteps);

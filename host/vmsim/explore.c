@@ -82,11 +82,32 @@ replay_line(const char *arg)
 	return strdup(arg);
 }
 
+static void
+flags_parse(const char *flags)
+{
+	const char *p = flags + strspn(flags, "wesra");
+	char *end;
+	u_long n = 0;
+
+	opt.weak |= memchr(flags, 'w', (size_t)(p - flags)) != NULL;
+	opt.evict |= memchr(flags, 'e', (size_t)(p - flags)) != NULL;
+	opt.swflags |= memchr(flags, 's', (size_t)(p - flags)) != NULL;
+	opt.reaper |= memchr(flags, 'r', (size_t)(p - flags)) != NULL;
+	sim_failalloc |= memchr(flags, 'a', (size_t)(p - flags)) != NULL;
+	if (*p == '\0')
+		return;
+	n = strtoul(p, &end, 10);
+	if (end == p || *end != '\0' || n < 1 || n > DET_MAXCPU)
+		fail("%s: flags are of w, e, s, r, a; then CPUs, 1 to %d",
+		    flags, DET_MAXCPU);
+	opt.cpus = (unsigned)n;
+}
+
 /* Load what a replay names; its choices, or NULL. */
 static const char *
 replay_load(const char *arg)
 {
-	char *line = replay_line(arg), *flags, *choices = NULL, *p;
+	char *line = replay_line(arg), *flags, *choices = NULL;
 
 	flags = strchr(line, ':');
 	if (flags != NULL) {
@@ -94,19 +115,9 @@ replay_load(const char *arg)
 		choices = strchr(flags, ':');
 		if (choices != NULL)
 			*choices++ = '\0';
-		if (flags[strspn(flags, "wesra0123456789")] != '\0')
-			fail("%s: flags are w, e, s, r, a and a number", flags);
 		if (choices != NULL && !choices_good(choices))
 			fail("%s is no list of choices", choices);
-		for (p = flags; *p != '\0'; p++) {
-			opt.weak |= *p == 'w';
-			opt.evict |= *p == 'e';
-			opt.swflags |= *p == 's';
-			opt.reaper |= *p == 'r';
-			sim_failalloc |= *p == 'a';
-			if (*p >= '0' && *p <= '9')
-				opt.cpus = opt.cpus * 10 + (unsigned)(*p - '0');
-		}
+		flags_parse(flags);
 	}
 	scenario_load(line);
 	return choices;
@@ -266,11 +277,15 @@ cmd_explore(void)
 	int status;
 	pid_t pid;
 
-	if (opt.list || opt.nname == 0 || strcmp(opt.name[0], "all") == 0)
+	if (opt.strategy == DET_DPOR && opt.nshard > 1)
+		fail("a search by dpor has no parts");
+	for (; n < opt.nname; n++) {
+		names[n] = strdup(opt.name[n]);
+		if (strcmp(names[n], "all") == 0 && opt.nname > 1)
+			fail("all are all: name no others");
+	}
+	if (opt.list || n == 0 || strcmp(names[0], "all") == 0)
 		n = scenario_names(names, MAXNAMES);
-	else
-		for (; n < opt.nname; n++)
-			names[n] = strdup(opt.name[n]);
 	if (opt.list || opt.nname == 0) {
 		list(names, n);
 		return 0;
@@ -387,6 +402,8 @@ cmd_show(void)
 	show_verb(opt.nname > 1 ? opt.name[1] : "all",
 	    opt.nname > 2 ? number_of(opt.name[1], opt.name[2]) : UINT64_MAX);
 	(void)one(opt.name[0], false, true);
+	if (!show_met())
+		fail("%s: there is no %s", opt.name[1], opt.name[2]);
 	return 0;
 }
 

@@ -533,15 +533,12 @@ vary(uint64_t batch, struct det_config *dc)
 static void
 write_result(uint64_t programs)
 {
-	FILE *f = fopen(opt.out, "w");
+	FILE *f = out_open(opt.out);
 
-	if (f == NULL)
-		fail("%s cannot be written", opt.out);
 	fprintf(f, "fuzz %s seed %llu shard %u/%u: %llu programs agree\n",
 	    SIM_FORMAT, (unsigned long long)opt.seed, opt.shard + 1,
 	    opt.nshard != 0 ? opt.nshard : 1, (unsigned long long)programs);
-	if (fclose(f) != 0)
-		fail("%s cannot be written", opt.out);
+	out_close(f, opt.out);
 }
 
 static int

@@ -285,10 +285,8 @@ write_spans(FILE *f, bool pages)
 void
 html_write(const char *file, const struct det_result *r)
 {
-	FILE *f = fopen(file, "w");
+	FILE *f = out_open(file);
 
-	if (f == NULL)
-		fail("%s: %s", file, strerror(errno));
 	fputs(head, f);
 	fprintf(f, "const D={ncpu:%u,failed:%s,title:", sim_ncpu,
 	    r->dr_failed ? "true" : "false");
@@ -303,6 +301,5 @@ html_write(const char *file, const struct det_result *r)
 	write_spans(f, true);
 	fputs("];\n", f);
 	fputs(script_text, f);
-	if (fclose(f) != 0)
-		fail("%s: %s", file, strerror(errno));
+	out_close(f, file);
 }

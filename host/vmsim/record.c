@@ -730,12 +730,9 @@ cmd_record(char **command)
 	if (read(failed[0], &status, 1) > 0)
 		exit(127);
 	close(failed[0]);
-	f = fopen(out, "w");
-	if (f == NULL)
-		fail("%s: %s", out, strerror(errno));
+	f = out_open(out);
 	write_record(f, command, seconds() - began);
-	if (fclose(f) != 0)
-		fail("%s: %s", out, strerror(errno));
+	out_close(f, out);
 	fprintf(stderr,
 	    "%s: %u processes and threads, %llu forks, %llu execs, %llu exits, "
 	    "%llu page faults%s\n",

@@ -464,11 +464,9 @@ static void
 svg(const char *name)
 {
 	double maxx = 1, maxy = 1;
-	FILE *f = fopen(name, "w");
+	FILE *f = out_open(name);
 	unsigned i, k;
 
-	if (f == NULL)
-		fail("%s: %s", name, strerror(errno));
 	for (k = 0; k < 2; k++)
 		for (i = 0; i < outcome[k].oc_nexit; i++) {
 			if ((double)outcome[k].oc_exit[i].pages > maxx)
@@ -498,7 +496,7 @@ svg(const char *name)
 	dots(f, &outcome[0], "#c33", maxx, maxy);
 	dots(f, &outcome[1], "#27b", maxx, maxy);
 	fputs("</svg>\n", f);
-	fclose(f);
+	out_close(f, name);
 }
 
 static void
@@ -506,11 +504,9 @@ folded(const char *name)
 {
 	static const char *const policies[2] = {"reaper", "purge"};
 	const struct outcome *oc;
-	FILE *f = fopen(name, "w");
+	FILE *f = out_open(name);
 	unsigned i, k;
 
-	if (f == NULL)
-		fail("%s: %s", name, strerror(errno));
 	for (k = 0; k < 2; k++) {
 		oc = &outcome[k];
 		for (i = 0; i < oc->oc_nphase; i++)
@@ -523,7 +519,7 @@ folded(const char *name)
 			    (unsigned long long)(oc->oc_points -
 						 exits_cost(oc)));
 	}
-	fclose(f);
+	out_close(f, name);
 }
 
 int

@@ -35,6 +35,7 @@ static const char *const kinds[PK_NKIND] = {"hole", "reserved", "free",
 
 /* Of the verb: whose, or UINT64_MAX for all. */
 static uint64_t which;
+static bool met;
 
 static void
 rights(char buf[4], u_int prot)
@@ -48,6 +49,7 @@ rights(char buf[4], u_int prot)
 static bool
 meant(uint64_t n)
 {
+	met |= which == n;
 	return which == UINT64_MAX || which == n;
 }
 
@@ -102,6 +104,8 @@ show_ps(void)
 	printf("%5s %5s %-8s %-10s %s\n", "pid", "ppid", "state", "space",
 	    "threads");
 	LIST_FOREACH(p, &proc_all, ps_all) {
+		if (!meant((uint64_t)p->ps_pid))
+			continue;
 		state = atomic_load(&p->ps_state);
 		printf("%5d %5d %-8s %-10p %s:", p->ps_pid,
 		    p->ps_parent != NULL ? p->ps_parent->ps_pid : 0,
@@ -407,6 +411,12 @@ show_verb(const char *name, uint64_t whose)
 		     "or uvmexp, not %s",
 		    name);
 	which = whose;
+}
+
+bool
+show_met(void)
+{
+	return which == UINT64_MAX || met;
 }
 
 void

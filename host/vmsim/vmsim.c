@@ -257,6 +257,8 @@ config(void)
 {
 	struct det_config dc = {.dc_strategy = DET_DFS};
 
+	if (opt.weak && script.sc_ncpu > DET_NCLK)
+		fail("weak memory is for up to %d CPUs", DET_NCLK);
 	if (opt.strategy >= 0)
 		dc.dc_strategy = (enum det_strategy)opt.strategy;
 	dc.dc_seed = opt.seed;
@@ -344,12 +346,20 @@ static void
 weaken_parse(const char *s)
 {
 	char *end = NULL;
-	long order;
+	long order = 0;
+	u_long pc;
 
-	if (s == NULL || (order = strtol(s, &end, 0), *end != ':'))
-		fail("--weaken is ORDER:PC,PC,...");
-	while (*end == ':' || *end == ',')
-		det_weaken(strtoul(end + 1, &end, 0), (int)order);
+	if (s == NULL ||
+	    (order = strtol(s, &end, 0), *end != ':' || order < 0 || order > 5))
+		fail("--weaken is ORDER:PC,PC,..., ORDER 0 to 5");
+	while (*end == ':' || *end == ',') {
+		pc = strtoul(end + 1, &end, 0);
+		if (pc == 0)
+			fail("--weaken: %s: a place is missing", s);
+		det_weaken(pc, (int)order);
+	}
+	if (*end != '\0')
+		fail("--weaken: what is %s?", end);
 }
 
 /* Options with a value; false: name is none of them. */
@@ -361,19 +371,19 @@ option_value(const char *name, const char *val, char **argv)
 	else if (strcmp(name, "--seed") == 0)
 		opt.seed = number_of(name, val);
 	else if (strcmp(name, "--bound") == 0) {
-		opt.bound = (unsigned)number_of(name, val);
+		opt.bound = (unsigned)number_in(name, val, 0, DET_UNBOUND);
 		opt.bound_set = true;
 	} else if (strcmp(name, "--stale") == 0) {
-		opt.stale = (unsigned)number_of(name, val);
+		opt.stale = (unsigned)number_in(name, val, 0, DET_UNBOUND);
 		opt.stale_set = true;
 	} else if (strcmp(name, "--depth") == 0)
 		opt.depth = (unsigned)number_in(name, val, 1, 32);
 	else if (strcmp(name, "--max") == 0)
 		opt.max = number_of(name, val);
 	else if (strcmp(name, "--at") == 0)
-		opt.at = (unsigned)number_of(name, val);
+		opt.at = (unsigned)number_in(name, val, 1, 1u << 30);
 	else if (strcmp(name, "--events") == 0)
-		opt.events = (unsigned)number_of(name, val);
+		opt.events = (unsigned)number_in(name, val, 1, DET_UNBOUND);
 	else if (strcmp(name, "--cpus") == 0)
 		opt.cpus = (unsigned)number_in(name, val, 1, DET_MAXCPU);
 	else if (strcmp(name, "--shard") == 0)

@@ -86,10 +86,12 @@ void lines_print(void);
  * show_verb: what, and of whom; UINT64_MAX: of all.  Does not return if there
  *	is no such thing.
  * show_state: that, now.
+ * show_met: there was such a one.
  */
 void show_verb(const char *name, uint64_t whose);
 /* vmsim.c: s, a number given for name. */
 uint64_t number_of(const char *name, const char *s);
 void show_state(void);
+bool show_met(void);
 
 #endif
