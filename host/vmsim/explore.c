@@ -38,7 +38,7 @@ replay_print(const char *choices)
 }
 
 /* As explore prints them: see search.c, recordings. */
-static bool
+bool
 choices_good(const char *s)
 {
 	static const char digits[] = "0123456789";

@@ -39,6 +39,7 @@ static struct report {
 	uint64_t rp_programs, rp_ops, rp_faults, rp_forks, rp_points;
 	uint64_t rp_differences[DIFFERENCES];
 	bool rp_failed;
+	unsigned rp_unmet; /* choices that did not come up */
 	int rp_op; /* of fz_differs(); fz_prog's end when it was no difference */
 	char rp_msg[256];
 	size_t rp_len;
@@ -225,6 +226,7 @@ child(struct det_config *dc)
 	det_run(&dm, dc, &r);
 	report->rp_points += r.dr_steps + r.dr_local;
 	report->rp_failed = r.dr_failed;
+	report->rp_unmet = r.dr_unmet;
 	for (i = 0; i < fz_ndifferences && i < DIFFERENCES; i++)
 		report->rp_differences[i] += fz_differences[i].fd_count;
 	if (r.dr_failed) {
@@ -482,11 +484,13 @@ one(void)
 	size_t len = unhex(opt.program, bytes);
 	bool good;
 
-	if (len == 0 ||
+	if (len == 0 || (choices != NULL && !choices_good(choices + 1)) ||
 	    (opt.program[2 * len] != '\0' && opt.program[2 * len] != ':'))
 		fail("--program: %s is not HEX[:CHOICES]", opt.program);
 	good = attempt(bytes, len, choices != NULL ? choices + 1 : "", 1,
 	    choices != NULL);
+	if (report->rp_unmet != 0)
+		fail("of these choices %u did not come up", report->rp_unmet);
 	print_program(bytes, len);
 	printf("%s\n", good ? "agrees with Linux" : report->rp_msg);
 	return good ? 0 : 1;
@@ -592,5 +596,7 @@ cmd_fuzz(void)
 	if (report == MAP_FAILED)
 		fail("no memory");
 	began = told = seconds();
+	if (opt.nname != 0)
+		fail("fuzz: what is %s?", opt.name[0]);
 	return opt.program != NULL ? one() : many();
 }

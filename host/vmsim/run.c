@@ -42,6 +42,8 @@ cmd_run(void)
 		fail("run FILE");
 	if (rerun_load(opt.name[0]))
 		return cmd_rerun();
+	if (opt.svg != NULL || opt.folded != NULL)
+		fail("--svg and --folded are of a record; see profile");
 	scenario_load(opt.name[0]);
 	dm = machine();
 	dc = config_once();

@@ -441,12 +441,37 @@ option_flag(const char *name)
 	return true;
 }
 
+/* Options that one command has and others would not look at. */
+static void
+option_fits(const char *name, const char *command)
+{
+	static const struct {
+		const char *name, *commands;
+	} of[] = {{"--at", " replay show "}, {"--folded", " run "},
+	    {"--gdb", " replay "}, {"--html", " replay "},
+	    {"--known", " explore "}, {"--lines", " run "},
+	    {"--list", " explore "},
+	    {"--out", " explore merge profile record fuzz "},
+	    {"--program", " fuzz "}, {"--shard", " explore fuzz "},
+	    {"--svg", " run "}};
+	char word[32];
+	size_t i;
+
+	snprintf(word, sizeof word, " %s ", command);
+	for (i = 0; i < sizeof of / sizeof of[0]; i++)
+		if (strcmp(name, of[i].name) == 0 &&
+		    strstr(of[i].commands, word) == NULL)
+			fail("%s is not for %s, but for%s", name, command,
+			    of[i].commands);
+}
+
 static void
 options(int argc, char **argv)
 {
 	int i;
 
 	for (i = 2; i < argc; i++) {
+		option_fits(argv[i], argv[1]);
 		if (argv[i][0] != '-' || argv[i][1] != '-') {
 			if (opt.nname == MAXNAMES)
 				fail("more than %d names", MAXNAMES);

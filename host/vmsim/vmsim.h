@@ -67,6 +67,9 @@ int cmd_show(void);
 int cmd_merge(void);
 int cmd_record(char **command); /* record.c */
 
+/* explore.c: s can be choices of a replay; see search.c, recordings. */
+bool choices_good(const char *s);
+
 /*
  * html.c: html_begin: before det_run(); html_write: the execution that was
  *	recorded, as a page.
