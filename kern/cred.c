@@ -12,55 +12,20 @@
  */
 #include <kern/proc.h>
 #include <sys/errno.h>
-#include <phys/kmem.h>
-#include <phys/page.h>
 
-#define NUIDHASH 64
-
-struct uidinfo {
-	LIST_ENTRY(uidinfo) ui_hash; /* [T] */
-	uid_t ui_uid;                /* [I] */
-	u_int ui_nproc;              /* [T] */
-};
-static LIST_HEAD(, uidinfo) uid_hash[NUIDHASH]; /* [T]; zero is empty */
-
-int
-uidinfo_enter(struct proc *p, uid_t uid, uint64_t limit)
+bool
+uid_full(uid_t uid, uint64_t limit)
 {
-	struct uidinfo *ui;
+	struct proc *p;
+	uint64_t n = 0;
 
 	KASSERT(mutex_held(&proctree_lock));
-	KASSERT(p->ps_uidinfo == NULL);
-	LIST_FOREACH(ui, &uid_hash[uid % NUIDHASH], ui_hash)
-		if (ui->ui_uid == uid)
-			break;
-	if (ui == NULL) {
-		ui = kmem_alloc(sizeof(*ui), PA_ZERO);
-		if (ui == NULL)
-			return ENOMEM;
-		ui->ui_uid = uid;
-		LIST_INSERT_HEAD(&uid_hash[uid % NUIDHASH], ui, ui_hash);
-	} else if (uid != 0 && ui->ui_nproc >= limit)
-		return EAGAIN;
-	ui->ui_nproc++;
-	p->ps_uidinfo = ui;
-	return 0;
-}
-
-void
-uidinfo_leave(struct proc *p)
-{
-	struct uidinfo *ui = p->ps_uidinfo;
-
-	KASSERT(mutex_held(&proctree_lock));
-	if (ui == NULL)
-		return;
-	p->ps_uidinfo = NULL;
-	KASSERT(ui->ui_nproc > 0);
-	if (--ui->ui_nproc == 0) {
-		LIST_REMOVE(ui, ui_hash);
-		kmem_free(ui, sizeof(*ui));
-	}
+	if (uid == 0 || limit == RLIM_INFINITY)
+		return false;
+	LIST_FOREACH(p, &proc_all, ps_all)
+		if (p->ps_cred.cr_uid == uid)
+			n += MAX(p->ps_nlwp, 1u);
+	return n >= limit;
 }
 
 bool

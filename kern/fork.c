@@ -92,15 +92,19 @@ fork_thread(const struct clone_args *ca, pid_t *tidp, u_int event,
 	fork_settid(ca, l->l_tid);
 
 	mutex_enter(&proctree_lock);
+	if (uid_full(p->ps_cred.cr_uid, p->ps_rlimit[RLIMIT_NPROC].rlim_cur))
+		error = EAGAIN;
 	spin_enter(&p->ps_siglock);
-	if (p->ps_single != NULL || p->ps_groupexit) {
-		/* The process is exiting or in exec, and so are we. */
+	/* The process is exiting or in exec, and so are we. */
+	if (p->ps_single != NULL || p->ps_groupexit)
+		error = ERESTARTNOINTR;
+	if (error != 0) {
 		spin_exit(&p->ps_siglock);
 		mutex_exit(&proctree_lock);
 		l->l_pmap = NULL;
 		thread_fini(&l->l_thread);
 		lwp_free(l);
-		return ERESTARTNOINTR;
+		return error;
 	}
 	TAILQ_INSERT_TAIL(&p->ps_lwps, l, l_link);
 	p->ps_nlwp++;
@@ -171,10 +175,11 @@ fork_link(struct proc *parent, struct proc *p, const struct clone_args *ca,
 		return ERESTARTNOINTR;
 	}
 	/* Zombies count as well: they hold a structure and a number. */
-	error = EAGAIN;
-	if (proc_count < lwp_max)
-		error = uidinfo_enter(p, p->ps_cred.cr_uid,
-		    parent->ps_rlimit[RLIMIT_NPROC].rlim_cur);
+	error = 0;
+	if (proc_count >= lwp_max ||
+	    uid_full(p->ps_cred.cr_uid,
+		parent->ps_rlimit[RLIMIT_NPROC].rlim_cur))
+		error = EAGAIN;
 	if (error == 0) {
 		up = ca->ca_flags & CLONE_PARENT ? parent->ps_parent : parent;
 		proc_insert(p, up, parent->ps_pgrp);
@@ -345,11 +350,6 @@ proc_create(const char *name, void (*fn)(void *), void *arg, struct proc **pp)
 
 	mutex_enter(&proctree_lock);
 	error = pgrp_enter(p, p->ps_pid, NULL);
-	if (error == 0) {
-		error = uidinfo_enter(p, 0, RLIM_INFINITY);
-		if (error != 0)
-			pgrp_leave(p);
-	}
 	if (error == 0) {
 		*pp = p;
 		proc_insert(p, &proc0, NULL);

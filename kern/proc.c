@@ -201,7 +201,6 @@ proc_remove(struct proc *p)
 	LIST_REMOVE(p, ps_hash);
 	if (p->ps_pgrp != NULL)
 		pgrp_leave(p);
-	uidinfo_leave(p);
 	pid_drop(p->ps_pid);
 	KASSERT(proc_count > 0);
 	proc_count--;

@@ -53,27 +53,7 @@ static long
 cred_install(const struct ucred *cr)
 {
 	struct proc *p = curproc();
-	struct uidinfo *old;
-	int error = 0;
 
-	if (cr->cr_uid != p->ps_cred.cr_uid) {
-		mutex_enter(&proctree_lock);
-		old = p->ps_uidinfo;
-		p->ps_uidinfo = NULL;
-		error = uidinfo_enter(p, cr->cr_uid, RLIM_INFINITY);
-		if (error != 0)
-			p->ps_uidinfo = old;
-		else {
-			struct uidinfo *new = p->ps_uidinfo;
-
-			p->ps_uidinfo = old;
-			uidinfo_leave(p);
-			p->ps_uidinfo = new;
-		}
-		mutex_exit(&proctree_lock);
-	}
-	if (error != 0)
-		return -EAGAIN;
 	mutex_enter(&p->ps_lock);
 	if (cr->cr_euid != p->ps_cred.cr_euid ||
 	    cr->cr_egid != p->ps_cred.cr_egid)

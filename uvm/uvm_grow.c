@@ -51,6 +51,8 @@ extend_down(struct vm_map *map, struct vm_entry *e, vaddr_t start)
 	    uvm_entry_extends(e, atop(e->ve_off - len), atop(len))) {
 		e->ve_off -= len;
 		uvm_tree_resize(map, e, start, e->ve_end);
+		/* It may have met one of its kind. */
+		uvm_map_simplify(map, start, start);
 		return true;
 	}
 	if (map->vm_nentries >= uvm_map_count_max ||

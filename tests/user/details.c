@@ -187,6 +187,38 @@ affinity(void)
 	CHECK(CPU_EQUAL(&all, &got));
 }
 
+/* Threads count against RLIMIT_NPROC as well. */
+static void *
+sleeper(void *arg)
+{
+	pause();
+	return arg;
+}
+
+static void
+thread_limit(void)
+{
+	struct rlimit rl = {3, 3};
+	int status, i;
+	pthread_t t;
+	pid_t pid;
+
+	if (getuid() != 0)
+		return;
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		CHECK(setrlimit(RLIMIT_NPROC, &rl) == 0);
+		CHECK(setresuid(54321, 54321, 54321) == 0);
+		for (i = 0; i < 2; i++)
+			CHECK(pthread_create(&t, NULL, sleeper, NULL) == 0);
+		CHECK(pthread_create(&t, NULL, sleeper, NULL) == EAGAIN);
+		FAILS(EAGAIN, fork());
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 struct clone3 {
 	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal;
 	uint64_t stack, stack_size, tls, set_tid, set_tid_size, cgroup;
@@ -329,6 +361,26 @@ map_lines(void)
 	munmap(p, 8 * PAGE);
 }
 
+/* One that grows down meets another one of its kind. */
+static void
+grow_together(void)
+{
+	const int how = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN;
+	char *p = mmap(NULL, 512 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+	    -1, 0);
+	int i;
+
+	CHECK(p != MAP_FAILED && munmap(p, 512 * PAGE) == 0);
+	CHECK(mmap(p + 300 * PAGE, PAGE, PROT_READ | PROT_WRITE, how, -1, 0) ==
+	      p + 300 * PAGE);
+	CHECK(mmap(p + 310 * PAGE, PAGE, PROT_READ | PROT_WRITE, how, -1, 0) ==
+	      p + 310 * PAGE);
+	p[301 * PAGE] = 1; /* nothing else of the two has been touched */
+	for (i = 300; i < 311; i++)
+		CHECK(p[i * PAGE] == (i == 301));
+	CHECK(munmap(p, 512 * PAGE) == 0);
+}
+
 /* The number behind key in /proc/self/status. */
 static long
 status_of(const char *key)
@@ -427,8 +479,10 @@ main(void)
 	near_hole();
 	clocks();
 	map_lines();
+	grow_together();
 	proc_files();
 	other_user();
+	thread_limit();
 	affinity();
 	cpu_limit();
 	return 0;

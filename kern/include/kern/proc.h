@@ -34,7 +34,6 @@
 
 struct fsproc;
 struct ptrace;
-struct uidinfo;
 
 /* A user thread, or a kernel thread of process 0. */
 struct lwp {
@@ -152,7 +151,6 @@ struct proc {
 
 	int ps_wstatus;             /* [s] as wait4() reports it */
 	struct rutimes ps_cru;      /* [T] of waited-for children */
-	struct uidinfo *ps_uidinfo; /* [T] counts processes of a user */
 	struct fsproc *ps_fs;       /* [I] descriptors, directories, umask */
 	uint64_t ps_start;          /* [I] ns since boot */
 	char ps_comm[16];           /* [p] */
@@ -272,12 +270,8 @@ bool pgrp_orphaned(struct pgrp *pg, const struct proc *skip);
 /* Stopped members of groups that p's exit orphans get SIGHUP and SIGCONT. */
 void pgrp_exit(struct proc *p);
 
-/*
- * uidinfo_enter, uidinfo_leave: one more or less process of the user who owns
- *	p.  EAGAIN: limit reached; ENOMEM.  T held.
- */
-int uidinfo_enter(struct proc *p, uid_t uid, uint64_t limit);
-void uidinfo_leave(struct proc *p);
+/* Whether user uid, unless root, has limit threads.  T held; slow. */
+bool uid_full(uid_t uid, uint64_t limit);
 extern u_int lwp_max;    /* user threads, and processes, there may be */
 extern u_int proc_count; /* [T] processes, zombies included */
 
