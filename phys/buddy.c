@@ -11,8 +11,7 @@
  */
 #include "phys_var.h"
 
-#define NORDER     (PHYS_MAXORDER + 1)
-#define GIVE_BATCH 64
+#define NORDER (PHYS_MAXORDER + 1)
 
 /* A run never leaves its section, where descriptors are contiguous. */
 _Static_assert(PHYS_MAXORDER <= PHYS_SECTION_SHIFT, "run within a section");
@@ -129,29 +128,31 @@ buddy_low(u_long nfree)
 }
 
 u_int
-buddy_take(struct vm_page **pgs, u_int n, u_int flags)
+buddy_take(struct vm_page **pgs, u_int n, u_int order, u_int flags)
 {
 	struct vm_page *pg;
 	u_long left;
-	u_int from, got, i, k, order;
+	u_int cut, from, got, i, k;
 
+	KASSERT(order <= PHYS_MAXORDER);
 	spin_enter(&buddy_lock);
-	n = (u_int)MIN(n, buddy_avail(flags));
+	n = (u_int)MIN(n, buddy_avail(flags) >> order);
 	for (got = 0; got < n; got += k) {
 		/*
 		 * Small runs first keeps the large ones whole; as much of a
 		 * run as is wanted keeps neighbours together, which is what
 		 * makes walking their descriptors cheap later.
 		 */
-		from = buddy_find(0);
-		KASSERT(from < NORDER);
-		order = from;
-		while (1u << order > n - got)
-			order--;
-		pg = buddy_cut(from, order);
-		k = 1u << order;
+		from = buddy_find(order);
+		if (from == NORDER)
+			break;
+		cut = from;
+		while (1u << (cut - order) > n - got)
+			cut--;
+		pg = buddy_cut(from, cut);
+		k = 1u << (cut - order);
 		for (i = 0; i < k; i++)
-			pgs[got + i] = pg + (k - 1 - i);
+			pgs[got + i] = pg + ((size_t)(k - 1 - i) << order);
 	}
 	left = buddy_nfree;
 	spin_exit(&buddy_lock);
@@ -197,24 +198,14 @@ buddy_give_stretch(struct vm_page *pg, u_int len)
 }
 
 void
-buddy_give(struct vm_page **pgs, u_int n)
+buddy_give(const struct page_span *sp, u_int n)
 {
-	struct vm_page *first;
-	u_int end, i, len;
+	u_int i;
 
-	for (i = 0; i < n;) {
-		end = MIN(n, i + GIVE_BATCH);
-		spin_enter(&buddy_lock);
-		while (i < end) {
-			first = pgs[i];
-			for (len = 1; i + len < end; len++)
-				if (pgs[i + len] != first + len)
-					break;
-			buddy_give_stretch(first, len);
-			i += len;
-		}
-		spin_exit(&buddy_lock);
-	}
+	spin_enter(&buddy_lock);
+	for (i = 0; i < n; i++)
+		buddy_give_stretch(sp[i].ps_first, sp[i].ps_n);
+	spin_exit(&buddy_lock);
 }
 
 void

@@ -70,6 +70,27 @@ page_filled(const struct vm_page *pg, uint64_t value)
 	return true;
 }
 
+/* The rest of page_retire(): the page has flags, or should not be freed. */
+static __noinline void
+page_retire_odd(struct vm_page *pg, u_int flags)
+{
+	uint64_t *w = page_direct(pg);
+	u_int i;
+
+	KASSERT(atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) == 0);
+	KASSERT(
+	    atomic_load_explicit(&pg->pg_pvmore, memory_order_relaxed) == NULL);
+	KASSERT(pg->pg_wired == 0);
+	KASSERT((flags & PG_BUSY) == 0);
+	flags &= PG_ZEROED;
+	if (DEBUG && flags == 0) {
+		for (i = 0; i < PAGE_SIZE / sizeof(*w); i++)
+			w[i] = POISON;
+		flags = PG_POISON;
+	}
+	atomic_store_explicit(&pg->pg_flags, flags, memory_order_relaxed);
+}
+
 /*
  * Turn a page that left its owner into a free one.  Nobody else touches it
  * but lookers, who take its lock and go away; so plain stores do.
@@ -77,30 +98,18 @@ page_filled(const struct vm_page *pg, uint64_t value)
 static inline void
 page_retire(struct vm_page *pg)
 {
-	u_int flags, kind;
-	uint64_t *w;
-	u_int i;
+	u_int flags;
 
-	kind = page_kind(pg);
-	KASSERT((1u << kind & PK_FREEABLE) != 0);
-	/* No mapping of either sort and no wiring: one question for all. */
-	KASSERT((atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) |
+	KASSERT((1u << page_kind(pg) & PK_FREEABLE) != 0);
+	/* No mapping of either sort, no wiring, no flags: one question. */
+	flags = page_flags(pg);
+	if (__predict_false(
+		(atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) |
 		    (uintptr_t)atomic_load_explicit(&pg->pg_pvmore,
 			memory_order_relaxed) |
-		    pg->pg_wired) == 0);
-	flags = page_flags(pg);
-	if (DEBUG && (flags & PG_ZEROED) == 0) {
-		w = page_direct(pg);
-		for (i = 0; i < PAGE_SIZE / sizeof(*w); i++)
-			w[i] = POISON;
-		KASSERT((flags & PG_BUSY) == 0);
-		atomic_store_explicit(&pg->pg_flags, PG_POISON,
-		    memory_order_relaxed);
-	} else if (flags != 0) {
-		KASSERT((flags & PG_BUSY) == 0);
-		atomic_store_explicit(&pg->pg_flags, flags & PG_ZEROED,
-		    memory_order_relaxed);
-	}
+		    pg->pg_wired | flags) != 0 ||
+		DEBUG))
+		page_retire_odd(pg, flags);
 	page_setkind(pg, PK_FREE);
 }
 
@@ -159,8 +168,38 @@ phys_cpu_init(struct cpu *c)
 	/* No CPU hoards more than a small part of a small machine. */
 	limit = (u_int)MIN(phys_total() / 128, (u_long)PC_NPAGE);
 	pc->pc_limit = MAX(limit & ~1u, 16u);
+	pc->pc_runlimit = MIN(limit / (2 * PHYS_RUN), PC_NRUN);
 	c->cpu_phys = pc;
 	pool_cpu_init(c->cpu_id);
+}
+
+/* Find the neighbours among n pages, at most GIVE_BATCH; how many spans. */
+static u_int
+spans_of(struct vm_page **pgs, u_int n, struct page_span *sp)
+{
+	u_int i, len, nsp = 0;
+
+	for (i = 0; i < n; i += len) {
+		for (len = 1; i + len < n; len++)
+			if (pgs[i + len] != pgs[i] + len)
+				break;
+		sp[nsp].ps_first = pgs[i];
+		sp[nsp++].ps_n = len;
+	}
+	return nsp;
+}
+
+/* Give n free pages to the global allocator. */
+static void
+pages_give(struct vm_page **pgs, u_int n)
+{
+	struct page_span sp[GIVE_BATCH];
+	u_int i, k;
+
+	for (i = 0; i < n; i += k) {
+		k = MIN(n - i, GIVE_BATCH);
+		buddy_give(sp, spans_of(pgs + i, k, sp));
+	}
 }
 
 /* Put n pages of the cache's bottom back into the global allocator. */
@@ -170,22 +209,34 @@ pc_spill(struct phys_cpu *pc, u_int n)
 	u_int have = pc_get(&pc->pc_n);
 
 	KASSERT(n <= have);
-	buddy_give(pc->pc_page, n);
+	pages_give(pc->pc_page, n);
 	memmove(pc->pc_page, pc->pc_page + n,
 	    (have - n) * sizeof(pc->pc_page[0]));
 	pc_set(&pc->pc_n, have - n);
 }
 
+/* How many pages pc holds; a guess unless it is locked. */
+static u_int
+pc_count(struct phys_cpu *pc)
+{
+	return pc_get(&pc->pc_n) + pc_get(&pc->pc_nzero) +
+	       pc_get(&pc->pc_nrun) * PHYS_RUN;
+}
+
 static void
 pc_drain(struct phys_cpu *pc)
 {
-	if (pc == NULL ||
-	    (pc_get(&pc->pc_n) == 0 && pc_get(&pc->pc_nzero) == 0))
+	u_int n;
+
+	if (pc == NULL || pc_count(pc) == 0)
 		return;
 	cpulock_enter(&pc->pc_lock);
 	pc_spill(pc, pc_get(&pc->pc_n));
-	buddy_give(pc->pc_zero, pc_get(&pc->pc_nzero));
+	pages_give(pc->pc_zero, pc_get(&pc->pc_nzero));
 	pc_set(&pc->pc_nzero, 0);
+	for (n = pc_get(&pc->pc_nrun); n > 0;)
+		buddy_give_run(pc->pc_run[--n], PHYS_RUNORDER);
+	pc_set(&pc->pc_nrun, 0);
 	cpulock_exit(&pc->pc_lock);
 }
 
@@ -224,7 +275,7 @@ pc_alloc(struct phys_cpu *pc, u_int flags)
 	n = pc_get(&pc->pc_n);
 	if (n == 0) {
 		count_add(COUNT_PCP_MISS, 1);
-		n = buddy_take(pc->pc_page, pc->pc_limit / 2, flags);
+		n = buddy_take(pc->pc_page, pc->pc_limit / 2, 0, flags);
 	} else {
 		count_add(COUNT_PCP_HIT, 1);
 	}
@@ -271,23 +322,37 @@ page_alloc(enum page_kind kind, u_int flags)
 	return pg;
 }
 
-u_int
-page_alloc_batch(enum page_kind kind, u_int flags, struct vm_page **pgs,
-    u_int n)
+/* One of the CPU's runs, of which there are more if need be; NULL: none. */
+static struct vm_page *
+pc_alloc_run(struct phys_cpu *pc, u_int flags)
 {
-	struct phys_cpu *pc = curcpu()->cpu_phys;
+	struct vm_page *pg = NULL;
+	u_int n;
+
+	cpulock_enter(&pc->pc_lock);
+	n = pc_get(&pc->pc_nrun);
+	if (n == 0)
+		n = buddy_take(pc->pc_run, pc->pc_runlimit, PHYS_RUNORDER,
+		    flags);
+	if (n > 0) {
+		pg = pc->pc_run[--n];
+		pc_set(&pc->pc_nrun, n);
+	}
+	cpulock_exit(&pc->pc_lock);
+	return pg;
+}
+
+/* Up to n single pages from the CPU's cache. */
+static u_int
+pc_alloc_some(struct phys_cpu *pc, u_int flags, struct vm_page **pgs, u_int n)
+{
 	u_int got, have, i;
 
-	KASSERT(kind >= PK_KERNEL && kind < PK_NKIND && kind != PK_TABLE);
-	if (pc == NULL || phys_fail_here())
-		return 0;
 	cpulock_enter(&pc->pc_lock);
 	have = pc_get(&pc->pc_n);
 	if (have == 0) {
 		count_add(COUNT_PCP_MISS, 1);
-		if (kind > PK_TABLE)
-			flags |= PA_USER;
-		have = buddy_take(pc->pc_page, pc->pc_limit / 2, flags);
+		have = buddy_take(pc->pc_page, pc->pc_limit / 2, 0, flags);
 	} else {
 		count_add(COUNT_PCP_HIT, 1);
 	}
@@ -296,10 +361,36 @@ page_alloc_batch(enum page_kind kind, u_int flags, struct vm_page **pgs,
 		pgs[i] = pc->pc_page[--have];
 	pc_set(&pc->pc_n, have);
 	cpulock_exit(&pc->pc_lock);
-	for (i = 0; i < got; i++)
-		page_prepare(pgs[i], kind, flags);
-	count_add(COUNT_PAGE_ALLOC, got);
 	return got;
+}
+
+u_int
+page_alloc_batch(enum page_kind kind, u_int flags, struct vm_page **pgs,
+    u_int n)
+{
+	struct phys_cpu *pc = curcpu()->cpu_phys;
+	struct vm_page *pg = NULL;
+	u_int i;
+
+	KASSERT(kind >= PK_KERNEL && kind < PK_NKIND && kind != PK_TABLE);
+	if (pc == NULL || phys_fail_here())
+		return 0;
+	if (kind > PK_TABLE)
+		flags |= PA_USER;
+	if (n == PHYS_RUN)
+		pg = pc_alloc_run(pc, flags);
+	if (pg != NULL) {
+		for (i = 0; i < PHYS_RUN; i++, pg++) {
+			page_prepare(pg, kind, flags);
+			pgs[i] = pg;
+		}
+	} else {
+		n = pc_alloc_some(pc, flags, pgs, n);
+		for (i = 0; i < n; i++)
+			page_prepare(pgs[i], kind, flags);
+	}
+	count_add(COUNT_PAGE_ALLOC, n);
+	return n;
 }
 
 struct vm_page *
@@ -331,11 +422,12 @@ page_alloc_run(enum page_kind kind, u_int order, u_int flags)
  */
 #define PC_BYPASS 32
 
-/* Put n retired pages into the CPU's cache; how many fitted. */
+/* Put n retired pages into the CPU's cache; how many did not fit: the first. */
 static u_int
 pc_free(struct phys_cpu *pc, struct vm_page **pgs, u_int n)
 {
-	u_int have, i, nzero;
+	struct vm_page *pg;
+	u_int have, nzero;
 
 	cpulock_enter(&pc->pc_lock);
 	/*
@@ -346,35 +438,87 @@ pc_free(struct phys_cpu *pc, struct vm_page **pgs, u_int n)
 		pc_spill(pc, pc_get(&pc->pc_n) / 2);
 	have = pc_get(&pc->pc_n);
 	nzero = pc_get(&pc->pc_nzero);
-	for (i = 0; i < n; i++) {
-		if ((page_flags(pgs[i]) & PG_ZEROED) != 0 && nzero < PC_NZERO)
-			pc->pc_zero[nzero++] = pgs[i];
+	/* Backwards: what is neighbours comes out in order. */
+	for (; n > 0; n--) {
+		pg = pgs[n - 1];
+		if ((page_flags(pg) & PG_ZEROED) != 0 && nzero < PC_NZERO)
+			pc->pc_zero[nzero++] = pg;
 		else if (have < pc->pc_limit)
-			pc->pc_page[have++] = pgs[i];
+			pc->pc_page[have++] = pg;
 		else
 			break;
 	}
 	pc_set(&pc->pc_n, have);
 	pc_set(&pc->pc_nzero, nzero);
 	cpulock_exit(&pc->pc_lock);
-	return i;
+	return n;
+}
+
+/* Retire n pages, at most GIVE_BATCH; how many spans of neighbours. */
+static u_int
+pages_retire(struct vm_page **pgs, u_int n, struct page_span *sp)
+{
+	struct vm_page *pg;
+	u_int i, nsp = 0;
+
+	for (i = 0; i < n;) {
+		sp[nsp].ps_first = pg = pgs[i];
+		do {
+			page_retire(pg);
+			pg++;
+		} while (++i < n && pgs[i] == pg);
+		sp[nsp].ps_n = (u_int)(pg - sp[nsp].ps_first);
+		nsp++;
+	}
+	return nsp;
+}
+
+/* n retired pages, a few, go to the CPU's cache, or where there is room. */
+static void
+pages_cache(struct vm_page **pgs, u_int n)
+{
+	struct phys_cpu *pc = curcpu()->cpu_phys;
+
+	if (pc != NULL)
+		n = pc_free(pc, pgs, n);
+	if (n > 0)
+		pages_give(pgs, n);
 }
 
 void
 page_free_batch(struct vm_page **pgs, u_int n)
 {
-	struct phys_cpu *pc;
-	u_int done, i;
+	struct page_span sp[GIVE_BATCH];
+	u_int i, k;
 
 	if (n == 0)
 		return;
-	for (i = 0; i < n; i++)
-		page_retire(pgs[i]);
-	pc = curcpu()->cpu_phys;
-	done = pc != NULL && n < PC_BYPASS ? pc_free(pc, pgs, n) : 0;
-	if (done < n)
-		buddy_give(pgs + done, n - done);
+	if (n < PC_BYPASS) {
+		for (i = 0; i < n; i++)
+			page_retire(pgs[i]);
+		pages_cache(pgs, n);
+	} else {
+		for (i = 0; i < n; i += k) {
+			k = MIN(n - i, GIVE_BATCH);
+			buddy_give(sp, pages_retire(pgs + i, k, sp));
+		}
+	}
 	count_add(COUNT_PAGE_FREE, n);
+}
+
+void
+page_free_spans(const struct page_span *sp, u_int n)
+{
+	struct vm_page *pg, *end;
+	u_int total = 0, i;
+
+	for (i = 0; i < n; i++) {
+		total += sp[i].ps_n;
+		for (pg = sp[i].ps_first, end = pg + sp[i].ps_n; pg < end; pg++)
+			page_retire(pg);
+	}
+	buddy_give(sp, n);
+	count_add(COUNT_PAGE_FREE, total);
 }
 
 void
@@ -426,7 +570,6 @@ page_flags_clear(struct vm_page *pg, u_int flags)
 u_long
 phys_free_count(void)
 {
-	struct phys_cpu *pc;
 	u_long n;
 	u_int i;
 
@@ -434,8 +577,7 @@ phys_free_count(void)
 	for (i = 0; i < MAXCPU; i++) {
 		if (cpu_table[i] == NULL || cpu_table[i]->cpu_phys == NULL)
 			continue;
-		pc = cpu_table[i]->cpu_phys;
-		n += pc_get(&pc->pc_n) + pc_get(&pc->pc_nzero);
+		n += pc_count(cpu_table[i]->cpu_phys);
 	}
 	return n;
 }
@@ -475,6 +617,7 @@ void
 phys_verify(void)
 {
 	struct phys_cpu *pc;
+	struct vm_page *pg;
 	u_int i, j;
 
 	buddy_verify();
@@ -493,6 +636,13 @@ phys_verify(void)
 		for (j = 0; j < pc_get(&pc->pc_nzero); j++) {
 			KASSERT(page_kind(pc->pc_zero[j]) == PK_FREE);
 			KASSERT((page_flags(pc->pc_zero[j]) & PG_ZEROED) != 0);
+		}
+		KASSERT(pc_get(&pc->pc_nrun) <= pc->pc_runlimit);
+		for (j = 0; j < pc_get(&pc->pc_nrun) * PHYS_RUN; j++) {
+			pg = pc->pc_run[j / PHYS_RUN] + j % PHYS_RUN;
+			KASSERT(page_kind(pg) == PK_FREE);
+			KASSERT(pg->pg_order == ORDER_NONE);
+			KASSERT(pg->pg_pfn % PHYS_RUN == j % PHYS_RUN);
 		}
 		cpulock_exit(&pc->pc_lock);
 	}

@@ -28,17 +28,21 @@ static struct range taken[NRANGE]; /* what of it is not ours */
 static u_int nram, ntaken;
 static u_long phys_npages; /* ever given to the allocator */
 
+/* In order: sections get their descriptors as their ranges come. */
 static void
 range_add(struct range *tab, u_int *np, uint64_t start, uint64_t end)
 {
+	u_int i;
+
 	KASSERT(phys_section == NULL);
 	if (start >= end)
 		return;
 	if (*np == NRANGE)
 		panic("phys: more than %d ranges", NRANGE);
-	tab[*np].r_start = start;
-	tab[*np].r_end = end;
-	(*np)++;
+	for (i = (*np)++; i > 0 && tab[i - 1].r_start > start; i--)
+		tab[i] = tab[i - 1];
+	tab[i].r_start = start;
+	tab[i].r_end = end;
 }
 
 void

@@ -5,7 +5,7 @@
  * all allocations are served; on the free list of a slab that is partly out;
  * on that of the one empty slab a pool may keep.  A magazine is filled and
  * emptied by halves, so that a CPU that only allocates or only frees takes
- * the pool's lock once in MAG_SIZE / 2 objects.
+ * the pool's lock once in MAG_HALF objects.
  *
  * Locks: the list of pools', the magazine's (RANK_POOL, its CPU's own in
  * practice; another takes it to drain), the pool's (RANK_POOL + 1), then the
@@ -20,7 +20,8 @@
 
 #include "phys_var.h"
 
-#define MAG_SIZE 30
+#define MAG_SIZE 31
+#define MAG_HALF 16 /* in whole cache lines of the smallest objects */
 #define POISON   0xa5
 
 /*
@@ -35,10 +36,15 @@ struct pool_mag {
 	void *mg_obj[MAG_SIZE]; /* [m] */
 };
 
-/* A free object in a slab. */
+/*
+ * Free objects side by side in a slab, in the first of them: how many, and how
+ * far into the page the next such run begins.
+ */
 struct pool_free {
-	struct pool_free *pf_next;
+	uint16_t pf_next; /* PF_END: this is the last */
+	uint16_t pf_n;
 };
+#define PF_END 0xffffu /* no object begins at the last byte of a page */
 
 /* The pool of magazines, which has none itself. */
 static struct pool mag_pool;
@@ -59,7 +65,7 @@ mag_setn(struct pool_mag *m, u_int n)
 	atomic_store_explicit(&m->mg_n, n, memory_order_relaxed);
 }
 
-/* The first word is the free list's; the rest of a free object is poison. */
+/* The head of a free object may be a run's; the rest is poison. */
 static void
 pool_poison(struct pool *pl, void *obj)
 {
@@ -82,36 +88,81 @@ pool_check_poison(struct pool *pl, const void *obj)
 			    pl->pl_name, obj);
 }
 
+/* The run at offset off of a slab; NULL: it is PF_END. */
+static inline struct pool_free *
+slab_run(struct vm_page *pg, u_int off)
+{
+	return off == PF_END ? NULL : (void *)((char *)page_direct(pg) + off);
+}
+
+/* How far into its page a run begins. */
+static inline uint16_t
+run_offset(const struct pool_free *pf)
+{
+	return pf == NULL ? PF_END : (uint16_t)((uintptr_t)pf & PAGE_MASK);
+}
+
+/* All of a slab is free. */
+static void
+slab_reset(struct pool *pl, struct vm_page *pg)
+{
+	struct pool_free *pf = page_direct(pg);
+
+	pf->pf_next = PF_END;
+	pf->pf_n = (uint16_t)pl->pl_perslab;
+	pg->pg_kva = pf;
+	pg->pg_count = 0;
+}
+
 /* A new slab of free objects; NULL: no page. */
 static struct vm_page *
 slab_create(struct pool *pl, u_int flags)
 {
-	struct pool_free *head = NULL, *pf;
 	struct vm_page *pg;
-	char *base;
 	u_int i;
 
 	pg = page_alloc(PK_KERNEL, flags & PA_RESERVE);
 	if (pg == NULL)
 		return NULL;
-	base = page_direct(pg);
-	for (i = pl->pl_perslab; i-- > 0;) {
-		pf = (void *)(base + (size_t)i * pl->pl_size);
-		pool_poison(pl, pf);
-		pf->pf_next = head;
-		head = pf;
-	}
-	pg->pg_kva = head;
+	for (i = 0; DEBUG && i < pl->pl_perslab; i++)
+		pool_poison(pl,
+		    (char *)page_direct(pg) + (size_t)i * pl->pl_size);
 	pg->pg_kva2 = pl;
-	pg->pg_count = 0;
+	slab_reset(pl, pg);
 	return pg;
+}
+
+/* Up to n objects from a slab that has some; how many. */
+static u_int
+slab_take_some(struct pool *pl, struct vm_page *pg, void **obj, u_int n)
+{
+	struct pool_free *pf = pg->pg_kva, *rest;
+	u_int got = 0, i, k;
+	char *p;
+
+	while (pf != NULL && got < n) {
+		k = MIN(pf->pf_n, n - got);
+		p = (char *)pf;
+		for (i = 0; i < k; i++, p += pl->pl_size)
+			obj[got + i] = p;
+		got += k;
+		if (k < pf->pf_n) {
+			rest = (void *)p;
+			rest->pf_n = (uint16_t)(pf->pf_n - k);
+			rest->pf_next = pf->pf_next;
+			pf = rest;
+		} else {
+			pf = slab_run(pg, pf->pf_next);
+		}
+	}
+	pg->pg_kva = pf;
+	return got;
 }
 
 /* Up to n objects from the slabs, at least one unless memory is out. */
 static u_int
 slab_take(struct pool *pl, void **obj, u_int n, u_int flags)
 {
-	struct pool_free *pf;
 	struct vm_page *pg;
 	u_int got = 0, k;
 
@@ -131,15 +182,12 @@ slab_take(struct pool *pl, void **obj, u_int n, u_int flags)
 		}
 		if (pg->pg_count == 0)
 			pl->pl_nempty--;
-		k = got;
-		for (pf = pg->pg_kva; pf != NULL && got < n; pf = pf->pf_next)
-			obj[got++] = pf;
-		k = got - k;
-		pg->pg_kva = pf;
+		k = slab_take_some(pl, pg, obj + got, n - got);
+		got += k;
 		pg->pg_count += (uint16_t)k;
 		pl->pl_nused += k;
-		KASSERT(pg->pg_count <= pl->pl_perslab);
-		if (pf == NULL) {
+		KASSERT(k > 0 && pg->pg_count <= pl->pl_perslab);
+		if (pg->pg_kva == NULL) {
 			KASSERT(pg->pg_count == pl->pl_perslab);
 			TAILQ_REMOVE(&pl->pl_part, pg, pg_link);
 		}
@@ -149,47 +197,75 @@ slab_take(struct pool *pl, void **obj, u_int n, u_int flags)
 }
 
 /*
- * Give the first of n objects back, and those behind it that lie in the same
- * slab: neighbours in a batch often do.  How many.
+ * Put k objects side by side, from pf to end, at the head of the list of runs.
+ * The new head.
  */
-static u_int
-slab_give_some(struct pool *pl, void **obj, u_int n)
+static inline struct pool_free *
+run_push(struct pool_free *head, struct pool_free *pf, u_int k, const void *end)
 {
-	uintptr_t slab = trunc_page((uintptr_t)obj[0]);
-	struct vm_page *pg = phys_page(md_direct_pa(obj[0]));
-	struct pool_free *head = pg->pg_kva, *pf;
-	u_int i;
-
-	KASSERT(pg->pg_kva2 == pl);
-	if (head == NULL)
-		TAILQ_INSERT_HEAD(&pl->pl_part, pg, pg_link);
-	for (i = 0; i < n && trunc_page((uintptr_t)obj[i]) == slab; i++) {
-		pf = obj[i];
-		pf->pf_next = head;
-		head = pf;
+	pf->pf_n = (uint16_t)k;
+	pf->pf_next = run_offset(head);
+	if (end == head) {
+		pf->pf_n += head->pf_n;
+		pf->pf_next = head->pf_next;
 	}
+	return pf;
+}
+
+/* The slab pg has its runs from head on, n objects more than before. */
+static void
+slab_gained(struct pool *pl, struct vm_page *pg, struct pool_free *head,
+    u_int n)
+{
+	KASSERT(pg->pg_kva2 == pl && pg->pg_count >= n);
+	if (pg->pg_kva == NULL)
+		TAILQ_INSERT_HEAD(&pl->pl_part, pg, pg_link);
 	pg->pg_kva = head;
-	KASSERT(pg->pg_count >= i);
-	pg->pg_count -= (uint16_t)i;
+	pg->pg_count -= (uint16_t)n;
 	if (pg->pg_count == 0) {
+		slab_reset(pl, pg);
 		pl->pl_nempty++;
 		TAILQ_REMOVE(&pl->pl_part, pg, pg_link);
 		TAILQ_INSERT_TAIL(&pl->pl_part, pg, pg_link);
 	}
+}
+
+/*
+ * Give the first of n objects back, and those behind it that lie in the same
+ * slab: neighbours in a batch often do, and side by side they are one run.
+ * How many.
+ */
+static u_int
+slab_give_some(struct pool *pl, void **obj, u_int n)
+{
+	struct vm_page *pg = phys_page(md_direct_pa(obj[0]));
+	uintptr_t slab = trunc_page((uintptr_t)obj[0]), p;
+	uintptr_t last = slab + PAGE_SIZE - pl->pl_size;
+	struct pool_free *head = pg->pg_kva;
+	u_int i = 0, first;
+
+	do {
+		first = i;
+		p = (uintptr_t)obj[i];
+		do {
+			p += pl->pl_size;
+		} while (++i < n && (uintptr_t)obj[i] == p && p <= last);
+		head = run_push(head, obj[first], i - first, (void *)p);
+	} while (i < n && trunc_page((uintptr_t)obj[i]) == slab);
+	slab_gained(pl, pg, head, i);
 	return i;
 }
 
-/* Give n objects back to their slabs, and slabs but keep back to phys. */
-static __noinline void
-slab_give(struct pool *pl, void **obj, u_int n, u_int keep)
+/*
+ * Have slabs give empty pages back until keep are left.  pl_lock is held, nused
+ * objects have come back.
+ */
+static void
+slab_trim(struct pool *pl, u_int nused, u_int keep)
 {
 	struct vm_page *pg;
-	u_int i;
 
-	spin_enter(&pl->pl_lock);
-	pl->pl_nused -= n;
-	for (i = 0; i < n;)
-		i += slab_give_some(pl, obj + i, n - i);
+	pl->pl_nused -= nused;
 	while (pl->pl_nempty > keep) {
 		pg = TAILQ_LAST(&pl->pl_part, pageq);
 		KASSERT(pg->pg_count == 0);
@@ -198,6 +274,18 @@ slab_give(struct pool *pl, void **obj, u_int n, u_int keep)
 		pl->pl_nslab--;
 		page_free(pg);
 	}
+}
+
+/* Give n objects back to their slabs, and slabs but keep back to phys. */
+static __noinline void
+slab_give(struct pool *pl, void **obj, u_int n, u_int keep)
+{
+	u_int i;
+
+	spin_enter(&pl->pl_lock);
+	for (i = 0; i < n;)
+		i += slab_give_some(pl, obj + i, n - i);
+	slab_trim(pl, n, keep);
 	spin_exit(&pl->pl_lock);
 }
 
@@ -290,19 +378,23 @@ pool_give(struct pool *pl, void *obj, u_int flags)
 static __noinline void *
 pool_get_slow(struct pool *pl, struct pool_mag *m, u_int flags)
 {
-	void *obj = NULL;
-	u_int n;
+	void *obj[MAG_HALF], *got = NULL;
+	u_int i, n;
 
 	if (m == NULL) {
-		n = slab_take(pl, &obj, 1, flags);
+		n = slab_take(pl, obj, 1, flags);
+		got = n > 0 ? obj[0] : NULL;
 	} else {
-		n = slab_take(pl, m->mg_obj, MAG_SIZE / 2, flags);
+		n = slab_take(pl, obj, MAG_HALF, flags);
+		/* The first goes out first. */
+		for (i = 0; i < n; i++)
+			m->mg_obj[n - 1 - i] = obj[i];
 		if (n > 0)
-			obj = m->mg_obj[--n];
+			got = m->mg_obj[--n];
 		mag_setn(m, n);
 		cpulock_exit(&m->mg_lock);
 	}
-	return obj == NULL ? NULL : pool_give(pl, obj, flags);
+	return got == NULL ? NULL : pool_give(pl, got, flags);
 }
 
 void *
@@ -331,7 +423,7 @@ pool_get(struct pool *pl, u_int flags)
 static u_int
 mag_spill(struct pool *pl, struct pool_mag *m, u_int n)
 {
-	u_int half = MAG_SIZE / 2;
+	u_int half = MAG_HALF;
 
 	KASSERT(n >= half);
 	slab_give(pl, m->mg_obj, half, 1);
@@ -381,18 +473,18 @@ pool_put(struct pool *pl, void *obj)
 	cpulock_exit(&m->mg_lock);
 }
 
+/* From so many objects on a batch passes the magazine by. */
+#define MAG_BYPASS MAG_HALF
+
 void
 pool_put_batch(struct pool *pl, void **obj, u_int n)
 {
 	struct pool_mag *m = pl->pl_mag[curcpu()->cpu_id];
 	u_int have, i;
 
-	for (i = 0; i < n; i++) {
-		KASSERT(phys_page(md_direct_pa(obj[i]))->pg_kva2 == pl);
+	for (i = 0; DEBUG && i < n; i++)
 		pool_poison(pl, obj[i]);
-	}
-	/* Too many for the magazine to gain from? */
-	if (m == NULL || n > MAG_SIZE / 2) {
+	if (m == NULL || n >= MAG_BYPASS) {
 		slab_give(pl, obj, n, 1);
 		return;
 	}
@@ -400,10 +492,52 @@ pool_put_batch(struct pool *pl, void **obj, u_int n)
 	have = mag_n(m);
 	if (have + n > MAG_SIZE)
 		have = mag_spill(pl, m, have);
-	for (i = 0; i < n; i++)
-		m->mg_obj[have++] = obj[i];
+	/* Backwards: what lies side by side comes out in order. */
+	while (n-- > 0) {
+		KASSERT(phys_page(md_direct_pa(obj[n]))->pg_kva2 == pl);
+		m->mg_obj[have++] = obj[n];
+	}
 	mag_setn(m, have);
 	cpulock_exit(&m->mg_lock);
+}
+
+void
+pool_put_run(struct pool *pl, void *first, u_int n)
+{
+	char *p = first, *end;
+	struct vm_page *pg;
+	u_int i, k;
+
+	for (i = 0; DEBUG && i < n; i++)
+		pool_poison(pl, p + (size_t)i * pl->pl_size);
+	spin_enter(&pl->pl_lock);
+	for (i = 0; i < n; i += k) {
+		/* A run goes on from page to page where slabs are full. */
+		k = (u_int)(PAGE_SIZE - ((uintptr_t)p & PAGE_MASK)) /
+		    pl->pl_size;
+		k = MIN(k, n - i);
+		pg = phys_page(md_direct_pa(p));
+		end = p + (size_t)k * pl->pl_size;
+		slab_gained(pl, pg, run_push(pg->pg_kva, (void *)p, k, end), k);
+		p = end;
+	}
+	slab_trim(pl, n, 1);
+	spin_exit(&pl->pl_lock);
+}
+
+/* Up to n objects from the magazine; how many. */
+static u_int
+mag_get_some(struct pool_mag *m, void **obj, u_int n)
+{
+	u_int i;
+
+	cpulock_enter(&m->mg_lock);
+	n = MIN(n, mag_n(m));
+	mag_setn(m, mag_n(m) - n);
+	for (i = 0; i < n; i++)
+		obj[n - 1 - i] = m->mg_obj[mag_n(m) + i];
+	cpulock_exit(&m->mg_lock);
+	return n;
 }
 
 u_int
@@ -419,16 +553,13 @@ pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags)
 	if (phys_fail_here())
 		return 0;
 	m = pl->pl_mag[curcpu()->cpu_id];
-	if (m != NULL) {
-		cpulock_enter(&m->mg_lock);
-		got = MIN(n, mag_n(m));
-		mag_setn(m, mag_n(m) - got);
-		for (i = 0; i < got; i++)
-			obj[i] = m->mg_obj[mag_n(m) + i];
-		cpulock_exit(&m->mg_lock);
-	}
+	/* Many are wanted side by side. */
+	if (m != NULL && n < MAG_BYPASS)
+		got = mag_get_some(m, obj, n);
 	if (got < n)
 		got += slab_take(pl, obj + got, n - got, flags);
+	if (got == 0 && m != NULL)
+		got = mag_get_some(m, obj, n);
 	for (i = 0; DEBUG && i < got; i++)
 		pool_check_poison(pl, obj[i]);
 	return got;
@@ -512,17 +643,20 @@ pool_verify(struct pool *pl)
 {
 	struct pool_free *pf;
 	struct vm_page *pg;
-	u_int nempty = 0, nfree;
+	u_int nempty = 0, nfree, i;
 
 	spin_enter(&pl->pl_lock);
 	TAILQ_FOREACH(pg, &pl->pl_part, pg_link) {
 		KASSERT(page_kind(pg) == PK_KERNEL && pg->pg_kva2 == pl);
 		nfree = 0;
-		for (pf = pg->pg_kva; pf != NULL; pf = pf->pf_next) {
-			KASSERT(direct_to_page(pf) == pg);
-			KASSERT(nfree < pl->pl_perslab);
-			pool_check_poison(pl, pf);
-			nfree++;
+		for (pf = pg->pg_kva; pf != NULL;
+		     pf = slab_run(pg, pf->pf_next)) {
+			KASSERT(direct_to_page(pf) == pg && pf->pf_n > 0);
+			nfree += pf->pf_n;
+			KASSERT(nfree <= pl->pl_perslab);
+			for (i = 0; DEBUG && i < pf->pf_n; i++)
+				pool_check_poison(pl,
+				    (char *)pf + (size_t)i * pl->pl_size);
 		}
 		KASSERT(nfree > 0 && nfree + pg->pg_count == pl->pl_perslab);
 		nempty += pg->pg_count == 0;

@@ -428,7 +428,8 @@ leaf_drop(struct vm_page *table, u_int idx, pte_t old)
 	KASSERT(page_locked(table));
 	KASSERT(pte_valid(old));
 	if (pte_managed(old))
-		mapping_forget(table, &table_slots(table)[idx], old);
+		mapping_forget(table, &table_slots(table)[idx], old,
+		    phys_page(pte_pa(old)));
 	table_count_down(table, idx);
 }
 
@@ -490,11 +491,12 @@ leaf_enter(struct vm_page *table, u_int idx, pte_t new, vaddr_t va,
 		}
 		/* The entry stays counted: another takes its place. */
 		if (pte_managed(old))
-			mapping_forget(table, slot, old);
+			mapping_forget(table, slot, old,
+			    phys_page(pte_pa(old)));
 		replaced = true;
 	}
 	if (pte_managed(new)) {
-		error = pv_enter(table, idx, phys_page(pte_pa(new)));
+		error = pv_enter(table, slot, phys_page(pte_pa(new)));
 		if (error != 0) {
 			if (replaced)
 				table_count_down(table, idx);
@@ -573,56 +575,111 @@ pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
 	return error;
 }
 
+/*
+ * Map n new pages, which nothing maps yet, by entries of a locked leaf table
+ * from idx on that are not in use.  Stops where there is no memory.
+ */
+static void
+leaf_enter_new(struct vm_page *table, u_int idx, struct vm_page *const *pgs,
+    u_int n, vm_prot_t prot)
+{
+	pte_slot_t *slot = table_slots(table) + idx;
+	u_int entered = 0, i;
+
+	for (i = 0; i < n; i++, slot++) {
+		if (pte_valid(pte_load(slot)))
+			continue;
+		if (pv_enter(table, slot, pgs[i]) != 0)
+			break;
+		if ((prot & PROT_EXEC) != 0)
+			exec_sync(pgs[i]);
+		atomic_store_explicit(slot,
+		    pte_make_leaf(page_to_phys(pgs[i]), prot, PTE_ATTR_MOD),
+		    memory_order_release);
+		entered++;
+	}
+	if (entered == 0)
+		return;
+	table->pg_count += (uint16_t)entered;
+	table_lines_up(table, idx, i);
+}
+
 #define INORDER 4u /* mapped pages that make an order */
+
+/*
+ * Whether the pages before entry idx of a locked leaf table are mapped.  A
+ * further mapping of a page costs a link, now and when it goes: such pages are
+ * mapped only for who has gone through some in order.
+ */
+static bool
+leaf_inorder(struct vm_page *table, u_int idx)
+{
+	pte_slot_t *slots = table_slots(table);
+	u_int prev;
+
+	for (prev = 0; prev < MIN(idx, INORDER); prev++)
+		if (!pte_valid(pte_load(&slots[idx - 1 - prev])))
+			break;
+	return prev == INORDER;
+}
+
+/*
+ * Map what there is of n pages, as old, by entries of a locked leaf table from
+ * idx on, over va; at: the entry whose fault this goes with.
+ */
+static void
+leaf_enter_old(struct vm_page *table, u_int idx, vaddr_t va,
+    struct vm_page *const *pgs, u_int n, u_int at, vm_prot_t prot,
+    struct tlb_gather *tg)
+{
+	bool inorder = leaf_inorder(table, at);
+	pte_slot_t *slot;
+	pte_t new, old;
+	u_int i;
+
+	for (i = 0; i < n; i++) {
+		if (pgs[i] == NULL)
+			continue;
+		slot = &table_slots(table)[idx + i];
+		new = pte_make_leaf(page_to_phys(pgs[i]), prot, 0);
+		old = pte_load(slot);
+		if (pte_valid(old)) {
+			/* What is there may be widened. */
+			if (pte_pa(old) == pte_pa(new) && pte_managed(old) &&
+			    (pte_prot(old) & ~prot) == 0)
+				(void)leaf_update(slot, new, va + ptoa(i), tg);
+			continue;
+		}
+		if (!inorder && pmap_page_mapped(pgs[i]))
+			continue;
+		if (pv_enter(table, slot, pgs[i]) != 0)
+			break;
+		if ((prot & PROT_EXEC) != 0)
+			exec_sync(pgs[i]);
+		atomic_store_explicit(slot, new, memory_order_release);
+		table_count_up(table, idx + i);
+	}
+}
 
 void
 pmap_enter_more(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
-    u_int n, vaddr_t at, vm_prot_t prot, bool dirty)
+    u_int n, vaddr_t at, vm_prot_t prot, bool fresh)
 {
-	u_int attr = dirty ? PTE_ATTR_MOD : 0, idx = pte_index(va, 0), i, prev;
+	u_int idx = pte_index(va, 0);
 	struct tlb_gather tg;
-	bool inorder;
 	struct vm_page *table;
-	pte_slot_t *slots;
-	pte_t new, old;
 
 	KASSERT(n > 0 && (va & PAGE_MASK) == 0);
 	n = MIN(n, PTE_NENTRY - idx);
 	if (leaf_make(pm, va, &table) != 0)
 		return;
-	tlb_gather_init(&tg);
-	slots = table_slots(table);
-	/*
-	 * A further mapping of a page costs a link, now and when it goes: such
-	 * pages are mapped only for who has gone through some in order.
-	 */
-	i = pte_index(at, 0);
-	for (prev = 0; prev < MIN(i, INORDER); prev++)
-		if (!pte_valid(pte_load(&slots[i - 1 - prev])))
-			break;
-	inorder = prev == INORDER;
-	for (i = 0; i < n; i++, idx++) {
-		if (pgs[i] == NULL)
-			continue;
-		new = pte_make_leaf(page_to_phys(pgs[i]), prot, attr);
-		old = pte_load(&slots[idx]);
-		if (pte_valid(old)) {
-			/* What is there may be widened. */
-			if (pte_pa(old) == pte_pa(new) && pte_managed(old) &&
-			    (pte_prot(old) & ~prot) == 0)
-				(void)leaf_update(&slots[idx], new,
-				    va + ptoa(i), &tg);
-			continue;
-		}
-		if (!inorder && pmap_page_mapped(pgs[i]))
-			continue;
-		if (pv_enter(table, idx, pgs[i]) != 0)
-			break;
-		if ((prot & PROT_EXEC) != 0)
-			exec_sync(pgs[i]);
-		atomic_store_explicit(&slots[idx], new, memory_order_release);
-		table_count_up(table, idx);
+	if (fresh) {
+		leaf_enter_new(table, idx, pgs, n, prot);
+		page_unlock(table, RANK_TABLE);
+		return;
 	}
+	tlb_gather_init(&tg);
+	leaf_enter_old(table, idx, va, pgs, n, pte_index(at, 0), prot, &tg);
 	page_unlock(table, RANK_TABLE);
 	if (__predict_false(tg.tg_n > 0)) {
 		tlb_gather_pmap(&tg, pm);
@@ -697,33 +754,40 @@ static void
 leaf_clear(struct vm_page *table, vaddr_t sva, vaddr_t eva,
     struct tlb_gather *tg)
 {
+	pte_slot_t *slots = table_slots(table), *slot, *first, *last;
 	u_int end = pte_index(eva - PAGE_SIZE, 0) + 1, line, n;
 	u_int start = pte_index(sva, 0);
-	pte_slot_t *slots = table_slots(table), *slot, *last;
+	struct pte_run run = {0, NULL};
 	uint64_t lines;
 	pte_t old;
 
 	for (lines = leaf_lines(table, sva, eva); lines != 0;
 	     lines &= lines - 1) {
 		line = (u_int)__builtin_ctzll(lines);
-		slot = slots + MAX(line * PTE_PERLINE, start);
+		first = slots + MAX(line * PTE_PERLINE, start);
 		last = slots + MIN((line + 1) * PTE_PERLINE, end);
-		for (n = 0; slot < last; slot++) {
+		for (n = 0, slot = first; slot < last; slot++) {
 			if (!pte_valid(pte_load(slot)))
 				continue;
 			/* The MMU may set bits between. */
 			old = atomic_exchange_explicit(slot, 0,
 			    memory_order_acq_rel);
-			if (pte_managed(old))
-				mapping_forget(table, slot, old);
-			tlb_gather_add(tg,
-			    table->pg_va +
-				((vaddr_t)(slot - slots) << PAGE_SHIFT));
+			if (__predict_true(pte_managed(old)))
+				mapping_forget(table, slot, old,
+				    pte_run_page(&run, old));
+			if (!tg->tg_over)
+				tlb_gather_add(tg,
+				    table->pg_va + ((vaddr_t)(slot - slots)
+						       << PAGE_SHIFT));
 			n++;
 		}
 		KASSERT(table->pg_count >= n);
 		table->pg_count -= (uint16_t)n;
-		table_line_check(table, line);
+		if (last - first == PTE_PERLINE)
+			table_setlines(table,
+			    table_lines(table) & ~(1ull << line));
+		else
+			table_line_check(table, line);
 	}
 }
 

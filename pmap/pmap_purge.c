@@ -49,6 +49,53 @@ purge_free(struct purge *pu, struct vm_page *table)
 	}
 }
 
+/* Clear an entry of a leaf table that is locked. */
+static inline void
+entry_empty(struct vm_page *table, pte_slot_t *slot)
+{
+	pte_t pte = pte_load(slot);
+
+	if (!pte_valid(pte))
+		return;
+	atomic_store_explicit(slot, 0, memory_order_relaxed);
+	if (__predict_true(pte_managed(pte)))
+		mapping_forget(table, slot, pte, phys_page(pte_pa(pte)));
+}
+
+/*
+ * Whether a line of entries maps neighbouring, managed pages that have all been
+ * read and written.
+ */
+static inline bool
+line_is_run(const pte_slot_t *line)
+{
+	pte_t first = pte_load(line);
+	u_int i;
+
+#pragma GCC unroll 8
+	for (i = 1; i < PTE_PERLINE; i++)
+		if (pte_load(&line[i]) != first + i * PTE_NEXT)
+			return false;
+	return pte_valid(first) && pte_managed(first) &&
+	       pte_referenced(first) && pte_modified(first);
+}
+
+/* Clear such a line: nothing is found out for each of its entries. */
+static inline void
+line_empty(struct vm_page *table, pte_slot_t *line)
+{
+	struct vm_page *pg = phys_page(pte_pa(pte_load(line)));
+	u_int i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < PTE_PERLINE; i++) {
+		atomic_store_explicit(&line[i], 0, memory_order_relaxed);
+		atomic_store_explicit(&pg[i].pg_ref, 1, memory_order_relaxed);
+		atomic_store_explicit(&pg[i].pg_mod, 1, memory_order_relaxed);
+		pv_leave(table, &line[i], &pg[i]);
+	}
+}
+
 /*
  * Clear a leaf table that is locked.  The loop that the exit of a process
  * spends its time in: a page with one mapping, in itself, costs its entry and
@@ -57,22 +104,19 @@ purge_free(struct purge *pu, struct vm_page *table)
 u_int
 leaf_empty(struct vm_page *table)
 {
-	pte_slot_t *line, *slot, *slots = table_slots(table);
+	pte_slot_t *line, *slots = table_slots(table);
 	uint64_t lines = table_lines(table);
-	u_int nline = 0;
-	pte_t pte;
+	u_int nline = 0, i;
 
 	for (; lines != 0; lines &= lines - 1) {
 		nline++;
 		line = slots + (u_int)__builtin_ctzll(lines) * PTE_PERLINE;
-		for (slot = line; slot < line + PTE_PERLINE; slot++) {
-			pte = pte_load(slot);
-			if (!pte_valid(pte))
-				continue;
-			atomic_store_explicit(slot, 0, memory_order_relaxed);
-			if (__predict_true(pte_managed(pte)))
-				mapping_forget(table, slot, pte);
+		if (line_is_run(line)) {
+			line_empty(table, line);
+			continue;
 		}
+		for (i = 0; i < PTE_PERLINE; i++)
+			entry_empty(table, &line[i]);
 	}
 	return nline;
 }

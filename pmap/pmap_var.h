@@ -344,40 +344,79 @@ table_count_down(struct vm_page *table, u_int idx)
 	table_line_check(table, idx / PTE_PERLINE);
 }
 
-/* Entry idx of a locked leaf table is about to map pg.  0, ENOMEM. */
-static inline int
-pv_enter(struct vm_page *table, u_int idx, struct vm_page *pg)
+/* [t] n entries from idx on, which were invalid, may all have become valid. */
+static inline void
+table_lines_up(struct vm_page *table, u_int idx, u_int n)
 {
-	uintptr_t none = 0, slot = (uintptr_t)&table_slots(table)[idx];
+	u_int first = idx / PTE_PERLINE, last = (idx + n - 1) / PTE_PERLINE;
 
-	if (atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) == 0 &&
-	    atomic_compare_exchange_strong_explicit(&pg->pg_pv, &none, slot,
-		memory_order_acq_rel, memory_order_relaxed))
-		return 0;
-	return pv_enter_link(table, idx, pg);
+	KASSERT(n > 0 && last < PTE_NLINE);
+	table_setlines(table,
+	    table_lines(table) |
+		((~0ull << first) & (~0ull >> (PTE_NLINE - 1 - last))));
 }
 
-/*
- * The managed entry old, which was at slot of a locked leaf table, is gone:
- * carry what the MMU told to its page, and unlink the two.  A page with one
- * mapping costs its descriptor, and no locked operation.
- */
-static inline void
-mapping_forget(struct vm_page *table, pte_slot_t *slot, pte_t old)
+/* The entry at slot of a locked leaf table is about to map pg.  0, ENOMEM. */
+static inline int
+pv_enter(struct vm_page *table, pte_slot_t *slot, struct vm_page *pg)
 {
-	struct vm_page *pg = phys_page(pte_pa(old));
+	uintptr_t none = 0;
 
-	/* Before the mapping leaves the reverse map: see pmap_pv.c. */
-	if (__predict_true(pte_referenced(old)))
-		atomic_store_explicit(&pg->pg_ref, 1, memory_order_relaxed);
-	if (pte_modified(old))
-		atomic_store_explicit(&pg->pg_mod, 1, memory_order_relaxed);
+	if (atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) == 0 &&
+	    atomic_compare_exchange_strong_explicit(&pg->pg_pv, &none,
+		(uintptr_t)slot, memory_order_acq_rel, memory_order_relaxed))
+		return 0;
+	return pv_enter_link(table, (u_int)(slot - table_slots(table)), pg);
+}
+
+/* The entry at slot of a locked leaf table, which mapped pg, is gone. */
+static inline void
+pv_leave(struct vm_page *table, pte_slot_t *slot, struct vm_page *pg)
+{
 	if (__predict_true(atomic_load_explicit(&pg->pg_pv,
 			       memory_order_relaxed) == (uintptr_t)slot))
 		/* Release: who finds no mapping finds the carried bits. */
 		atomic_store_explicit(&pg->pg_pv, 0, memory_order_release);
 	else
 		pv_remove(table, (u_int)(slot - table_slots(table)), pg);
+}
+
+/*
+ * The managed entry old, which was at slot of a locked leaf table and mapped
+ * pg, is gone: carry what the MMU told to the page, and unlink the two.  A page
+ * with one mapping costs its descriptor, and no locked operation.
+ */
+static inline void
+mapping_forget(struct vm_page *table, pte_slot_t *slot, pte_t old,
+    struct vm_page *pg)
+{
+	KDASSERT(page_to_phys(pg) == pte_pa(old));
+	/* Before the mapping leaves the reverse map: see pmap_pv.c. */
+	if (__predict_true(pte_referenced(old)))
+		atomic_store_explicit(&pg->pg_ref, 1, memory_order_relaxed);
+	if (__predict_true(pte_modified(old)))
+		atomic_store_explicit(&pg->pg_mod, 1, memory_order_relaxed);
+	pv_leave(table, slot, pg);
+}
+
+/*
+ * The pages of managed entries that are met in order: where neighbours map
+ * neighbours alike, one descriptor leads to the next.  Begins as { 0, NULL }.
+ */
+struct pte_run {
+	pte_t pr_next; /* the entry that would go on */
+	struct vm_page *pr_page;
+};
+
+static inline struct vm_page *
+pte_run_page(struct pte_run *r, pte_t pte)
+{
+	if (__predict_true(pte == r->pr_next))
+		r->pr_page++;
+	else
+		r->pr_page = phys_page(pte_pa(pte));
+	r->pr_next = pte + PTE_NEXT;
+	return r->pr_page;
 }
 
 #endif

@@ -64,23 +64,22 @@ uvm_anon_alloc(u_int flags)
 }
 
 u_int
-uvm_anon_alloc_batch(u_int flags, struct vm_anon **an, u_int n)
+uvm_anon_alloc_batch(u_int flags, struct vm_anon **an, struct vm_page **pg,
+    u_int n)
 {
-	struct vm_page *pg[UVM_BATCH];
-	void *v[UVM_BATCH];
+	struct vm_anon *a;
 	u_int i, got;
 
-	KASSERT(n <= UVM_BATCH);
-	n = pool_get_batch(&anon_pool, v, n, 0);
+	n = pool_get_batch(&anon_pool, (void **)an, n, 0);
 	got = n == 0 ? 0 : page_alloc_batch(PK_ANON, flags, pg, n);
 	if (got < n)
-		pool_put_batch(&anon_pool, v + got, n - got);
+		pool_put_batch(&anon_pool, (void **)an + got, n - got);
 	for (i = 0; i < got; i++) {
-		an[i] = v[i];
-		atomic_init(&an[i]->an_where, (uintptr_t)pg[i]);
-		atomic_init(&an[i]->an_hold, 0);
-		pg[i]->pg_anon = an[i];
-		refcount_init(&an[i]->an_refs, 1);
+		a = an[i];
+		pg[i]->pg_anon = a;
+		atomic_init(&a->an_where, (uintptr_t)pg[i]);
+		atomic_init(&a->an_hold, 0);
+		refcount_init(&a->an_refs, 1);
 	}
 	return got;
 }
@@ -90,14 +89,66 @@ uvm_batch_flush(struct uvm_batch *b)
 {
 	page_free_batch(b->ub_page, b->ub_npages);
 	b->ub_npages = 0;
+	if (b->ub_nspans > 0)
+		page_free_spans(b->ub_span, b->ub_nspans);
+	b->ub_nspans = b->ub_nspanned = 0;
 	if (b->ub_nanons > 0)
 		pool_put_batch(&anon_pool, b->ub_anon, b->ub_nanons);
 	b->ub_nanons = 0;
 }
 
+/* Into b: n dead anons side by side, and what was in them, side by side. */
+static inline void
+batch_add_run(struct uvm_batch *b, struct vm_anon *an, struct vm_page *pg,
+    u_int n)
+{
+	b->ub_span[b->ub_nspans].ps_first = pg;
+	b->ub_span[b->ub_nspans++].ps_n = n;
+	b->ub_nspanned += n;
+	if (b->ub_nspans == UVM_BATCH || b->ub_nspanned >= UVM_BATCH_PAGES)
+		uvm_batch_flush(b);
+	pool_put_run(&anon_pool, an, n);
+}
+
+/* A dead anon and its page, or NULL, into b, where there is room. */
+static inline void
+batch_add_anon(struct uvm_batch *b, struct vm_anon *an, struct vm_page *pg)
+{
+	b->ub_anon[b->ub_nanons++] = an;
+	if (__predict_true(pg != NULL))
+		b->ub_page[b->ub_npages++] = pg;
+}
+
+/*
+ * How many of the n anons at v[] follow an, which was in pg, side by side: ours
+ * alone, not held, and in pages that follow pg and nowhere else.  They give
+ * their pages up.
+ */
+static inline u_int
+anons_follow(struct vm_anon *an, struct vm_page *pg, void *const *v, u_int n)
+{
+	u_int i;
+
+	for (i = 0; i < n; i++) {
+		an++;
+		pg++;
+		if (v[i] != an || !anon_alone(an) ||
+		    atomic_load_explicit(&an->an_where, memory_order_relaxed) !=
+			(uintptr_t)pg ||
+		    atomic_load_explicit(&an->an_hold, memory_order_relaxed) !=
+			0 ||
+		    (((uintptr_t)pg->pg_anon ^ (uintptr_t)an) | pg->pg_index) !=
+			0)
+			break;
+		pg->pg_anon = NULL;
+	}
+	return i;
+}
+
 /*
  * Drop n references, to the values of radix slots.  What they were the last
- * ones to goes into arg, a batch.
+ * ones to goes into arg, a batch.  Memory that was filled in order is runs of
+ * anons and pages, which are found here and stay together.
  */
 static void
 anons_drop(void *arg, void **v, u_int n)
@@ -105,20 +156,29 @@ anons_drop(void *arg, void **v, u_int n)
 	struct uvm_batch *b = arg;
 	struct vm_anon *an;
 	struct vm_page *pg;
-	u_int i;
+	u_int i, k, run;
 
+	KASSERT(n <= UVM_BATCH);
 	if (b->ub_npages + n > UVM_BATCH || b->ub_nanons + n > UVM_BATCH)
 		uvm_batch_flush(b);
-	KASSERT(n <= UVM_BATCH);
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i += run) {
 		an = v[i];
+		run = 1;
 		/* Alone with it, nobody can raise the count: a plain load. */
 		if (!anon_alone(an) && !refcount_release(&an->an_refs))
 			continue;
 		pg = anon_dissolve(an);
-		if (pg != NULL)
-			b->ub_page[b->ub_npages++] = pg;
-		b->ub_anon[b->ub_nanons++] = an;
+		if (i + 1 < n && v[i + 1] == an + 1 && pg != NULL &&
+		    atomic_load_explicit(&an[1].an_where,
+			memory_order_relaxed) == (uintptr_t)(pg + 1))
+			run += anons_follow(an, pg, v + i + 1, n - i - 1);
+		if (run >= UVM_SPAN) {
+			batch_add_run(b, an, pg, run);
+			continue;
+		}
+		batch_add_anon(b, an, pg);
+		for (k = 1; k < run; k++)
+			batch_add_anon(b, an + k, pg + k);
 	}
 }
 
@@ -269,6 +329,13 @@ amap_run(struct vm_amap *am, uint64_t slot, u_int max)
 {
 	KASSERT(rw_held(&am->am_lock));
 	return radix_run(&am->am_anons, slot, max);
+}
+
+u_int
+amap_gap(struct vm_amap *am, uint64_t slot, u_int max)
+{
+	KASSERT(rw_held(&am->am_lock));
+	return radix_gap(&am->am_anons, slot, max);
 }
 
 int

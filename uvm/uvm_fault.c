@@ -284,23 +284,15 @@ static u_int
 near_zeroes(const struct uvm_faultinfo *ufi)
 {
 	struct vm_amap *am = ufi->ufi_amap;
-	struct vm_anon *an[FAULT_NEAR];
 	vaddr_t va;
 	uint64_t slot;
-	u_int i, n, run;
+	u_int n, run;
 
 	if (!near_window(ufi, &va, &slot, &n))
 		return 1;
-	n -= (u_int)(ufi->ufi_slot - slot);
 	run = amap_run(am, ufi->ufi_slot, FAULT_NEAR);
-	n = MIN(n, MAX(run, 1));
-	if (run == 0 || n == 1)
-		return 1;
-	if (amap_gather(am, ufi->ufi_slot, n, an) > 0)
-		for (i = 1; i < n; i++)
-			if (an[i] != NULL)
-				n = i;
-	return n;
+	n = MIN(n - (u_int)(ufi->ufi_slot - slot), run);
+	return n <= 1 ? 1 : amap_gap(am, ufi->ufi_slot, n);
 }
 
 /* Case 2C: the amap, write-locked, has an empty slot, with nothing below. */
@@ -314,7 +306,7 @@ fault_zero(struct uvm_faultinfo *ufi)
 	count_add(COUNT_FLT_ZERO, 1);
 	n = near_zeroes(ufi);
 	if (n > 1)
-		n = uvm_anon_alloc_batch(PA_ZERO, an, n);
+		n = uvm_anon_alloc_batch(PA_ZERO, an, near->un_page, n);
 	else
 		return fault_promote(ufi, NULL, NULL);
 	/* Short of memory one page is still worth a search for it. */
@@ -325,12 +317,11 @@ fault_zero(struct uvm_faultinfo *ufi)
 			uvm_anon_rele(an[i]);
 		return FAULT_NOMEM;
 	}
-	ufi->ufi_page = uvm_anon_page(an[0]);
-	near->un_va = ufi->ufi_va + PAGE_SIZE;
-	near->un_n = n - 1;
+	/* Mapped already when its neighbours are. */
+	ufi->ufi_page = near->un_page[0];
+	near->un_va = ufi->ufi_va;
+	near->un_n = n;
 	near->un_new = true;
-	for (i = 1; i < n; i++)
-		near->un_page[i - 1] = uvm_anon_page(an[i]);
 	return FAULT_GO;
 }
 
@@ -343,9 +334,9 @@ near_copies(struct uvm_faultinfo *ufi)
 {
 	struct uvm_near *near = ufi->ufi_near;
 	struct vm_anon *an[FAULT_NEAR], *new[FAULT_NEAR];
+	struct vm_page *pg[FAULT_NEAR], *src;
 	struct vm_amap *am = ufi->ufi_amap;
 	uint64_t first, next = ufi->ufi_slot + 1;
-	struct vm_page *src;
 	vaddr_t va;
 	u_int i, n;
 
@@ -364,10 +355,10 @@ near_copies(struct uvm_faultinfo *ufi)
 			break;
 		near->un_page[i] = src;
 	}
-	n = i > 0 ? uvm_anon_alloc_batch(0, new, i) : 0;
+	n = i > 0 ? uvm_anon_alloc_batch(0, new, pg, i) : 0;
 	for (i = 0; i < n; i++) {
-		pmap_copy_page(near->un_page[i], uvm_anon_page(new[i]));
-		near->un_page[i] = uvm_anon_page(new[i]);
+		pmap_copy_page(near->un_page[i], pg[i]);
+		near->un_page[i] = pg[i];
 	}
 	if (n > 0 && amap_replace_run(am, next, new, near->un_old, n) != 0) {
 		uvm_anons_rele(new, n);

@@ -14,24 +14,30 @@
 #include "uvm_pageout.h"
 
 /*
- * Pages and anons on their way back to their allocators, many per lock hold.
+ * Pages and anons on their way back to their allocators, many per lock hold;
+ * pages that lie side by side, from UVM_SPAN of them on, as one.
  */
-#define UVM_BATCH 64u
+#define UVM_BATCH       64u
+#define UVM_BATCH_PAGES 512u
+#define UVM_SPAN        8u
 struct uvm_batch {
 	u_int ub_npages;
 	u_int ub_nanons;
+	u_int ub_nspans;
+	u_int ub_nspanned; /* pages in all spans */
 	struct vm_page *ub_page[UVM_BATCH];
 	void *ub_anon[UVM_BATCH];
+	struct page_span ub_span[UVM_BATCH];
 };
 
 static inline void
 uvm_batch_init(struct uvm_batch *b)
 {
-	b->ub_npages = 0;
-	b->ub_nanons = 0;
+	b->ub_npages = b->ub_nanons = 0;
+	b->ub_nspans = b->ub_nspanned = 0;
 }
 
-/* uvm_amap.c */
+/* uvm_amap.c: give back what is in b, which is empty then. */
 void uvm_batch_flush(struct uvm_batch *b);
 
 static inline void

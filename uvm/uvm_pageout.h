@@ -73,10 +73,12 @@ anon_dissolve(struct vm_anon *an)
 		return NULL;
 	}
 	pg = (struct vm_page *)w;
-	KASSERT(pg->pg_anon == an);
-	pg->pg_anon = NULL;
-	if (__predict_false(pg->pg_index != 0))
+	if (__predict_false((((uintptr_t)pg->pg_anon ^ (uintptr_t)an) |
+				pg->pg_index) != 0)) {
+		KASSERT(pg->pg_anon == an);
 		swap_free(pg->pg_index - 1, 1);
+	}
+	pg->pg_anon = NULL;
 	return pg;
 }
 

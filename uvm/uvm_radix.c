@@ -306,10 +306,22 @@ radix_gather(const struct radix *rx, uint64_t idx, u_int n, void **v,
 	return found;
 }
 
+u_int
+radix_gap(const struct radix *rx, uint64_t idx, u_int max)
+{
+	const struct radix_node *leaf = find_leaf(rx, idx);
+	u_int s = (u_int)idx & (RX_SLOTS - 1);
+	uint64_t used = leaf == NULL ? 0 : leaf->rn_used >> s;
+
+	KASSERT(s + max <= RX_SLOTS);
+	return used == 0 ? max : MIN(max, first_slot(used));
+}
+
 int
 radix_insert_run(struct radix *rx, uint64_t idx, void **v, u_int n)
 {
 	struct radix_node *leaf;
+	uint64_t mask;
 	u_int i, s;
 	int error;
 
@@ -319,8 +331,11 @@ radix_insert_run(struct radix *rx, uint64_t idx, void **v, u_int n)
 	if (error != 0 || n == 1)
 		return error;
 	leaf = find_leaf(rx, idx);
+	mask = (~(uint64_t)0 >> (RX_SLOTS - (n - 1))) << (s + 1);
+	KASSERT((leaf->rn_used & mask) == 0);
+	leaf->rn_used |= mask;
 	for (i = 1; i < n; i++)
-		node_set(leaf, s + i, v[i]);
+		leaf->rn_slot[s + i] = v[i];
 	return 0;
 }
 

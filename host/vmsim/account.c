@@ -35,10 +35,12 @@ u_int __real_page_alloc_batch(enum page_kind kind, u_int flags,
 void __real_page_free(struct vm_page *pg);
 void __real_page_free_run(struct vm_page *pg, u_int order);
 void __real_page_free_batch(struct vm_page **pgs, u_int n);
+void __real_page_free_spans(const struct page_span *sp, u_int n);
 void *__real_pool_get(struct pool *pl, u_int flags);
 void __real_pool_put(struct pool *pl, void *obj);
 u_int __real_pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags);
 void __real_pool_put_batch(struct pool *pl, void **obj, u_int n);
+void __real_pool_put_run(struct pool *pl, void *first, u_int n);
 void *__real_kmem_alloc(size_t len, u_int flags);
 void __real_kmem_free(void *p, size_t len);
 struct vm_page *__wrap_page_alloc(enum page_kind kind, u_int flags);
@@ -49,10 +51,12 @@ u_int __wrap_page_alloc_batch(enum page_kind kind, u_int flags,
 void __wrap_page_free(struct vm_page *pg);
 void __wrap_page_free_run(struct vm_page *pg, u_int order);
 void __wrap_page_free_batch(struct vm_page **pgs, u_int n);
+void __wrap_page_free_spans(const struct page_span *sp, u_int n);
 void *__wrap_pool_get(struct pool *pl, u_int flags);
 void __wrap_pool_put(struct pool *pl, void *obj);
 u_int __wrap_pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags);
 void __wrap_pool_put_batch(struct pool *pl, void **obj, u_int n);
+void __wrap_pool_put_run(struct pool *pl, void *first, u_int n);
 void *__wrap_kmem_alloc(size_t len, u_int flags);
 void __wrap_kmem_free(void *p, size_t len);
 
@@ -185,6 +189,17 @@ __wrap_page_free_batch(struct vm_page **pgs, u_int n)
 	__real_page_free_batch(pgs, n);
 }
 
+void
+__wrap_page_free_spans(const struct page_span *sp, u_int n)
+{
+	u_int i, k;
+
+	for (i = 0; i < n; i++)
+		for (k = 0; k < sp[i].ps_n; k++)
+			page_goes(sp[i].ps_first + k);
+	__real_page_free_spans(sp, n);
+}
+
 static void
 pool_count(const struct pool *pl, long n)
 {
@@ -250,6 +265,18 @@ __wrap_pool_put_batch(struct pool *pl, void **obj, u_int n)
 		det_mem_free(obj[i], pl->pl_size);
 	pool_count(pl, -(long)n);
 	__real_pool_put_batch(pl, obj, n);
+}
+
+void
+__wrap_pool_put_run(struct pool *pl, void *first, u_int n)
+{
+	u_int i;
+
+	for (i = 0; i < n; i++)
+		det_mem_free((char *)first + (size_t)i * pl->pl_size,
+		    pl->pl_size);
+	pool_count(pl, -(long)n);
+	__real_pool_put_run(pl, first, n);
 }
 
 static void

@@ -278,6 +278,43 @@ TEST(phys_batch)
 	}
 }
 
+/*
+ * Goal: PHYS_RUN pages at once are an aligned run as long as there is one, and
+ * not otherwise; spans come back whole.
+ */
+TEST(phys_batch_run)
+{
+	struct vm_page *pg[PHYS_RUN];
+	struct page_span sp[4];
+	u_long before;
+	u_int got, i, k;
+
+	phys_drain_all();
+	before = phys_free_count();
+	for (k = 0; k < nitems(sp); k++) {
+		got = page_alloc_batch(PK_ANON, k % 2 ? PA_ZERO : 0, pg,
+		    PHYS_RUN);
+		if (!CHECK(got == PHYS_RUN))
+			return;
+		CHECK(pg[0]->pg_pfn % PHYS_RUN == 0);
+		for (i = 0; i < PHYS_RUN; i++) {
+			CHECK(pg[i] == pg[0] + i);
+			CHECK(page_kind(pg[i]) == PK_ANON);
+			if (k % 2 != 0)
+				CHECK(page_is(pg[i], 0));
+		}
+		sp[k].ps_first = pg[0];
+		sp[k].ps_n = PHYS_RUN;
+	}
+	CHECK(phys_free_count() == before - nitems(sp) * PHYS_RUN);
+	phys_verify();
+	page_free_spans(sp, nitems(sp));
+	CHECK(phys_free_count() == before);
+	phys_verify();
+	phys_drain_all();
+	CHECK(phys_free_count() == before);
+}
+
 static void
 free_twice(void *arg)
 {

@@ -50,6 +50,54 @@ TEST(pool_objects)
 }
 
 /*
+ * Goal: objects in bulk: all different, from a new pool side by side, which may
+ * reach over slabs; given back as runs and singly in any order, all are there
+ * again and the slabs are whole.
+ */
+TEST(pool_runs)
+{
+	struct pool *pl = &test_pool;
+	u_int got, i, j, n, round, run;
+	void *tmp;
+
+	pool_init(pl, "ktest", 16, 16);
+	for (round = 0; round < 4; round++) {
+		for (n = 0; n + 16 <= NOBJ; n += got) {
+			got = pool_get_batch(pl, objs + n, 16, 0);
+			if (!CHECK(got > 0 && got <= 16))
+				return;
+			for (i = 0; i < got; i++)
+				memset(objs[n + i], 0x5a, 16);
+			for (i = 1; round == 0 && i < got; i++)
+				CHECK((char *)objs[n + i] ==
+				      (char *)objs[n] + (size_t)i * 16);
+		}
+		CHECK(pool_used(pl) == n);
+		for (i = 0; round % 2 != 0 && i < n; i++) {
+			j = ktest_random() % n;
+			tmp = objs[i];
+			objs[i] = objs[j];
+			objs[j] = tmp;
+		}
+		for (i = 0; i < n; i += run) {
+			for (run = 1; i + run < n; run++)
+				if ((char *)objs[i + run] !=
+				    (char *)objs[i] + (size_t)run * 16)
+					break;
+			if (run > 4)
+				pool_put_run(pl, objs[i], run);
+			else
+				pool_put_batch(pl, objs + i, run);
+		}
+		CHECK(pool_used(pl) == 0);
+		pool_verify(pl);
+	}
+	pool_drain(pl);
+	CHECK(pl->pl_nslab == 0 && pl->pl_nused == 0);
+	pool_fini(pl);
+}
+
+/*
  * Goal: no memory at any point is an answer, and nothing is lost by it.
  */
 TEST(pool_enomem)

@@ -7,7 +7,8 @@
  * long as the looker then checks what it found.
  *
  * Free memory is a buddy system of runs up to 2 MiB under one lock, with a
- * cache of single pages per CPU in front, refilled and emptied in batches.
+ * cache of single pages, and of a few runs of 16, per CPU in front, refilled
+ * and emptied in batches.
  *
  * Three words are bytes of their own rather than bits of pg_flags, because
  * they are written without the owner's knowledge: the lock, which a looker
@@ -114,10 +115,17 @@ _Static_assert(sizeof(struct vm_page) == CACHELINE, "vm_page: one line");
 
 TAILQ_HEAD(pageq, vm_page);
 
+/* Neighbouring pages. */
+struct page_span {
+	struct vm_page *ps_first;
+	u_int ps_n;
+};
+
 /*
  * Descriptors lie in sections of 16 MiB of addresses.  phys_section[] holds,
  * for each, where the descriptor of page frame 0 would be if the section
- * reached down to it; NULL: no RAM in the section.
+ * reached down to it; NULL: no RAM in the section.  The descriptors of two
+ * neighbouring frames of RAM are neighbours, in different sections as well.
  */
 #define PHYS_SECTION_SHIFT 12 /* of page frame numbers */
 extern struct vm_page **phys_section;
@@ -194,6 +202,8 @@ page_direct(const struct vm_page *pg)
  *	mappings.  NULL: out of memory, even in other CPUs' caches.
  * page_alloc_batch: up to n of them into pgs[], from what this CPU has at hand
  *	or gets in one go; how many, perhaps none while there is memory.
+ *	PHYS_RUN of them are neighbours, in order, the first aligned to as
+ *	many, as long as there is such a run; freed together they cost less.
  * page_alloc_run: 2^order pages, contiguous and aligned, order at most
  *	PHYS_MAXORDER; each freed alone or together.  NULL: none.
  * page_free: the only way back; panics on a page that is mapped, wired,
@@ -203,13 +213,16 @@ page_direct(const struct vm_page *pg)
  * page_free_batch: n pages, each as page_free(), one hold of the global lock
  *	at most per 64; cheapest when neighbours in memory are neighbours
  *	in pgs[].
+ * page_free_spans: all pages of n spans, long ones, in one hold of the lock.
  *
  * Never sleep; not from interrupt handlers; locks up to RANK_POOL + 1 may be
  * held.  PA_RESERVE digs into the pages kept for those who free memory.
  */
-#define PHYS_MAXORDER 9  /* runs of up to 2 MiB */
-#define PA_ZERO       1u /* contents zero */
-#define PA_RESERVE    2u /* may use the reserve */
+#define PHYS_MAXORDER 9 /* runs of up to 2 MiB */
+#define PHYS_RUNORDER 4
+#define PHYS_RUN      (1u << PHYS_RUNORDER) /* pages a CPU keeps runs of */
+#define PA_ZERO       1u                    /* contents zero */
+#define PA_RESERVE    2u                    /* may use the reserve */
 #define PA_USER       4u /* must leave twice the reserve; set by page_alloc() */
 struct vm_page *page_alloc(enum page_kind kind, u_int flags);
 u_int page_alloc_batch(enum page_kind kind, u_int flags, struct vm_page **pgs,
@@ -218,6 +231,7 @@ struct vm_page *page_alloc_run(enum page_kind kind, u_int order, u_int flags);
 void page_free(struct vm_page *pg);
 void page_free_run(struct vm_page *pg, u_int order);
 void page_free_batch(struct vm_page **pgs, u_int n);
+void page_free_spans(const struct page_span *sp, u_int n);
 
 /*
  * page_lock, page_unlock: the page's own spin lock, as rank RANK_TABLE,

@@ -3,12 +3,13 @@
  *
  * A pool carves pages (slabs) into objects, with a per-CPU magazine in front.
  * A slab is described in its page's descriptor, so all of the page is
- * objects.  Pages that become empty go back, but for one per pool.  Freed
- * objects are poisoned in DEBUG builds, and the poison is checked when they
- * are handed out again.
+ * objects.  Free ones are listed by runs, so that many that lie side by side
+ * come and go as one.  Pages that become empty go back, but for one per pool.
+ * Freed objects are poisoned in DEBUG builds, and the poison is checked when
+ * they are handed out again.
  *
- * Slab descriptors (PK_KERNEL): pg_link in pl_part, pg_kva the first free
- * object, pg_kva2 the pool, pg_count the objects out; all [p].
+ * Slab descriptors (PK_KERNEL): pg_link in pl_part, pg_kva the first run of
+ * free objects, pg_kva2 the pool, pg_count the objects out; all [p].
  *
  * Protection:
  *	I	constant after pool_init()
@@ -50,7 +51,9 @@ struct pool {
  * pool_get_batch: up to n objects into obj[], contents undefined; how many, at
  *	least one unless memory is out.  Does not grow the pool by more than
  *	one page.
- * pool_put_batch: n objects back; cheapest when they lie side by side.
+ * pool_put_batch: n objects back.
+ * pool_put_run: n objects that lie side by side, the first the lowest; costs
+ *	the same however many they are.
  * pool_drain, pool_drain_all: give every empty page back, the magazines of all
  *	CPUs included.
  * Never sleep; not from interrupt handlers; spin locks below RANK_POOL held.
@@ -61,6 +64,7 @@ void *pool_get(struct pool *pl, u_int flags);
 void pool_put(struct pool *pl, void *obj);
 u_int pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags);
 void pool_put_batch(struct pool *pl, void **obj, u_int n);
+void pool_put_run(struct pool *pl, void *first, u_int n);
 void pool_drain(struct pool *pl);
 void pool_drain_all(void);
 

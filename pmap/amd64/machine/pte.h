@@ -51,6 +51,9 @@ typedef uint64_t pte_t;
 #define AMD64_PTE_PA  0x000ffffffffff000ull
 #define AMD64_PTE_NX  0x8000000000000000ull
 
+/* What leaves differ by that map neighbouring pages alike. */
+#define PTE_NEXT PAGE_SIZE
+
 /* Clearing it forbids writing and changes nothing else. */
 #define PTE_WRITE_BIT AMD64_PTE_RW
 

@@ -72,6 +72,9 @@ typedef uint64_t pte_t;
 #define ARM64_PTE_PA     (((1ull << 48) - 1) & ~(pte_t)PAGE_MASK)
 #define DIRTY_SHIFT      48 /* from AP[2] to ARM64_PTE_DIRTY */
 
+/* What leaves differ by that map neighbouring pages alike. */
+#define PTE_NEXT PAGE_SIZE
+
 /*
  * Every leaf: user memory, never executed by the kernel.  Memory attribute 0
  * is normal write-back memory; arch/arm64 sets MAIR_EL1 so.

@@ -141,11 +141,12 @@ int pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot,
  * pmap_enter_more: on a guess, after a fault at at, map those of the n pages
  *	pgs[] that are not NULL from va on: where nothing is mapped, or the
  *	same page with less rights; those that are mapped elsewhere too only
- *	if the page before at is mapped.  Not referenced yet; dirty: modified.  Does as much as memory
+ *	if the page before at is mapped.  Not referenced yet.  fresh: all are
+ *	there, modified, and nothing maps them yet.  Does as much as memory
  *	and the one leaf table allow.  The caller holds the pages' owners.
  */
 void pmap_enter_more(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
-    u_int n, vaddr_t at, vm_prot_t prot, bool dirty);
+    u_int n, vaddr_t at, vm_prot_t prot, bool fresh);
 
 /*
  * All on page-aligned ranges [sva, eva) of user space.

@@ -61,6 +61,9 @@ typedef uint64_t pte_t;
 #define RISCV_PTE_PPN       0x003ffffffffffc00ull /* 53:10 */
 #define RISCV_PTE_PPN_SHIFT (PAGE_SHIFT - 10)
 
+/* What leaves differ by that map neighbouring pages alike. */
+#define PTE_NEXT (PAGE_SIZE >> (PAGE_SHIFT - 10))
+
 /*
  * What each set of PROT_READ (1), PROT_WRITE (2), PROT_EXEC (4) becomes.  To
  * write without reading is reserved.  No rights at all: no entry.

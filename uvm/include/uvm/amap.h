@@ -107,6 +107,7 @@ void amap_boot(void);
  *	how many.  am_lock held.
  * amap_gather_alike: only those for which amap_lookup() would say alone.
  * amap_run: how many slots just below slot are used, at most max.
+ * amap_gap: how many from slot on are not, at most max, in one such range.
  * amap_replace: an anon into a used slot; *old is the old one, its reference
  *	the caller's.  am_lock write-held.  ENOMEM.
  * amap_replace_run: n at once, in one aligned range of RADIX_LEAF slots, all of
@@ -132,6 +133,7 @@ u_int amap_gather(struct vm_amap *am, uint64_t slot, u_int n,
 u_int amap_gather_alike(struct vm_amap *am, uint64_t slot, u_int n, bool alone,
     struct vm_anon **an);
 u_int amap_run(struct vm_amap *am, uint64_t slot, u_int max);
+u_int amap_gap(struct vm_amap *am, uint64_t slot, u_int max);
 int amap_replace(struct vm_amap *am, uint64_t slot, struct vm_anon *an,
     struct vm_anon **old);
 int amap_replace_run(struct vm_amap *am, uint64_t slot, struct vm_anon **an,
@@ -167,8 +169,9 @@ void amap_truncate(struct uvm_object *uo, uint64_t first);
 /*
  * uvm_anon_alloc: a new anon, one reference, with a page (PK_ANON, contents
  *	as flags: PA_ZERO) of its own.  NULL: no memory.
- * uvm_anon_alloc_batch: up to n of these into an[]; how many, perhaps none
- *	while there is memory.
+ * uvm_anon_alloc_batch: up to n of these into an[], their pages into pg[]; how
+ *	many, perhaps none while there is memory.  PHYS_RUN of them have
+ *	neighbouring, aligned pages where there are such.
  * uvm_anon_rele: one reference less; the last frees the page, which is not
  *	mapped then.
  * uvm_anons_rele: the same for n of them, at most UVM_BATCH.
@@ -177,7 +180,8 @@ void amap_truncate(struct uvm_object *uo, uint64_t first);
  *	swap and nothing is held.  Spins briefly; the caller has a reference.
  */
 struct vm_anon *uvm_anon_alloc(u_int flags);
-u_int uvm_anon_alloc_batch(u_int flags, struct vm_anon **an, u_int n);
+u_int uvm_anon_alloc_batch(u_int flags, struct vm_anon **an,
+    struct vm_page **pg, u_int n);
 void uvm_anon_rele(struct vm_anon *an);
 void uvm_anons_rele(struct vm_anon **an, u_int n);
 

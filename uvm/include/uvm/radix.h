@@ -77,6 +77,7 @@ void *radix_next(const struct radix *rx, uint64_t *idx);
  *	goes to old[].  ENOMEM: nothing changed.
  * radix_run: how many slots just below idx are used without a gap, counted up
  *	to max, at most RADIX_LEAF.
+ * radix_gap: how many from idx on are not used, counted up to max.
  */
 u_int radix_gather(const struct radix *rx, uint64_t idx, u_int n, void **v,
     bool *shared);
@@ -84,6 +85,7 @@ int radix_insert_run(struct radix *rx, uint64_t idx, void **v, u_int n);
 int radix_replace_run(struct radix *rx, uint64_t idx, void **v, void **old,
     u_int n);
 u_int radix_run(const struct radix *rx, uint64_t idx, u_int max);
+u_int radix_gap(const struct radix *rx, uint64_t idx, u_int max);
 
 /*
  * radix_share: the empty tree copy gets the contents of rx, in O(1).
