@@ -181,7 +181,7 @@ int uvm_object_fetch(struct uvm_object *uo, uint64_t idx);
 /*
  * Busy pages: a pager that moves bytes without uo_lock marks the page first.
  * A busy page is not read and not freed by others; and not mapped, unless it is
- * a file's that is being written: who stores to it makes it modified again.
+ * a file's that is being written: that is mapped read-only.
  *
  * uvm_page_busy: mark it.  uo_lock write-held; not busy.
  * uvm_page_unbusy: the reverse; wakes who waits.  uo_lock write-held.
