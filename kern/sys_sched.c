@@ -69,6 +69,8 @@ sys_sched_getaffinity(const uintptr_t *args)
 
 	if (args[1] < sizeof(mask) || args[1] % sizeof(uint64_t) != 0)
 		return -EINVAL;
+	if ((pid_t)args[0] < 0)
+		return -ESRCH;
 	error = thread_mine((pid_t)args[0], &mask);
 	if (error != 0)
 		return -error;
@@ -93,7 +95,7 @@ sys_sched_setaffinity(const uintptr_t *args)
 
 	if (copyin(args[2], &mask, MIN(args[1], sizeof(mask))) != 0)
 		return -EFAULT;
-	error = thread_mine(tid, NULL);
+	error = tid < 0 ? ESRCH : thread_mine(tid, NULL);
 	if (error != 0)
 		return -error;
 	mask &= all_cpus();

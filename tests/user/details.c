@@ -169,6 +169,8 @@ affinity(void)
 	void *cpu;
 	int i, tid;
 
+	FAILS(ESRCH, sched_getaffinity(-1, sizeof(all), &all));
+	FAILS(ESRCH, sched_setaffinity(-1, sizeof(all), &all));
 	CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
 	for (i = CPU_SETSIZE - 1; !CPU_ISSET(i, &all); i--)
 		continue;
