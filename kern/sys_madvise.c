@@ -7,6 +7,7 @@
  */
 #include <kern/syscalls.h>
 #include <sys/errno.h>
+#include <phys/page.h>
 #include <kern/memtab.h>
 #include <kern/mm.h>
 #include <uvm/swap.h>
@@ -69,15 +70,21 @@ advise_keep(struct vm_map *map, const struct mm_part *mp)
 }
 
 /*
- * MADV_FREE: the contents may be lost when memory is short.  They never are,
- * but go to swap; what may be asked for is checked.
+ * MADV_FREE: the contents may be lost when memory is short.  Where there is
+ * swap they go there; where there is none they are lost now, once a quarter
+ * or less of memory is free.
  */
 static int
-advise_free(struct vm_map *map __unused, const struct mm_part *mp)
+advise_free(struct vm_map *map, const struct mm_part *mp)
 {
 	int error = discardable(mp);
 
-	return private_anon(mp) && mp->mp_wired == 0 ? error : EINVAL;
+	if (!private_anon(mp) || mp->mp_wired != 0)
+		return EINVAL;
+	if (error == 0 && atomic_load(&uvm_swap_total) == 0 &&
+	    phys_free_count() < phys_total() / 4)
+		error = uvm_discard(map, mp->mp_start, mp->mp_end);
+	return error;
 }
 
 /* MADV_REMOVE: a hole in a shared object, for all who map it. */
