@@ -10,7 +10,7 @@
 #include "base_impl.h"
 
 struct cpu *cpu_table[MAXCPU];
-_Atomic(u_int) ncpu;
+_Atomic(u_int) cpu_n;
 void (*cpu_init_hook)(struct cpu *c);
 void (*cpu_tlb_handler)(void);
 
@@ -62,7 +62,7 @@ count_sum(enum count c)
 	u_int id;
 
 	KASSERT(c < COUNT_MAX);
-	for (id = 0; id < ncpu; id++)
+	for (id = 0; id < cpu_count(); id++)
 		sum += atomic_load_explicit(&cpu_table[id]->cpu_count[c],
 		    memory_order_relaxed);
 	return sum;
@@ -71,6 +71,8 @@ count_sum(enum count c)
 void
 cpu_attach(struct cpu *c, u_int id, struct thread *boot, void *kstack)
 {
+	u_int n;
+
 	c->cpu_self = c;
 	c->cpu_id = id;
 	c->cpu_curthread = boot;
@@ -80,8 +82,11 @@ cpu_attach(struct cpu *c, u_int id, struct thread *boot, void *kstack)
 		md_cpu_relax();
 	KASSERT(id < MAXCPU && cpu_table[id] == NULL);
 	cpu_table[id] = c;
-	while (ncpu < MAXCPU && cpu_table[ncpu] != NULL)
-		ncpu++;
+	n = cpu_count();
+	while (n < MAXCPU && cpu_table[n] != NULL)
+		n++;
+	/* Whoever counts this CPU finds it in the table, and all it is. */
+	atomic_store_explicit(&cpu_n, n, memory_order_release);
 	atomic_flag_clear_explicit(&attaching, memory_order_release);
 	KASSERT(curcpu() == c && curthread() == boot);
 }

@@ -80,7 +80,7 @@ try_advance(void)
 
 	epoch = atomic_load_explicit(&global_epoch, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
-	for (id = 0; id < ncpu; id++) {
+	for (id = 0; id < cpu_count(); id++) {
 		seen = atomic_load_explicit(&cpu_table[id]->cpu_epoch,
 		    memory_order_relaxed);
 		if ((seen & EPOCH_OPEN) != 0 && seen >> 1 != epoch)
@@ -111,7 +111,6 @@ epoch_call(struct epoch_entry *e, void (*fn)(struct epoch_entry *))
 	el->el_end = &e->ee_next;
 	atomic_fetch_add_explicit(&el->el_pending, 1, memory_order_relaxed);
 	spin_exit(&el->el_lock);
-	atomic_thread_fence(memory_order_seq_cst);
 	epoch_kick();
 	preempt_enable();
 }
@@ -144,7 +143,7 @@ epoch_poll(void)
 
 	KASSERT(curthread()->td_epoch == 0 && lock_none_above(RANK_SPIN));
 	try_advance();
-	for (el = lists; el < lists + ncpu; el++) {
+	for (el = lists; el < lists + cpu_count(); el++) {
 		if (atomic_load_explicit(&el->el_pending,
 			memory_order_relaxed) == 0)
 			continue;
@@ -162,7 +161,7 @@ epoch_pending(void)
 	struct epoch_list *el;
 	u_long n = 0;
 
-	for (el = lists; el < lists + ncpu; el++)
+	for (el = lists; el < lists + cpu_count(); el++)
 		n +=
 		    atomic_load_explicit(&el->el_pending, memory_order_acquire);
 	return n;

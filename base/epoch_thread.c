@@ -2,8 +2,9 @@
  * epoch_thread.c: the thread that runs what was given to epoch_call().
  *
  * It sleeps while there is nothing to run.  Who adds something wakes it if it
- * is not awake; it says that it is not, then looks once more; with fences
- * between, one of the two sees the other.
+ * is not awake; it says that it is not, then looks once more.  Both do so by
+ * exchange: of the two one comes first, and the second sees all that the other
+ * did before.
  */
 #include <base/epoch.h>
 
@@ -23,7 +24,7 @@ void
 epoch_kick(void)
 {
 	if (!atomic_exchange_explicit(&worker_awake, true,
-		memory_order_relaxed)) {
+		memory_order_release)) {
 		spin_enter(&worker_lock);
 		wakeup(&worker);
 		spin_exit(&worker_lock);
@@ -40,9 +41,8 @@ worker_main(void *arg __unused)
 			continue;
 		}
 		spin_enter(&worker_lock);
-		atomic_store_explicit(&worker_awake, false,
-		    memory_order_relaxed);
-		atomic_thread_fence(memory_order_seq_cst);
+		(void)atomic_exchange_explicit(&worker_awake, false,
+		    memory_order_acquire);
 		if (epoch_pending() == 0)
 			sleep_spin(&worker, &worker_lock, 0, 0, "epoch");
 		atomic_store_explicit(&worker_awake, true,

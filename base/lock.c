@@ -310,7 +310,7 @@ mutex_enter_slow(struct mutex *m)
 			    memory_order_relaxed);
 			break;
 		}
-		if (ncpu > 1 && spins < MX_SPINS)
+		if (cpu_count() > 1 && spins < MX_SPINS)
 			md_cpu_relax();
 		else
 			mutex_wait(m);

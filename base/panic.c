@@ -102,7 +102,7 @@ stop_others(void)
 {
 	u_int id, given;
 
-	for (id = 0; id < ncpu; id++) {
+	for (id = 0; id < cpu_count(); id++) {
 		if (id == curcpu()->cpu_id)
 			continue;
 		given = id + 1;
@@ -127,7 +127,7 @@ panic_message(const char *msg)
 	if (panic_hook != NULL)
 		panic_hook(msg);
 	md_intr_disable();
-	if (ncpu == 0) {
+	if (cpu_count() == 0) {
 		/* Before cpu_attach() there is nothing to tell but this. */
 		kprintf("panic: %s\n", msg);
 		md_halt(PANIC_STATUS);

@@ -303,11 +303,11 @@ kvprintf(const char *fmt, va_list ap)
 	bool locked, panics;
 
 	/* Before cpu_attach() there is one CPU and nothing to lock with. */
-	panics =
-	    ncpu > 0 && atomic_load_explicit(&panicking, memory_order_relaxed);
+	panics = cpu_count() > 0 &&
+		 atomic_load_explicit(&panicking, memory_order_relaxed);
 	if (panics && !panic_speaks())
 		return;
-	locked = ncpu > 0 && !panics;
+	locked = cpu_count() > 0 && !panics;
 	va_copy(args, ap);
 	if (locked)
 		spin_enter(&log_lock);

@@ -95,8 +95,11 @@ wait_handover(struct rwlock *rw, uintptr_t blockers, uintptr_t flags,
 		}
 	} while (!atomic_compare_exchange_weak_explicit(&rw->rw_word, &old,
 	    old | flags, memory_order_relaxed, memory_order_relaxed));
+	/*
+	 * Who hands the lock over has seen what all before him did, and makes
+	 * us run: the run queue's lock orders the rest.
+	 */
 	sleepq_block(bucket, chan, "rwlock");
-	atomic_thread_fence(memory_order_acquire);
 	return true;
 }
 
@@ -126,7 +129,7 @@ read_enter_slow(struct rwlock *rw)
 	while (!reader_acquire(rw)) {
 		if (walk_through(rw, RW_READER))
 			return;
-		if (ncpu > 1 && spins++ < RW_SPINS)
+		if (cpu_count() > 1 && spins++ < RW_SPINS)
 			md_cpu_relax();
 		else if (wait_handover(rw, RW_WRITE | RW_WANTED, RW_WAITERS,
 			     reader_chan(rw)))
@@ -160,7 +163,7 @@ write_enter_slow(struct rwlock *rw, bool nested)
 	while (!writer_acquire(rw, td)) {
 		if (walk_through(rw, (uintptr_t)td | RW_WRITE))
 			break;
-		if (ncpu > 1 && spins++ < RW_SPINS)
+		if (cpu_count() > 1 && spins++ < RW_SPINS)
 			md_cpu_relax();
 		else if (wait_handover(rw, ~(uintptr_t)0,
 			     RW_WAITERS | RW_WANTED, writer_chan(rw)))
@@ -268,8 +271,9 @@ read_exit_slow(struct rwlock *rw)
 	struct spin *bucket = sleepq_enter(reader_chan(rw));
 	uintptr_t old;
 
+	/* Acquire: for the heirs, who take our word for what others read. */
 	old = atomic_fetch_sub_explicit(&rw->rw_word, RW_READER,
-	    memory_order_acq_rel);
+	    memory_order_acquire);
 	KASSERT(old >= RW_READER && (old & RW_WRITE) == 0);
 	if (old < 2 * RW_READER)
 		hand_over(rw, true, 0);

@@ -224,7 +224,7 @@ choose_cpu(const struct thread *td)
 		return cpu_table[__builtin_ctzll(idle)];
 	if (allowed(td, last))
 		return last;
-	for (id = 0; id < ncpu; id++)
+	for (id = 0; id < cpu_count(); id++)
 		if (allowed(td, cpu_table[id]))
 			return cpu_table[id];
 	panic("thread %s may run nowhere", td->td_name);
@@ -337,8 +337,8 @@ steal(struct cpu *c)
 	struct cpu *victim;
 	u_int i;
 
-	for (i = 1; i < ncpu; i++) {
-		victim = cpu_table[(c->cpu_id + i) % ncpu];
+	for (i = 1; i < cpu_count(); i++) {
+		victim = cpu_table[(c->cpu_id + i) % cpu_count()];
 		if (queue_empty(victim))
 			continue;
 		spin_enter(&victim->cpu_runq_lock);
@@ -518,7 +518,7 @@ sched_verify(void)
 	struct cpu *c;
 	u_int id, n, q;
 
-	for (id = 0; id < ncpu; id++) {
+	for (id = 0; id < cpu_count(); id++) {
 		c = cpu_table[id];
 		KASSERT(c->cpu_self == c && c->cpu_id == id);
 		spin_enter(&c->cpu_runq_lock);

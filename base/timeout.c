@@ -83,7 +83,7 @@ is_running(const struct timeout *to)
 {
 	u_int id;
 
-	for (id = 0; id < ncpu; id++)
+	for (id = 0; id < cpu_count(); id++)
 		if (running[id] == to)
 			return true;
 	return false;

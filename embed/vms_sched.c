@@ -94,7 +94,8 @@ void
 sched_woken(struct thread *td)
 {
 	spin_enter(&woken_lock);
-	atomic_store_explicit(&td->td_state, TD_READY, memory_order_release);
+	/* Relaxed: it takes the lock before it goes on. */
+	thread_setstate(td, TD_READY);
 	md_unblock((struct vms_thread *)(void *)td);
 	spin_exit(&woken_lock);
 }

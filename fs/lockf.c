@@ -142,7 +142,8 @@ lock_range(struct vnode *vp, const struct filelock *want, bool unlock,
 	spare = kmem_alloc(sizeof(*spare), 0);
 	if (new == NULL || spare == NULL)
 		error = ENOMEM;
-	atomic_store_explicit(&vp->v_waslocked, true, memory_order_release);
+	/* Who closes it after this call knows; who does before, need not. */
+	atomic_store_explicit(&vp->v_waslocked, true, memory_order_relaxed);
 	mutex_enter(&lockf_lock);
 	while (error == 0 && !unlock && conflict(vp, want) != NULL) {
 		if (!wait)

@@ -185,7 +185,7 @@ start_threads(void)
 	if (error != 0)
 		return error;
 	syncing = true;
-	atomic_store_explicit(&uvm_writeback, writeback, memory_order_release);
+	atomic_store_explicit(&uvm_writeback, writeback, memory_order_relaxed);
 	return pageout_start();
 }
 

@@ -487,7 +487,7 @@ static const struct fs_upcalls upcalls = {
     .fo_pidfd = fs_pidfd,
     .fo_new_pidfd = fs_new_pidfd,
     .fo_close = fs_close,
-    .fo_changed = poll_notify,
+    .fo_changed = pidfd_notify,
     .fo_shutdown = mount_shutdown,
 };
 

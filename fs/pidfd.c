@@ -25,13 +25,26 @@
 #define KCMP_IO      5
 #define KCMP_SYSVSEM 6
 
+/*
+ * What has changed is looked at without a lock.  With the fence here and the
+ * one in pidfd_poll(), he who looks sees it, or poll_notify() sees him.
+ */
+void
+pidfd_notify(void)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	poll_notify();
+}
+
 /* It is readable when the process has ended. */
 static u_int
 pidfd_poll(struct file *f)
 {
 	struct proc *p = f->f_data;
 
-	return atomic_load(&p->ps_state) == PS_ZOMBIE ? POLLIN | POLLRDNORM : 0;
+	/* After poll_watch(): see pidfd_notify(). */
+	atomic_thread_fence(memory_order_seq_cst);
+	return proc_state(p) == PS_ZOMBIE ? POLLIN | POLLRDNORM : 0;
 }
 
 static int
@@ -186,7 +199,7 @@ sys_pidfd_getfd(const uintptr_t *a)
 	if (error != 0)
 		return -error;
 	vfs_enter();
-	if (atomic_load(&p->ps_state) == PS_ZOMBIE)
+	if (proc_state(p) == PS_ZOMBIE)
 		error = ESRCH;
 	else
 		error = pid_file(p->ps_pid, (u_int)a[1], &f);

@@ -30,7 +30,12 @@ static _Atomic(u_int) poll_waiters;
 void
 poll_notify(void)
 {
-	if (atomic_load_explicit(&poll_waiters, memory_order_acquire) == 0)
+	/*
+	 * The caller has changed something under a lock, which those who watch
+	 * take when they look: they came to it first, and are seen here, or
+	 * come later and see the change.
+	 */
+	if (atomic_load_explicit(&poll_waiters, memory_order_relaxed) == 0)
 		return;
 	spin_enter(&poll_lock);
 	poll_gen++;
@@ -42,9 +47,11 @@ void
 poll_watch(bool on)
 {
 	if (on)
-		atomic_fetch_add(&poll_waiters, 1);
+		atomic_fetch_add_explicit(&poll_waiters, 1,
+		    memory_order_relaxed);
 	else
-		atomic_fetch_sub(&poll_waiters, 1);
+		atomic_fetch_sub_explicit(&poll_waiters, 1,
+		    memory_order_relaxed);
 }
 
 u_int

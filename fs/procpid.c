@@ -84,7 +84,7 @@ pid_state(struct proc *p, struct lwp *l)
 {
 	char c = 'Z';
 
-	if (atomic_load(&p->ps_state) == PS_ZOMBIE)
+	if (proc_state(p) == PS_ZOMBIE)
 		return c;
 	spin_enter(&p->ps_siglock);
 	if (l == NULL)
@@ -424,7 +424,8 @@ tid_tracer(pid_t tid)
 static cpumask_t
 tid_affinity(pid_t tid)
 {
-	cpumask_t all = ncpu == 64 ? ~(cpumask_t)0 : CPUMASK(ncpu) - 1;
+	cpumask_t all =
+	    cpu_count() == 64 ? ~(cpumask_t)0 : CPUMASK(cpu_count()) - 1;
 	struct lwp *l;
 
 	mutex_enter(&proctree_lock);

@@ -154,14 +154,14 @@ show_stat(struct pnode *pn, struct pbuf *pb)
 	pid_t last;
 
 	(void)pn;
-	for (i = 0; i < ncpu; i++) {
+	for (i = 0; i < cpu_count(); i++) {
 		cpu_ticks(i, &busy, &idle);
 		allbusy += busy;
 		allidle += idle;
 	}
 	/* What a CPU was busy with is known by thread, not by CPU. */
 	pb_printf(pb, "cpu  0 0 %lu %lu 0 0 0 0 0 0\n", allbusy, allidle);
-	for (i = 0; i < ncpu; i++) {
+	for (i = 0; i < cpu_count(); i++) {
 		cpu_ticks(i, &busy, &idle);
 		pb_printf(pb, "cpu%u 0 0 %lu %lu 0 0 0 0 0 0\n", i, busy, idle);
 	}
@@ -182,7 +182,7 @@ show_uptime(struct pnode *pn, struct pbuf *pb)
 	u_int i;
 
 	(void)pn;
-	for (i = 0; i < ncpu; i++)
+	for (i = 0; i < cpu_count(); i++)
 		idle += cpu_idle_time(cpu_table[i]);
 	pb_printf(pb, "%lu.%02lu %lu.%02lu\n", (u_long)(now / NSEC),
 	    (u_long)(now % NSEC / 10000000), (u_long)(idle / NSEC),
@@ -215,7 +215,7 @@ show_cpuinfo(struct pnode *pn, struct pbuf *pb)
 	buf = kmem_alloc(size, 0);
 	if (buf == NULL)
 		return ENOMEM;
-	for (i = 0; i < ncpu; i++) {
+	for (i = 0; i < cpu_count(); i++) {
 		n = md_cpuinfo(i, buf, size);
 		pb_write(pb, buf, MIN(n, size - 1));
 	}

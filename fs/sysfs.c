@@ -62,10 +62,11 @@ sysfs_make(void)
 
 	for (i = 0; i < nitems(dirs) && error == 0; i++)
 		error = make_dir(dirs[i]);
-	ksnprintf(text, sizeof(text), ncpu > 1 ? "0-%u\n" : "%u\n", ncpu - 1);
+	ksnprintf(text, sizeof(text), cpu_count() > 1 ? "0-%u\n" : "%u\n",
+	    cpu_count() - 1);
 	for (i = 0; i < nitems(files) && error == 0; i++)
 		error = make_file(files[i], text);
-	for (i = 0; i < ncpu && error == 0; i++) {
+	for (i = 0; i < cpu_count() && error == 0; i++) {
 		ksnprintf(path, sizeof(path), DIR_CPU "/cpu%u", i);
 		error = make_dir(path);
 	}

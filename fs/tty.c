@@ -164,7 +164,8 @@ tty_init(void)
 	error = kthread_create("tty", tty_thread, NULL, NULL);
 	if (error != 0)
 		panic("no thread for the terminal: error %d", error);
-	md_console_input = tty_input;
+	atomic_store_explicit(&md_console_input, tty_input,
+	    memory_order_release);
 	md_console_resume();
 }
 

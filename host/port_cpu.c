@@ -372,7 +372,7 @@ md_cpu_start(void)
 		cpus[i].hc_timer = UINT64_MAX;
 	}
 	ncpus_wanted = n;
-	while (ncpu < n)
+	while (cpu_count() < n)
 		host_relax();
 	return n;
 }

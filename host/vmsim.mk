@@ -42,7 +42,7 @@ SIMTEST_TSAN := tests/sim/litmus.c tests/sim/toy.c tests/sim/engtest.c \
 SIM_KERNEL := $(filter-out base/libc.c,$(foreach l,base phys dev uvm kern,\
     $(SRC_$l))) $(wildcard pmap/*.c)
 # Of the port, what counts as kernel: instrumented.
-SIM_GLUE := host/vmsim/glue.c host/vmsim/simdisk.c
+SIM_GLUE := host/vmsim/glue.c host/vmsim/simdisk.c host/vmsim/bare.c
 SIM_PORT := $(filter-out $(SIM_GLUE),$(wildcard host/vmsim/*.c))
 
 $(H)/sim/%.o: %.c

@@ -190,7 +190,7 @@ exit_heir(struct proc *p)
 
 	for (heir = p->ps_parent; heir != NULL && heir != initproc;
 	     heir = heir->ps_parent)
-		if (heir->ps_subreaper && heir->ps_state == PS_LIVE)
+		if (heir->ps_subreaper && proc_state(heir) == PS_LIVE)
 			return heir;
 	return initproc;
 }
@@ -209,7 +209,7 @@ exit_reparent(struct proc *p)
 		c->ps_exitsig = SIGCHLD;
 		if (c->ps_pdeathsig != 0)
 			sig_post_simple(c, c->ps_pdeathsig, SI_USER);
-		if (c->ps_state == PS_ZOMBIE)
+		if (proc_state(c) == PS_ZOMBIE)
 			sig_notify_parent(c, 0, c->ps_wstatus);
 	}
 	KASSERT(LIST_EMPTY(&p->ps_children));
@@ -246,7 +246,7 @@ proc_zombie(struct lwp *l)
 
 	KASSERT(p->ps_vmspace == NULL);
 	KASSERT(p->ps_nlwp == 0);
-	KASSERT(p->ps_state == PS_EXITING);
+	KASSERT(proc_state(p) == PS_EXITING);
 	if (p == initproc)
 		exit_machine(p->ps_wstatus);
 	proc_rusage(p, &p->ps_ru);
@@ -262,7 +262,7 @@ proc_zombie(struct lwp *l)
 	pgrp_exit(p);
 	exit_reparent(p);
 	p->ps_nozombie = exit_unwanted(p);
-	atomic_store_explicit(&p->ps_state, PS_ZOMBIE, memory_order_release);
+	proc_setstate(p, PS_ZOMBIE);
 	if (DEBUG)
 		proc_verify_all();
 	/*
@@ -289,7 +289,7 @@ exit_last(struct lwp *l)
 
 	KASSERT(l->l_pmap == NULL);
 	KASSERT(!p->ps_kernel);
-	atomic_store_explicit(&p->ps_state, PS_EXITING, memory_order_release);
+	proc_setstate(p, PS_EXITING);
 	count_add(COUNT_EXIT, 1);
 	itimer_exit(p);
 	ptimer_delete_all(p, true);

@@ -116,14 +116,17 @@ key_get(vaddr_t va, bool priv, struct futex_key *k)
 	return 0;
 }
 
-/* Lock the bucket that w is on; NULL, and no lock: it has been woken. */
+/*
+ * Lock the bucket that w is on.  Which one it is, is asked again with the lock
+ * held, under which it is written: that orders all there is to order.
+ */
 static struct futex_bucket *
 waiter_lock(struct futex_waiter *w)
 {
 	struct futex_bucket *b;
 
 	for (;;) {
-		b = atomic_load_explicit(&w->fw_bucket, memory_order_acquire);
+		b = atomic_load_explicit(&w->fw_bucket, memory_order_relaxed);
 		if (b == NULL) {
 			md_cpu_relax();
 			continue;
@@ -320,7 +323,7 @@ futex_requeue(vaddr_t va, vaddr_t va2, bool priv, u_int nwake, u_int nmove,
 		key_drop(&w->fw_key);
 		w->fw_key = to;
 		TAILQ_INSERT_TAIL(&b->fb_waiters, w, fw_link);
-		atomic_store_explicit(&w->fw_bucket, b, memory_order_release);
+		atomic_store_explicit(&w->fw_bucket, b, memory_order_relaxed);
 	}
 	spin_exit(&b->fb_lock);
 	preempt_enable();

@@ -36,8 +36,8 @@ main_find_restart(void)
 static void
 main_banner(void)
 {
-	kprintf("vmspace: %u %s%s, %s\n", ncpu, "CPU", ncpu == 1 ? "" : "s",
-	    MACHINE_NAME);
+	kprintf("vmspace: %u %s%s, %s\n", cpu_count(), "CPU",
+	    cpu_count() == 1 ? "" : "s", MACHINE_NAME);
 	kprintf("vmspace: memory %lu MiB, %lu MiB free\n",
 	    phys_total() >> (20 - PAGE_SHIFT),
 	    phys_free_count() >> (20 - PAGE_SHIFT));
@@ -127,7 +127,7 @@ kern_main(const struct bootinfo *bi)
 	shm_init();
 	md_intr_restore(true);
 	n = md_cpu_start();
-	KASSERT(n == ncpu);
+	KASSERT(n == cpu_count());
 	error = kthread_create("main", main_thread, NULL, NULL);
 	KASSERT(error == 0);
 

@@ -64,7 +64,7 @@ oom_score(struct proc *p, u_long *npagesp)
 	long score;
 
 	if (p == initproc || p->ps_kernel || p->ps_oomadj == -1000 ||
-	    p->ps_state != PS_LIVE)
+	    proc_state(p) != PS_LIVE)
 		return 0;
 	*npagesp = oom_pages(p);
 	score = (long)*npagesp + p->ps_oomadj * (long)oom_total() / 1000;
@@ -119,12 +119,12 @@ oom_pending(void)
 	struct proc *p;
 
 	LIST_FOREACH(p, &proc_all, ps_all) {
-		if (p->ps_state == PS_ZOMBIE)
+		if (proc_state(p) == PS_ZOMBIE)
 			continue;
 		if (p->ps_oomvictim && oom_since != 0 &&
 		    now - oom_since <= OOM_PATIENCE)
 			return true;
-		exiting |= p->ps_state == PS_EXITING && !p->ps_oomvictim;
+		exiting |= proc_state(p) == PS_EXITING && !p->ps_oomvictim;
 	}
 	if (!exiting)
 		exit_since = 0;

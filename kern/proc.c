@@ -86,7 +86,7 @@ static void
 proc_setup(struct proc *p, pid_t pid)
 {
 	p->ps_pid = pid;
-	atomic_store_explicit(&p->ps_state, PS_NEW, memory_order_relaxed);
+	proc_setstate(p, PS_NEW);
 	mutex_init(&p->ps_lock, RANK_PROC);
 	spin_init(&p->ps_siglock, RANK_SIG);
 	mutex_init(&p->ps_vmlock, RANK_VMPTR);
@@ -139,7 +139,7 @@ proc_boot(void)
 	proc0.ps_rlimit[RLIMIT_MSGQUEUE] = (struct abi_rlimit){819200, 819200};
 	proc0.ps_rlimit[RLIMIT_NICE] = (struct abi_rlimit){0, 0};
 	proc0.ps_rlimit[RLIMIT_RTPRIO] = (struct abi_rlimit){0, 0};
-	atomic_store_explicit(&proc0.ps_state, PS_LIVE, memory_order_release);
+	proc_setstate(&proc0, PS_LIVE);
 	sig_boot();
 }
 
@@ -187,14 +187,14 @@ proc_insert(struct proc *p, struct proc *parent, struct pgrp *pg)
 	proc_count++;
 	if (pg != NULL)
 		pgrp_join(p, pg);
-	atomic_store_explicit(&p->ps_state, PS_LIVE, memory_order_release);
+	proc_setstate(p, PS_LIVE);
 }
 
 void
 proc_remove(struct proc *p)
 {
 	KASSERT(mutex_held(&proctree_lock));
-	KASSERT(p->ps_state == PS_ZOMBIE);
+	KASSERT(proc_state(p) == PS_ZOMBIE);
 	KASSERT(LIST_EMPTY(&p->ps_children));
 	LIST_REMOVE(p, ps_sibling);
 	LIST_REMOVE(p, ps_all);
@@ -442,7 +442,8 @@ lwp_kick(struct lwp *l)
 
 	KASSERT(spin_held(&l->l_proc->ps_siglock));
 	atomic_store_explicit(&td->td_sigpend, true, memory_order_relaxed);
-	atomic_store_explicit(&td->td_ast, true, memory_order_release);
+	/* Relaxed: kern_ast() takes ps_siglock before it looks for more. */
+	atomic_store_explicit(&td->td_ast, true, memory_order_relaxed);
 	thread_interrupt(td);
 	/*
 	 * In user mode on another CPU it would notice at its next clock tick;
@@ -548,7 +549,7 @@ pgrp_orphaned(struct pgrp *pg, const struct proc *skip)
 	KASSERT(mutex_held(&proctree_lock));
 	LIST_FOREACH(p, &pg->pg_members, ps_pglink) {
 		parent = p->ps_parent;
-		if (p == skip || p->ps_state == PS_ZOMBIE || parent == NULL ||
+		if (p == skip || proc_state(p) == PS_ZOMBIE || parent == NULL ||
 		    parent == initproc || parent->ps_pgrp == NULL)
 			continue;
 		if (parent->ps_pgrp != pg &&

@@ -219,7 +219,7 @@ ptimer_new(struct proc *p, int id, const struct ptimer_args *pa, int *idp)
 	if (id < 0 && ptimer_find(p, id) != NULL)
 		goto out;
 	/* Later than this ptimer_delete_all() would not see it. */
-	if (atomic_load(&p->ps_state) >= PS_EXITING)
+	if (proc_state(p) >= PS_EXITING)
 		error = ESRCH;
 	else if (id != PT_LIMIT &&
 		 n >= p->ps_rlimit[RLIMIT_SIGPENDING].rlim_cur)

@@ -156,7 +156,7 @@ sig_update(struct lwp *l)
 	    memory_order_relaxed);
 	if (on)
 		atomic_store_explicit(&l->l_thread.td_ast, true,
-		    memory_order_release);
+		    memory_order_relaxed);
 }
 
 void
@@ -388,7 +388,7 @@ sig_post_locked(struct proc *p, struct lwp *l, const struct abi_siginfo *info,
 	int sig = info->si_signo;
 	struct sigq *sq = *sqp;
 
-	if (p->ps_groupexit || p->ps_kernel || p->ps_state == PS_ZOMBIE)
+	if (p->ps_groupexit || p->ps_kernel || proc_state(p) == PS_ZOMBIE)
 		return 0;
 	if (l != NULL && l->l_exiting)
 		return 0;
@@ -429,7 +429,7 @@ sig_post_own(struct proc *p, struct lwp *l, struct sigq *sq)
 
 	KASSERT(spin_held(&p->ps_siglock));
 	KASSERT(sq->sq_own && sq->sq_on == NULL);
-	if (p->ps_groupexit || p->ps_state == PS_ZOMBIE ||
+	if (p->ps_groupexit || proc_state(p) == PS_ZOMBIE ||
 	    (l != NULL && l->l_exiting))
 		return false;
 	if (sig == SIGCONT || sig == SIGKILL)

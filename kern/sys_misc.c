@@ -400,7 +400,7 @@ barrier_everywhere(void)
 	cpumask_t mask = td->td_affinity;
 	u_int id;
 
-	for (id = 0; id < ncpu; id++)
+	for (id = 0; id < cpu_count(); id++)
 		sched_bind(CPUMASK(id));
 	sched_bind(mask);
 	return 0;

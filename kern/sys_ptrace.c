@@ -204,7 +204,7 @@ trace_resume(struct ptrace *pt, long request, u_int sig)
 	pt->pt_flags |= flags;
 	atomic_store_explicit(&l->l_systrace, flags != 0, memory_order_relaxed);
 	/* It turns stepping on or off on its way out. */
-	atomic_store_explicit(&l->l_thread.td_ast, true, memory_order_release);
+	atomic_store_explicit(&l->l_thread.td_ast, true, memory_order_relaxed);
 	thread_wake(&l->l_thread);
 	spin_exit(&p->ps_siglock);
 	return 0;

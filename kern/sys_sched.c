@@ -28,7 +28,7 @@ sys_sched_yield(const uintptr_t *args __unused)
 cpumask_t
 lwp_affinity(struct lwp *l)
 {
-	cpumask_t bind = atomic_load(&l->l_bind);
+	cpumask_t bind = atomic_load_explicit(&l->l_bind, memory_order_relaxed);
 
 	return bind != 0 ? bind : l->l_thread.td_affinity;
 }
@@ -57,7 +57,7 @@ thread_mine(pid_t tid, cpumask_t *affinity)
 static cpumask_t
 all_cpus(void)
 {
-	return ncpu == 64 ? ~(cpumask_t)0 : CPUMASK(ncpu) - 1;
+	return cpu_count() == 64 ? ~(cpumask_t)0 : CPUMASK(cpu_count()) - 1;
 }
 
 /* sched_getaffinity(tid, len, mask): the bytes it has stored. */
@@ -109,7 +109,7 @@ sys_sched_setaffinity(const uintptr_t *args)
 	l = lwp_find(tid);
 	if (l != NULL) {
 		td = &l->l_thread;
-		atomic_store(&l->l_bind, mask);
+		atomic_store_explicit(&l->l_bind, mask, memory_order_relaxed);
 		atomic_store_explicit(&td->td_ast, true, memory_order_release);
 		if (thread_oncpu(td)) /* or it will come by sooner or later */
 			md_ipi(thread_cpu(td)->cpu_id, MD_IPI_RESCHED);

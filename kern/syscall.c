@@ -56,7 +56,7 @@ kern_interrupted(long nr, long r)
 	md_frame_setcall(l->l_thread.td_frame, nr);
 	l->l_callno = nr;
 	l->l_restart = (int)-r;
-	atomic_store_explicit(&l->l_thread.td_ast, true, memory_order_release);
+	atomic_store_explicit(&l->l_thread.td_ast, true, memory_order_relaxed);
 	return -EINTR;
 }
 

@@ -126,11 +126,16 @@ kern_ast(struct md_frame *f)
 	cpumask_t bind;
 
 	KASSERT(lock_none());
+	/*
+	 * Acquire: for l_bind.  What else td_ast is set for is under
+	 * ps_siglock, which sig_deliver() takes.
+	 */
 	if (atomic_exchange_explicit(&td->td_ast, false,
 		memory_order_acquire)) {
 		if (uvm_pageout_short())
 			(void)uvm_pageout_wait();
-		bind = atomic_exchange(&curlwp()->l_bind, 0);
+		bind = atomic_exchange_explicit(&curlwp()->l_bind, 0,
+		    memory_order_relaxed);
 		if (bind != 0)
 			sched_bind(bind);
 		sig_deliver(f);

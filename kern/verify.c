@@ -62,14 +62,14 @@ proc_verify(struct proc *p)
 			found |= q == p;
 		KASSERT(found);
 	}
-	if (p->ps_state == PS_ZOMBIE) {
+	if (proc_state(p) == PS_ZOMBIE) {
 		KASSERT(p->ps_vmspace == NULL);
 		KASSERT(p->ps_fs == NULL);
 		KASSERT(LIST_EMPTY(&p->ps_children));
 	}
 	spin_enter(&p->ps_siglock);
 	proc_verify_threads(p);
-	KASSERT(p->ps_state != PS_ZOMBIE || p->ps_nlwp == 0);
+	KASSERT(proc_state(p) != PS_ZOMBIE || p->ps_nlwp == 0);
 	spin_exit(&p->ps_siglock);
 }
 

@@ -64,7 +64,7 @@ wait_look(struct proc *c, u_int opt, struct wait_result *wr)
 {
 	u_int sig;
 
-	if (c->ps_state == PS_ZOMBIE) {
+	if (proc_state(c) == PS_ZOMBIE) {
 		if ((opt & WEXITED) == 0)
 			return false;
 		wait_decode(c->ps_wstatus, wr);
@@ -130,7 +130,7 @@ wait_usage(struct proc *c, struct abi_rusage *ru)
 static void
 wait_report(struct proc *me, struct proc *c, u_int opt, struct wait_result *wr)
 {
-	bool zombie = c->ps_state == PS_ZOMBIE;
+	bool zombie = proc_state(c) == PS_ZOMBIE;
 
 	wr->wr_pid = c->ps_pid;
 	wr->wr_uid = c->ps_cred.cr_uid;

@@ -97,8 +97,9 @@ pmap_bootstrap(paddr_t kroot)
 static enum pmap_state
 pmap_state(const struct pmap *pm)
 {
+	/* Relaxed: who acts upon it holds the lock of a table. */
 	return (enum pmap_state)atomic_load_explicit(&pm->pm_state,
-	    memory_order_acquire);
+	    memory_order_relaxed);
 }
 
 void
@@ -483,7 +484,7 @@ leaf_enter(struct vm_page *table, u_int idx, pte_t new, vaddr_t va,
 			*cached = leaf_update(slot, new, va, tg);
 			return 0;
 		}
-		old = atomic_exchange_explicit(slot, 0, memory_order_acq_rel);
+		old = atomic_exchange_explicit(slot, 0, memory_order_relaxed);
 		tlb_gather_add(tg, va);
 		if (PTE_BREAK_BEFORE_MAKE) {
 			leaf_drop(table, idx, old);
@@ -718,7 +719,7 @@ table_prune(struct pmap *pm, vaddr_t va, u_int level, struct tlb_gather *tg)
 			pv_table_fini(child);
 			child->pg_pmap = NULL;
 			page_setkind(child, PK_LOOSE);
-			atomic_store_explicit(slot, 0, memory_order_release);
+			atomic_store_explicit(slot, 0, memory_order_relaxed);
 			table_count_down(parent, pte_index(va, level));
 		}
 		page_unlock(child, RANK_TABLE + 1);
@@ -769,9 +770,12 @@ leaf_clear(struct vm_page *table, vaddr_t sva, vaddr_t eva,
 		for (n = 0, slot = first; slot < last; slot++) {
 			if (!pte_valid(pte_load(slot)))
 				continue;
-			/* The MMU may set bits between. */
+			/*
+			 * The MMU may set bits between.  What it did before is
+			 * ordered by the flush, not by the entry.
+			 */
 			old = atomic_exchange_explicit(slot, 0,
-			    memory_order_acq_rel);
+			    memory_order_relaxed);
 			if (__predict_true(pte_managed(old)))
 				mapping_forget(table, slot, old,
 				    pte_run_page(&run, old));

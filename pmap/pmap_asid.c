@@ -11,16 +11,23 @@
  * and keeps the number for that CPU (pc_reserved); an activation that finds
  * the generation still right replaces a nonzero value by compare-and-swap.
  * Of the two one comes first: the rollover then sees the new number, or the
- * activation fails and goes the slow way, through the lock.
+ * activation fails and goes the slow way, through the lock.  No order between
+ * different words is needed for that: nobody has a number of the new generation
+ * before the rollover, and its lock, are over.
+ *
+ * A CPU that has announced what it goes to still translates through what it
+ * leaves, until the root is exchanged.  The rollover waits for that (pc_loaded),
+ * or what is left could get another number, and its tables be freed by somebody
+ * who does not tell this CPU.  The zero in pm_cpus of who gets a new number
+ * releases what the rollover has acquired there and from CPUs that went to the
+ * kernel's root: whoever finds it may free pages.
  */
 #include <base/print.h>
 #include <port/machdep.h>
 
 #include "pmap_var.h"
 
-#define ASID_BITS 16
-#define ASID_MAX  (1u << ASID_BITS)
-#define ASID_MASK ((uint64_t)ASID_MAX - 1)
+#define ASID_MAX (1u << ASID_BITS)
 
 /*
  * Protection:
@@ -76,7 +83,7 @@ asid_rollover(void)
 
 	KASSERT(spin_held(&asid_lock));
 	atomic_fetch_add_explicit(&asid_gen, (uint64_t)1 << ASID_BITS,
-	    memory_order_seq_cst);
+	    memory_order_relaxed);
 	memset(asid_used, 0, sizeof(asid_used));
 	asid_used[0] = 1;
 	asid_hint = 1;
@@ -85,13 +92,18 @@ asid_rollover(void)
 			continue;
 		pc = cpu_table[i]->cpu_pmap;
 		a = atomic_exchange_explicit(&pc->pc_asid, 0,
-		    memory_order_seq_cst);
+		    memory_order_acquire);
 		/*
 		 * Zero: the CPU loaded nothing since the last rollover, and
 		 * may still run with what it had then.
 		 */
-		if (a != 0)
+		if (a != 0) {
 			pc->pc_reserved = a;
+			/* It has interrupts off, and wants no lock for this. */
+			while (atomic_load_explicit(&pc->pc_loaded,
+				   memory_order_acquire) != a)
+				md_cpu_relax();
+		}
 		if (pc->pc_reserved != 0)
 			asid_take((u_int)(pc->pc_reserved & ASID_MASK));
 		asid_flush |= CPUMASK(i);
@@ -147,7 +159,7 @@ asid_new(struct pmap *pm, uint64_t old)
 	return gen | asid;
 }
 
-u_int
+uint64_t
 asid_activate(struct pmap *pm, struct pmap_cpu *pc)
 {
 	uint64_t a, gen, mine;
@@ -157,32 +169,33 @@ asid_activate(struct pmap *pm, struct pmap_cpu *pc)
 		return 0;
 	a = atomic_load_explicit(&pm->pm_asid, memory_order_acquire);
 	mine = atomic_load_explicit(&pc->pc_asid, memory_order_relaxed);
-	gen = atomic_load_explicit(&asid_gen, memory_order_acquire);
+	gen = atomic_load_explicit(&asid_gen, memory_order_relaxed);
 	if (mine != 0 && (a & ~ASID_MASK) == gen &&
 	    atomic_compare_exchange_strong_explicit(&pc->pc_asid, &mine, a,
-		memory_order_seq_cst, memory_order_relaxed))
-		return (u_int)(a & ASID_MASK);
+		memory_order_relaxed, memory_order_relaxed))
+		return a;
 
 	spin_enter(&asid_lock);
 	a = atomic_load_explicit(&pm->pm_asid, memory_order_relaxed);
 	gen = atomic_load_explicit(&asid_gen, memory_order_relaxed);
 	if ((a & ~ASID_MASK) != gen) {
 		a = asid_new(pm, a);
-		atomic_store_explicit(&pm->pm_asid, a, memory_order_seq_cst);
+		/* After the zero in pm_cpus, for who sets his bit there. */
+		atomic_store_explicit(&pm->pm_asid, a, memory_order_release);
 	}
 	if ((asid_flush & CPUMASK(curcpu()->cpu_id)) != 0) {
 		asid_flush &= ~CPUMASK(curcpu()->cpu_id);
 		md_tlb_flush_kernel();
 		count_add(COUNT_TLB_FLUSH_ALL, 1);
 	}
-	atomic_store_explicit(&pc->pc_asid, a, memory_order_seq_cst);
+	atomic_store_explicit(&pc->pc_asid, a, memory_order_relaxed);
 	spin_exit(&asid_lock);
-	return (u_int)(a & ASID_MASK);
+	return a;
 }
 
 void
 asid_retire(struct pmap *pm)
 {
 	/* The number stays used, and its entries stale, until the rollover. */
-	atomic_store_explicit(&pm->pm_asid, 0, memory_order_release);
+	atomic_store_explicit(&pm->pm_asid, 0, memory_order_relaxed);
 }

@@ -211,7 +211,7 @@ pmap_remove_all(struct pmap *pm)
 	u_int level = PTE_ROOT;
 
 	KASSERT(pm != &pmap_kernel);
-	KASSERT(atomic_load_explicit(&pm->pm_state, memory_order_acquire) !=
+	KASSERT(atomic_load_explicit(&pm->pm_state, memory_order_relaxed) !=
 		PMAP_LIVE);
 	KASSERT(atomic_load_explicit(&pm->pm_cpus, memory_order_relaxed) == 0);
 
@@ -237,7 +237,7 @@ pmap_remove_all(struct pmap *pm)
 	    memory_order_relaxed);
 	KASSERT(
 	    atomic_load_explicit(&pm->pm_tables, memory_order_relaxed) == 1);
-	atomic_store_explicit(&pm->pm_state, PMAP_DEAD, memory_order_release);
+	atomic_store_explicit(&pm->pm_state, PMAP_DEAD, memory_order_relaxed);
 	count_add(COUNT_PURGE_LEAF, pu.pu_nleaf);
 	count_add(COUNT_PURGE_LINE, pu.pu_nline);
 	count_add(COUNT_PURGE_TABLE, pu.pu_ntable);

@@ -56,7 +56,8 @@ pv_insert(struct vm_page *pg, struct pv_link *prev, struct pv_link *pv)
 	if (prev != NULL)
 		prev->pv_next = pv;
 	else
-		atomic_store_explicit(&pg->pg_pvmore, pv, memory_order_release);
+		/* Who sees that it is not NULL takes the lock to read it. */
+		atomic_store_explicit(&pg->pg_pvmore, pv, memory_order_relaxed);
 }
 
 /* [v] */
@@ -119,7 +120,7 @@ pv_enter_link(struct vm_page *table, u_int idx, struct vm_page *pg)
 }
 
 void
-pv_remove(struct vm_page *table, u_int idx, struct vm_page *pg)
+pv_remove_link(struct vm_page *table, u_int idx, struct vm_page *pg)
 {
 	pte_slot_t *slot = &table_slots(table)[idx];
 	u_int bit = 1u << (idx % PV_PERCHUNK);
@@ -127,12 +128,6 @@ pv_remove(struct vm_page *table, u_int idx, struct vm_page *pg)
 	struct pv_link *pv;
 
 	KASSERT(page_locked(table));
-	if (atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) ==
-	    (uintptr_t)slot) {
-		/* Release: who finds no mapping finds the carried bits. */
-		atomic_store_explicit(&pg->pg_pv, 0, memory_order_release);
-		return;
-	}
 	KASSERT(table->pg_chunks != NULL);
 	ck = table->pg_chunks[idx / PV_PERCHUNK];
 	KASSERT(ck != NULL && (ck->ck_used & bit) != 0);
@@ -299,7 +294,7 @@ page_narrow(struct vm_page *pg, vm_prot_t prot, struct tlb_gather *tg)
 	while ((slot = pv_walk_next(&w)) != NULL) {
 		if (prot == PROT_NONE) {
 			old = atomic_exchange_explicit(slot, 0,
-			    memory_order_acq_rel);
+			    memory_order_relaxed);
 			leaf_drop(w.w_table,
 			    (u_int)(slot - table_slots(w.w_table)), old);
 		} else {

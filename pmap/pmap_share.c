@@ -234,8 +234,9 @@ upper_link(struct vm_page *upper, vaddr_t va, u_int level,
 {
 	u_int idx = pte_index(va, level);
 
+	/* Relaxed: no CPU runs in the child yet. */
 	atomic_store_explicit(&table_slots(upper)[idx],
-	    pte_make_table(page_to_phys(table)), memory_order_release);
+	    pte_make_table(page_to_phys(table)), memory_order_relaxed);
 	table_count_up(upper, idx);
 }
 
@@ -315,7 +316,8 @@ fork_next(struct fork_level *fl, u_int level, vaddr_t *vap)
 	slots = table_slots(fl->fl_table);
 	for (;;) {
 		for (; slot < end; slot++) {
-			pte = atomic_load_explicit(slot, memory_order_acquire);
+			/* Relaxed: who made the table had the map's lock. */
+			pte = pte_load(slot);
 			if (!pte_valid(pte))
 				continue;
 			fl->fl_slot = slot + 1;

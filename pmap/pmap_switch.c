@@ -71,7 +71,7 @@ pmap_drop(struct pmap_cpu *pc)
 		return;
 	md_root_kernel();
 	/* Last, so that a rollover before it still finds the ASID in use. */
-	atomic_store_explicit(&pc->pc_asid, 0, memory_order_relaxed);
+	atomic_store_explicit(&pc->pc_asid, 0, memory_order_release);
 	pmap_loaded_set(pc, old, &pmap_kernel);
 }
 
@@ -80,7 +80,7 @@ pmap_activate(struct pmap *pm)
 {
 	struct pmap_cpu *pc;
 	struct pmap *old;
-	u_int asid;
+	uint64_t a;
 	bool on;
 
 	on = md_intr_disable();
@@ -94,12 +94,13 @@ pmap_activate(struct pmap *pm)
 		/* A thread in the tail of its exit has no user space. */
 		pmap_drop(pc);
 	} else {
-		asid = asid_activate(pm, pc);
+		a = asid_activate(pm, pc);
 		/* A1 and A2 of pmap_tlb.c. */
 		atomic_fetch_or_explicit(&pm->pm_cpus,
 		    CPUMASK(curcpu()->cpu_id), memory_order_relaxed);
 		atomic_thread_fence(memory_order_seq_cst);
-		md_root_load(pm->pm_rootpa, asid);
+		md_root_load(pm->pm_rootpa, (u_int)(a & ASID_MASK));
+		asid_loaded(pc, a);
 		pmap_loaded_set(pc, old, pm);
 	}
 	md_intr_restore(on);
@@ -180,6 +181,6 @@ pmap_purge(struct pmap *pm)
 	asid_retire(pm);
 	atomic_store_explicit(&pm->pm_cpus, 0, memory_order_release);
 	atomic_store_explicit(&pm->pm_state, PMAP_DETACHED,
-	    memory_order_release);
+	    memory_order_relaxed);
 	preempt_enable();
 }

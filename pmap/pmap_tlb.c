@@ -60,7 +60,7 @@ tlb_gather_pmap(struct tlb_gather *tg, struct pmap *pm)
 	 */
 	tg->tg_cpus |= atomic_load_explicit(&pm->pm_cpus, memory_order_acquire);
 	asid = (u_int)atomic_load_explicit(&pm->pm_asid, memory_order_relaxed) &
-	       0xffff;
+	       ASID_MASK;
 
 	/* Too many of one pmap: its whole space.  Of several: everything. */
 	if (tg->tg_over) {
@@ -94,7 +94,7 @@ tlb_forget(struct pmap *pm, vaddr_t va)
 	if (atomic_load_explicit(&pc->pc_cur, memory_order_relaxed) == pm) {
 		asid = (u_int)atomic_load_explicit(&pm->pm_asid,
 			   memory_order_relaxed) &
-		       0xffff;
+		       ASID_MASK;
 		md_tlb_flush_pages(&asid, &va, 1);
 		count_add(COUNT_TLB_FLUSH_PAGE, 1);
 	}

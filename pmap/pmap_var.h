@@ -76,7 +76,8 @@ extern struct pool table_users_pool;
 struct pmap_cpu {
 	_Atomic(struct pmap *) pc_cur; /* [O:a] whose root is loaded */
 	bool pc_lazy;                  /* [O] and nobody here runs in it */
-	_Atomic(uint64_t) pc_asid;     /* [a] pm_asid it was loaded with */
+	_Atomic(uint64_t) pc_asid;     /* [a] pm_asid of what is to be loaded */
+	_Atomic(uint64_t) pc_loaded;   /* [O:a] the same, once it is */
 	/* A hint: the leaf table entered last, and what it was then. */
 	_Atomic(struct vm_page *) pc_leaf; /* [a] */
 	_Atomic(struct pmap *) pc_leafpm;  /* [a] */
@@ -174,24 +175,36 @@ void pmap_switch_init(void);
 
 /*
  * pmap_asid.c.
- * asid_activate: the ASID to load pm with on this CPU; flushes what a rollover
- *	left.  Interrupts off.
+ * asid_activate: what to load pm with on this CPU: the ASID in ASID_MASK, its
+ *	generation above; flushes what a rollover left.  Interrupts off until
+ *	the root is loaded and asid_loaded() called.
  * asid_retire: pm needs none any more; nothing translates through it.
  */
-u_int asid_activate(struct pmap *pm, struct pmap_cpu *pc);
+uint64_t asid_activate(struct pmap *pm, struct pmap_cpu *pc);
 void asid_retire(struct pmap *pm);
 void asid_init(void);
 extern u_int asid_count;
+
+#define ASID_BITS 16
+#define ASID_MASK (((uint64_t)1 << ASID_BITS) - 1)
+
+/* Release: nothing goes through the root before it any more. */
+static inline void
+asid_loaded(struct pmap_cpu *pc, uint64_t a)
+{
+	if (asid_count > 1)
+		atomic_store_explicit(&pc->pc_loaded, a, memory_order_release);
+}
 
 /*
  * pmap_pv.c.  For all of these the table is locked (RANK_TABLE).
  * pv_enter_link: entry idx of the table is about to map pg, by a link.  0,
  *	ENOMEM.  pv_enter() below uses the page's own word if it is free.
- * pv_remove: it has ceased to.
+ * pv_remove_link: it has ceased to, and had a link.
  * pv_table_fini: the table is empty and about to be freed.
  */
 int pv_enter_link(struct vm_page *table, u_int idx, struct vm_page *pg);
-void pv_remove(struct vm_page *table, u_int idx, struct vm_page *pg);
+void pv_remove_link(struct vm_page *table, u_int idx, struct vm_page *pg);
 void pv_table_fini(struct vm_page *table);
 
 /*
@@ -362,9 +375,10 @@ pv_enter(struct vm_page *table, pte_slot_t *slot, struct vm_page *pg)
 {
 	uintptr_t none = 0;
 
+	/* Who finds the name locks the table before he follows it. */
 	if (atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) == 0 &&
 	    atomic_compare_exchange_strong_explicit(&pg->pg_pv, &none,
-		(uintptr_t)slot, memory_order_acq_rel, memory_order_relaxed))
+		(uintptr_t)slot, memory_order_relaxed, memory_order_relaxed))
 		return 0;
 	return pv_enter_link(table, (u_int)(slot - table_slots(table)), pg);
 }
@@ -378,7 +392,7 @@ pv_leave(struct vm_page *table, pte_slot_t *slot, struct vm_page *pg)
 		/* Release: who finds no mapping finds the carried bits. */
 		atomic_store_explicit(&pg->pg_pv, 0, memory_order_release);
 	else
-		pv_remove(table, (u_int)(slot - table_slots(table)), pg);
+		pv_remove_link(table, (u_int)(slot - table_slots(table)), pg);
 }
 
 /*

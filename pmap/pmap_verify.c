@@ -158,7 +158,7 @@ pmap_verify_page(struct vm_page *pg)
 	struct pv_link *pv;
 	uintptr_t first;
 
-	first = atomic_load_explicit(&pg->pg_pv, memory_order_acquire);
+	first = atomic_load_explicit(&pg->pg_pv, memory_order_relaxed);
 	if (first != 0)
 		verify_mapping(pg, (pte_slot_t *)first);
 	page_lock(pg, RANK_PV);

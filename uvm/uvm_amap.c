@@ -481,6 +481,8 @@ anon_protect(struct vm_anon *an, vm_prot_t prot)
 	if (pg == NULL)
 		return;
 	pmap_page_protect(pg, prot);
+	/* Only through another amap might it be mapped again meanwhile. */
+	KASSERT(prot != PROT_NONE || !anon_alone(an) || !pmap_page_mapped(pg));
 	uvm_anon_unhold(an);
 }
 

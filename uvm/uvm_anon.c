@@ -188,8 +188,9 @@ static void
 anon_wait(struct vm_anon *an)
 {
 	spin_enter(&anon_lock);
+	/* Relaxed: anon_arrived() has the lock, too. */
 	while (
-	    atomic_load_explicit(&an->an_hold, memory_order_acquire) == AN_IN)
+	    atomic_load_explicit(&an->an_hold, memory_order_relaxed) == AN_IN)
 		(void)sleep_spin(an, &anon_lock, 0, 0, "swapin");
 	spin_exit(&anon_lock);
 }

@@ -111,7 +111,7 @@ count_pages(bool disk)
 	long n = 0;
 	u_int i;
 
-	for (i = 0; i < ncpu; i++)
+	for (i = 0; i < cpu_count(); i++)
 		n += atomic_load_explicit(&file_pages[i].n[disk],
 		    memory_order_relaxed);
 	return n > 0 ? (u_long)n : 0;

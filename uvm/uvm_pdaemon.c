@@ -552,7 +552,7 @@ static bool
 write_files(void)
 {
 	void (*fn)(void) =
-	    atomic_load_explicit(&uvm_writeback, memory_order_acquire);
+	    atomic_load_explicit(&uvm_writeback, memory_order_relaxed);
 	u_long before = uvm_pageout_stats.ps_filed;
 
 	if (po.po_ndirty == 0 || fn == NULL)

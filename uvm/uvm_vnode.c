@@ -281,7 +281,7 @@ uvn_reclaim(struct uvm_object *uo, struct vm_page *pg)
 {
 	KASSERT(rw_write_held(&uo->uo_lock));
 	KASSERT((page_flags(pg) & PG_BUSY) == 0);
-	pmap_page_protect(pg, PROT_NONE);
+	pmap_page_remove(pg);
 	if (pmap_is_modified(pg))
 		return false;
 	uvm_object_remove(uo, pg);

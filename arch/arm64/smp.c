@@ -90,6 +90,6 @@ md_cpu_idle(void)
 void
 md_ipi(u_int cpu, enum md_ipi_kind kind)
 {
-	KASSERT(cpu < ncpu && kind < MD_NIPI);
+	KASSERT(cpu < cpu_count() && kind < MD_NIPI);
 	md_gic_sgi(container_of(cpu_table[cpu], struct md_cpu, mc_cpu), kind);
 }

@@ -63,7 +63,7 @@ md_ap_wait(u_int n, uint64_t ns)
 bool
 md_ap_late(u_int n)
 {
-	if (atomic_exchange_explicit(&md_ap_mail, NULL, memory_order_acq_rel) !=
+	if (atomic_exchange_explicit(&md_ap_mail, NULL, memory_order_relaxed) !=
 	    NULL)
 		return false;
 	return md_ap_wait(n, 10000 * MD_MSEC);

@@ -151,7 +151,7 @@ md_console_resume(void)
 	bool on;
 
 	if (!uart_there ||
-	    !atomic_load_explicit(&input_wanted, memory_order_acquire))
+	    !atomic_load_explicit(&input_wanted, memory_order_relaxed))
 		return;
 	on = md_intr_disable();
 	md_console_intr();
@@ -161,7 +161,7 @@ md_console_resume(void)
 void
 md_console_listen(void)
 {
-	atomic_store_explicit(&input_wanted, true, memory_order_release);
+	atomic_store_explicit(&input_wanted, true, memory_order_relaxed);
 	if (uart_there)
 		md_uart_route();
 	md_console_resume();

@@ -148,7 +148,7 @@ md_switch(struct thread *from, struct thread *to)
 
 	KASSERT(!det_intr_enabled() && sc->sc_thread == from);
 	sc->sc_thread = to;
-	if (thread_state(from) == TD_DEAD)
+	if (thread_state(from) == TD_DEAD && script.sc_bare == NULL)
 		sim_exit_ends(from);
 	sim_speculate();
 	det_thread_switch(&from->td_md.mt_sp, to->td_md.mt_sp);
@@ -261,8 +261,8 @@ quiet(void)
 /*
  * Boot.
  */
-static void
-adopt(unsigned cpu)
+void
+sim_adopt(unsigned cpu)
 {
 	struct simcpu *sc = &simcpus[cpu];
 	struct thread *td = &boot_threads[cpu];
@@ -286,18 +286,12 @@ on_panic(const char *msg)
 	det_fail("panic: %s", msg);
 }
 
-static void
-start(unsigned cpu)
+/* On CPU 0: everything but the kernel's own main(). */
+void
+sim_machine_up(void)
 {
 	char *ram;
 
-	adopt(cpu);
-	if (cpu != 0) {
-		phys_cpu_init(curcpu());
-		pmap_cpu_init(curcpu());
-		det_store(&cpus_up, 8, cpu, __ATOMIC_RELEASE);
-		cpu_main();
-	}
 	panic_hook = on_panic;
 	base_init();
 	ram = det_arena(sim_ramlen + (PAGE_SIZE << PHYS_MAXORDER));
@@ -316,6 +310,23 @@ start(unsigned cpu)
 	det_region(&sim_time, sizeof sim_time);
 	det_region(&quiet_rounds, sizeof quiet_rounds);
 	det_region(&contexts, sizeof contexts);
+}
+
+static void
+start(unsigned cpu)
+{
+	if (script.sc_bare != NULL) {
+		bare_start(cpu);
+		return;
+	}
+	sim_adopt(cpu);
+	if (cpu != 0) {
+		phys_cpu_init(curcpu());
+		pmap_cpu_init(curcpu());
+		det_store(&cpus_up, 8, cpu, __ATOMIC_RELEASE);
+		cpu_main();
+	}
+	sim_machine_up();
 	bootinfo.bi_cmdline = script.sc_reaper ? "vm.exit_policy=reaper" : "";
 	sim_fs_register();
 	kern_main(&bootinfo);

@@ -272,8 +272,8 @@ sim_store(paddr_t pa, unsigned size, uint64_t val)
 }
 
 /* One instruction; interrupts are off in user mode and on in copies. */
-static enum mmu_fault
-access_once(vaddr_t va, unsigned size, unsigned access, uint64_t *val)
+enum mmu_fault
+sim_access_once(vaddr_t va, unsigned size, unsigned access, uint64_t *val)
 {
 	static const uint64_t instruction;
 	enum mmu_fault fault;
@@ -320,7 +320,7 @@ sim_access(vaddr_t va, unsigned size, unsigned access, uint64_t *val)
 	int error;
 
 	for (tries = 0; tries < 64; tries++) {
-		if (access_once(va, size, access, val) == MMU_OK)
+		if (sim_access_once(va, size, access, val) == MMU_OK)
 			return 0;
 		error = kern_copy_fault(va, prot_of(access));
 		sim_fault_done(va);

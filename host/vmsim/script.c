@@ -547,6 +547,12 @@ setting(const char *w)
 	} else if (is(w, "file")) {
 		found = true;
 		setting_file();
+	} else if (is(w, "bare")) {
+		found = true;
+		script.sc_bare =
+		    word(1) != NULL ? sim_bare_named(word(1)) : NULL;
+		if (script.sc_bare == NULL)
+			complain("no bare test of that name");
 	} else if (is(w, "swflags"))
 		script.sc_swflags = found = true;
 	else if (is(w, "reaper"))
@@ -769,8 +775,9 @@ script_parse(const char *text, const char *file)
 		buf[n] = '\0';
 		line(buf);
 	}
-	if (!in.failed && script.sc_nprogram == 0)
-		complain("no program");
+	if (!in.failed && (script.sc_nprogram == 0) != (script.sc_bare != NULL))
+		complain(script.sc_bare != NULL ? "a bare test has no program"
+						: "no program");
 	program_finish();
 	labels_resolve();
 	check_settings();

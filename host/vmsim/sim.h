@@ -13,6 +13,8 @@
  *	port_misc.c  console, randomness, what nothing here needs
  *	account.c    memory that comes and goes
  *	calls.c      what scripts ask that is no system call
+ *	bare.c       the primitives alone, without processes; instrumented
+ *	port_bare.c  the machine that this runs on
  *	simdisk.c    disks, files and swap on them; instrumented
  *	simfs.c      images to execute, and files
  *	script.c     programs from text
@@ -110,6 +112,7 @@ struct script {
 	unsigned sc_bound, sc_stale, sc_depth, sc_asids, sc_ticks;
 	unsigned sc_exitmax; /* points that an exit may take; 0: any */
 	unsigned sc_file[SIM_NFILE], sc_swap; /* pages; 0: none */
+	const struct bare *sc_bare; /* instead of programs; NULL: none */
 	bool sc_evict, sc_swflags, sc_reaper;
 	bool sc_faults;    /* programs may die of what they touch */
 	unsigned sc_nspec; /* addresses fetched ahead */
@@ -151,6 +154,44 @@ extern unsigned sim_ncpu;
 extern uint64_t sim_ramlen;
 struct simcpu *sim_self(void);
 
+/*
+ * bare.c: a test of base/ or pmap/ with nothing above it.  CPU 0 brings up the
+ * machine, calls ba_setup(), waits until the others stand still and opens the
+ * gate; what is explored begins there.  ba_body(n) runs on CPU n, 1 to cpus - 1:
+ * as a thread, or, when ba_thread is false, as the CPU's first function, which
+ * cannot sleep.  The execution is over when the last of them returns.
+ * ba_attach: CPUs are not even registered when the gate opens.
+ */
+struct bare {
+	const char *ba_name;
+	void (*ba_setup)(void);
+	void (*ba_body)(u_int cpu);
+	bool ba_thread, ba_attach;
+};
+const struct bare *sim_bare_named(const char *name); /* NULL: none */
+
+/*
+ * port_bare.c.  What bodies ask that must not order anything by itself.
+ * bare_gate: from here on is explored.
+ * bare_next, bare_wait: before that: a stage more; wait for stage n.
+ * bare_tick: it is that late.
+ * bare_access: a word at a user address; false: the access would fault.
+ * bare_completed: nobody may use old translations of the page any more.
+ * bare_done: the body of this CPU is over.  Does not return.
+ */
+void bare_start(u_int cpu);
+void bare_gate(void);
+void bare_next(void);
+void bare_wait(u_int n);
+void bare_tick(uint64_t now);
+bool bare_access(vaddr_t va, bool write, uint64_t *val);
+void bare_completed(vaddr_t va);
+__attribute__((noreturn)) void bare_done(void);
+
+/* port_cpu.c */
+void sim_machine_up(void);
+void sim_adopt(unsigned cpu);
+
 /* glue.c: what the kernel's headers have inline. */
 void sim_user_enter(struct thread *td);
 void sim_user_exit(struct thread *td);
@@ -165,6 +206,7 @@ void sim_mmu_init(void);
  * sim_access: one access of size bytes (1, 2, 4, 8; aligned; 0: only the
  *	translation) to user memory, as the kernel makes it.  0, or the errno
  *	of the fault that it could not resolve.
+ * sim_access_once: one try at it.
  * sim_load, sim_store: the bytes at a physical address, inside a step.
  * sim_speculate: perhaps fetch something ahead, here.
  */
@@ -174,6 +216,8 @@ void sim_store(paddr_t pa, unsigned size, uint64_t val);
 void sim_fault_done(vaddr_t va);
 void sim_speculate(void);
 int sim_access(vaddr_t va, unsigned size, unsigned access, uint64_t *val);
+enum mmu_fault sim_access_once(vaddr_t va, unsigned size, unsigned access,
+    uint64_t *val);
 
 /* port_user.c */
 struct md_frame {

@@ -70,7 +70,7 @@ TEST(sched_no_preemption_when_disabled)
 		if (!CHECK(curcpu()->cpu_id == cpu))
 			break;
 	}
-	CHECK(ncpu > 1 || turns[0] == 0);
+	CHECK(cpu_count() > 1 || turns[0] == 0);
 	preempt_enable();
 	finished = true;
 	ktest_join(td);
@@ -82,7 +82,7 @@ visit_all(void *arg __unused)
 	u_int id, i;
 
 	for (i = 0; i < 10; i++)
-		for (id = 0; id < ncpu; id++) {
+		for (id = 0; id < cpu_count(); id++) {
 			sched_bind(CPUMASK(id));
 			CHECK(curcpu()->cpu_id == id);
 			thread_yield();

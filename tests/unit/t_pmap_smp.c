@@ -83,7 +83,7 @@ user_end(struct user *u, struct thread *td)
 		CHECK(user_look(u) == EFAULT);
 	atomic_store(&u->u_step, 4);
 	ktest_join(td);
-	sched_bind(~(cpumask_t)0 >> (64 - ncpu));
+	sched_bind(~(cpumask_t)0 >> (64 - cpu_count()));
 }
 
 /*
@@ -99,7 +99,7 @@ TEST(pmap_shootdown)
 	struct user u;
 	u_int i;
 
-	if (ncpu < 2)
+	if (cpu_count() < 2)
 		return;
 	pg = page_alloc(PK_ANON, PA_ZERO);
 	if (!CHECK(pmap_create(&u.u_pm) == 0))
@@ -139,7 +139,7 @@ TEST(pmap_lazy)
 	struct thread *td;
 	struct user u;
 
-	if (ncpu < 2)
+	if (cpu_count() < 2)
 		return;
 	pg = page_alloc(PK_ANON, PA_ZERO);
 	if (!CHECK(pmap_create(&u.u_pm) == 0))
@@ -182,7 +182,7 @@ TEST(pmap_rollover)
 	bool new;
 	char byte;
 
-	if (ncpu < 2 || md_asid_count() == 1 || md_asid_count() > 64)
+	if (cpu_count() < 2 || md_asid_count() == 1 || md_asid_count() > 64)
 		return;
 	pg = page_alloc(PK_ANON, PA_ZERO);
 	if (!CHECK(pmap_create(&u.u_pm) == 0))
@@ -257,7 +257,7 @@ TEST(pmap_mutual)
 	struct pmap *pm;
 	u_int i;
 
-	if (ncpu < 2)
+	if (cpu_count() < 2)
 		return;
 	if (!CHECK(pmap_create(&pm) == 0))
 		return;

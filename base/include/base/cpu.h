@@ -53,9 +53,16 @@ struct cpu {
 	_Atomic(uint64_t) cpu_count[64]; /* [a] COUNT_*; written by itself */
 } __aligned(CACHELINE);
 
-extern struct cpu *cpu_table[MAXCPU]; /* by id; look below ncpu only */
-extern _Atomic(u_int) ncpu;           /* running CPUs; grows during start */
-extern _Atomic(cpumask_t) cpus_idle;  /* those with nothing to run: a hint */
+extern struct cpu *cpu_table[MAXCPU]; /* by id; below cpu_count() only */
+extern _Atomic(u_int) cpu_n;          /* for cpu_count() */
+
+/* Running CPUs; grows during start.  Any context. */
+static inline u_int
+cpu_count(void)
+{
+	return atomic_load_explicit(&cpu_n, memory_order_acquire);
+}
+extern _Atomic(cpumask_t) cpus_idle; /* those with nothing to run: a hint */
 
 static inline struct cpu *
 curcpu(void)

@@ -75,8 +75,9 @@ refcount_release_if_last(refcount_t *rc)
 {
 	u_int old = 1;
 
+	/* Nobody is left to release anything to. */
 	if (!atomic_compare_exchange_strong_explicit(&rc->rc_count, &old, 0,
-		memory_order_release, memory_order_relaxed))
+		memory_order_relaxed, memory_order_relaxed))
 		return false;
 	atomic_thread_fence(memory_order_acquire);
 	return true;

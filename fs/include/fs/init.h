@@ -34,6 +34,7 @@ int fs_open_console(struct proc *p);
 int fs_open_image(int dirfd, const char *path, u_int flags,
     struct exec_image *ei);
 int fs_new_pidfd(struct proc *p, int *fdp);
+void pidfd_notify(void);
 void fs_close(int fd);
 void fs_close_image(struct exec_image *ei);
 int fs_mmap(int fd, vm_prot_t prot, u_int flags, uint64_t off,

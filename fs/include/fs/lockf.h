@@ -22,7 +22,7 @@ void lockf_drop(struct vnode *vp, const void *owner);
 static inline void
 lockf_close(struct vnode *vp, const void *owner)
 {
-	if (atomic_load_explicit(&vp->v_waslocked, memory_order_acquire))
+	if (atomic_load_explicit(&vp->v_waslocked, memory_order_relaxed))
 		lockf_drop(vp, owner);
 }
 

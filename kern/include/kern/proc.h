@@ -184,6 +184,23 @@ lwp_ptrace(const struct lwp *l)
 	return atomic_load_explicit(&l->l_ptrace, memory_order_relaxed);
 }
 
+/*
+ * Relaxed: proctree_lock is held when a process comes or becomes a zombie, and
+ * by those who act upon it; for the others it is a hint, or about themselves.
+ */
+static inline enum proc_state
+proc_state(const struct proc *p)
+{
+	return (enum proc_state)atomic_load_explicit(&p->ps_state,
+	    memory_order_relaxed);
+}
+
+static inline void
+proc_setstate(struct proc *p, enum proc_state state)
+{
+	atomic_store_explicit(&p->ps_state, (u_int)state, memory_order_relaxed);
+}
+
 static inline struct proc *
 curproc(void)
 {
