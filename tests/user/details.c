@@ -363,6 +363,42 @@ map_lines(void)
 	munmap(p, 8 * PAGE);
 }
 
+/* A long file of maps, read in small pieces: every line, once and in order. */
+static void
+long_maps(void)
+{
+	const unsigned long n = 2000;
+	char *p =
+	    mmap(NULL, n * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned long i, start, end, want = (unsigned long)p, lines = 0;
+	char line[256];
+	size_t len = 0;
+	int fd;
+
+	CHECK(p != MAP_FAILED);
+	for (i = 0; i < n; i += 2)
+		CHECK(mprotect(p + i * PAGE, PAGE, PROT_NONE) == 0);
+	CHECK((fd = open("/proc/self/maps", O_RDONLY)) >= 0);
+	while (read(fd, line + len, 1) == 1) {
+		CHECK(len < sizeof(line) - 1);
+		if (line[len++] != '\n')
+			continue;
+		line[len] = '\0';
+		len = 0;
+		CHECK(sscanf(line, "%lx-%lx", &start, &end) == 2);
+		if (end <= (unsigned long)p ||
+		    start >= (unsigned long)p + n * PAGE)
+			continue;
+		CHECK(start == want || lines == 0);
+		CHECK(strstr(line, lines % 2 == 0 ? " ---p " : " r--p "));
+		want = end;
+		lines++;
+	}
+	CHECK(len == 0 && lines == n);
+	close(fd);
+	munmap(p, n * PAGE);
+}
+
 /* One that grows down meets another one of its kind. */
 static void
 grow_together(void)
@@ -481,6 +517,7 @@ main(void)
 	near_hole();
 	clocks();
 	map_lines();
+	long_maps();
 	grow_together();
 	proc_files();
 	other_user();
