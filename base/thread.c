@@ -161,12 +161,14 @@ thread_clock_start(struct thread *td)
 }
 
 void
-thread_clock_stop(struct thread *td)
+thread_clock_switch(struct thread *from, struct thread *to)
 {
-	KASSERT(!md_intr_enabled());
+	uint64_t now = md_cycles();
+
 	KASSERT(
-	    atomic_load_explicit(&td->td_uclock, memory_order_relaxed) >= 0);
-	clock_turn(td, md_cycles(), 0);
+	    atomic_load_explicit(&from->td_uclock, memory_order_relaxed) >= 0);
+	clock_turn(from, now, 0);
+	clock_turn(to, now, now);
 }
 
 void
