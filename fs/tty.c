@@ -272,6 +272,8 @@ tty_leader_exit(struct proc *p)
 {
 	struct session *s;
 
+	if (!p->ps_leads)
+		return;
 	mutex_enter(&proctree_lock);
 	s = p->ps_pgrp == NULL ? NULL : p->ps_pgrp->pg_session;
 	if (s != NULL && s->s_id == p->ps_pid && s->s_tty &&

@@ -185,9 +185,11 @@ fork_link(struct proc *parent, struct proc *p, const struct clone_args *ca,
 		proc_insert(p, up, parent->ps_pgrp);
 		if (ca->ca_flags & CLONE_VFORK)
 			refcount_acquire(&p->ps_refs); /* fork_wait()'s */
-		spin_enter(&p->ps_siglock);
-		ptrace_fork(TAILQ_FIRST(&p->ps_lwps), event, ptp);
-		spin_exit(&p->ps_siglock);
+		if (*ptp != NULL) {
+			spin_enter(&p->ps_siglock);
+			ptrace_fork(TAILQ_FIRST(&p->ps_lwps), event, ptp);
+			spin_exit(&p->ps_siglock);
+		}
 		if (DEBUG)
 			proc_verify_all();
 	}

@@ -525,6 +525,7 @@ pgrp_enter(struct proc *p, pid_t id, struct session *s)
 			}
 			s->s_id = id;
 			pid_hold(id);
+			p->ps_leads = true;
 		}
 		pg->pg_id = id;
 		pg->pg_session = s;

@@ -112,6 +112,7 @@ struct proc {
 	LIST_ENTRY(proc) ps_hash;      /* [T] by pid */
 	LIST_ENTRY(proc) ps_pglink;    /* [T] */
 	struct pgrp *ps_pgrp;          /* [T] */
+	bool ps_leads;                 /* [T] has begun a session, by itself */
 	bool ps_execd;                 /* [T] has called exec: setpgid EACCES */
 	bool ps_subreaper;             /* [T] inherits orphans below it */
 	bool ps_nozombie;              /* [T] set after the purge */
