@@ -142,12 +142,12 @@ uvm_grow(struct vmspace *vm, vaddr_t va, vsize_t limit)
 static int
 heap_grow(struct vm_map *map, vaddr_t start, vaddr_t end)
 {
-	struct vm_entry *e;
+	struct vm_entry *e, *prev;
 	int error;
 
 	/* A page stays free behind the heap. */
 	if (end > map->vm_max - PAGE_SIZE ||
-	    !uvm_tree_free(map, start, end - start + PAGE_SIZE))
+	    !uvm_tree_free(map, start, end - start + PAGE_SIZE, &prev))
 		return ENOMEM;
 	if (map->vm_nentries >= uvm_map_count_max)
 		return ENOMEM;

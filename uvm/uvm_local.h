@@ -95,8 +95,10 @@ entry_slot(const struct vm_entry *e, vaddr_t va)
  * uvm_tree_reset: forget all entries; the list of them, linked by ve_next.
  * uvm_tree_prev: the last entry that begins at or below va, or NULL.
  * uvm_tree_space: the highest len bytes that end at or below limit, respect
- *	what grows down, and are free: *addr.  False: none.
- * uvm_tree_free: whether [va, va + len) is free and no guard gap.
+ *	what grows down, and are free: *addr, and the entry before that,
+ *	or NULL.  False: none.
+ * uvm_tree_free: whether [va, va + len) is free and no guard gap; *prevp is the
+ *	entry before it, or NULL.
  */
 void uvm_tree_insert(struct vm_map *map, struct vm_entry *e,
     struct vm_entry *prev);
@@ -110,8 +112,9 @@ void uvm_tree_resize(struct vm_map *map, struct vm_entry *e, vaddr_t start,
 struct vm_entry *uvm_tree_reset(struct vm_map *map);
 struct vm_entry *uvm_tree_prev(const struct vm_map *map, vaddr_t va);
 bool uvm_tree_space(const struct vm_map *map, vsize_t len, vaddr_t limit,
-    vaddr_t *addr);
-bool uvm_tree_free(const struct vm_map *map, vaddr_t va, vsize_t len);
+    vaddr_t *addr, struct vm_entry **prevp);
+bool uvm_tree_free(const struct vm_map *map, vaddr_t va, vsize_t len,
+    struct vm_entry **prevp);
 void uvm_tree_verify(const struct vm_map *map);
 
 /*
@@ -145,7 +148,8 @@ void uvm_tree_verify(const struct vm_map *map);
  *	pmap; adds the entries to *dead, for uvm_entries_drop() once the map
  *	is unlocked.  ENOMEM: nothing changed.
  * uvm_map_contiguous: [start, end) has no hole.  Map locked.
- * uvm_map_place: where uvm_map() without FIXED would put len bytes.
+ * uvm_map_place: where uvm_map() without FIXED would put len bytes, and the
+ *	entry before that, or NULL.
  * uvm_map_lock: write-lock the map if it is live; else EFAULT, unlocked.
  * uvm_map_unlock: the reverse; looks at the whole map when DEBUG.
  */
@@ -169,7 +173,7 @@ int uvm_map_unmap(struct vm_map *map, vaddr_t start, vaddr_t end,
     struct vm_entry **dead);
 bool uvm_map_contiguous(struct vm_map *map, vaddr_t start, vaddr_t end);
 int uvm_map_place(struct vm_map *map, vaddr_t hint, vsize_t len, u_int how,
-    vaddr_t *addr);
+    vaddr_t *addr, struct vm_entry **prevp);
 int uvm_map_lock(struct vm_map *map);
 void uvm_map_unlock(struct vm_map *map);
 void uvm_map_boot(void);

@@ -379,13 +379,13 @@ uvm_map_simplify(struct vm_map *map, vaddr_t start, vaddr_t end)
 			e = e->ve_next;
 }
 
-struct vm_entry *
-uvm_map_insert(struct vm_map *map, struct vm_entry *e)
+/* Put e, which lies in the free space behind prev, into the map. */
+static struct vm_entry *
+insert_behind(struct vm_map *map, struct vm_entry *e, struct vm_entry *prev)
 {
-	struct vm_entry *prev, *next;
+	struct vm_entry *next;
 
 	KASSERT(rw_write_held(&map->vm_lock));
-	prev = uvm_tree_prev(map, e->ve_start);
 	if (prev != NULL && merge_fits(prev, e)) {
 		absorb(map, prev, e);
 		(void)merge_next(map, prev);
@@ -454,6 +454,12 @@ uvm_map_contiguous(struct vm_map *map, vaddr_t start, vaddr_t end)
 		if (e->ve_next == NULL || e->ve_next->ve_start != e->ve_end)
 			return false;
 	return e != NULL;
+}
+
+struct vm_entry *
+uvm_map_insert(struct vm_map *map, struct vm_entry *e)
+{
+	return insert_behind(map, e, uvm_tree_prev(map, e->ve_start));
 }
 
 /* Below this, unmapping is not worth the walk that counts pages. */
@@ -555,18 +561,19 @@ uvm_unmap(struct vm_map *map, vaddr_t start, vaddr_t end)
 
 int
 uvm_map_place(struct vm_map *map, vaddr_t hint, vsize_t len, u_int how,
-    vaddr_t *addr)
+    vaddr_t *addr, struct vm_entry **prevp)
 {
 	vaddr_t limit;
 
 	limit = (how & UVM_MAP_LOW32) != 0 ? VM_LOW32_MAX : map->vm_max;
 	if (hint != 0 && hint < limit && limit - hint >= len &&
-	    uvm_tree_free(map, hint, len)) {
+	    uvm_tree_free(map, hint, len, prevp)) {
 		*addr = hint;
 		return 0;
 	}
-	if (uvm_tree_space(map, len, MIN(limit, map->vm_mmapbase), addr) ||
-	    uvm_tree_space(map, len, limit, addr))
+	if (uvm_tree_space(map, len, MIN(limit, map->vm_mmapbase), addr,
+		prevp) ||
+	    uvm_tree_space(map, len, limit, addr, prevp))
 		return 0;
 	return ENOMEM;
 }
@@ -593,6 +600,7 @@ static int
 map_locked(struct vm_map *map, vaddr_t *addr, vsize_t len,
     const struct uvm_mapargs *args, struct vm_entry *e, struct vm_entry **dead)
 {
+	struct vm_entry *prev;
 	vsize_t replaced;
 	vaddr_t va = *addr;
 	int error;
@@ -606,7 +614,7 @@ map_locked(struct vm_map *map, vaddr_t *addr, vsize_t len,
 		if (replaced > 0 && (args->um_how & UVM_MAP_NOREPLACE) != 0)
 			return EEXIST;
 	} else {
-		error = uvm_map_place(map, va, len, args->um_how, &va);
+		error = uvm_map_place(map, va, len, args->um_how, &va, &prev);
 		if (error != 0)
 			return error;
 	}
@@ -628,7 +636,9 @@ map_locked(struct vm_map *map, vaddr_t *addr, vsize_t len,
 	e->ve_off = args->um_obj != NULL ? args->um_off : va;
 	/* The caller's reference to the object becomes e's. */
 	count_writer(e, 1);
-	uvm_map_insert(map, e);
+	if ((args->um_how & UVM_MAP_FIXED) != 0)
+		prev = uvm_tree_prev(map, va);
+	(void)insert_behind(map, e, prev);
 	*addr = va;
 	return 0;
 }

@@ -134,6 +134,7 @@ empty_target(struct remap *re)
 static int
 make_room(struct remap *re)
 {
+	struct vm_entry *prev;
 	vaddr_t hint;
 
 	if ((re->re_flags & MREMAP_FIXED) != 0)
@@ -141,7 +142,8 @@ make_room(struct remap *re)
 	hint = (re->re_flags & MREMAP_DONTUNMAP) != 0 ? re->re_new : 0;
 	if (hint < re->re_map->vm_min)
 		hint = 0;
-	return uvm_map_place(re->re_map, hint, re->re_newlen, 0, &re->re_new);
+	return uvm_map_place(re->re_map, hint, re->re_newlen, 0, &re->re_new,
+	    &prev);
 }
 
 /* mremap() of no bytes: a second mapping of the same shared memory. */

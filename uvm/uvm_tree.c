@@ -497,7 +497,7 @@ gap_before(struct vm_entry *e, vsize_t len)
 
 bool
 uvm_tree_space(const struct vm_map *map, vsize_t len, vaddr_t limit,
-    vaddr_t *addr)
+    vaddr_t *addr, struct vm_entry **prevp)
 {
 	struct vm_entry *e;
 	vaddr_t end;
@@ -514,6 +514,7 @@ uvm_tree_space(const struct vm_map *map, vsize_t len, vaddr_t limit,
 		end = MIN(e->ve_end + e->ve_gap, limit);
 		if (end - e->ve_end >= len) {
 			*addr = end - len;
+			*prevp = e;
 			return true;
 		}
 	}
@@ -521,6 +522,7 @@ uvm_tree_space(const struct vm_map *map, vsize_t len, vaddr_t limit,
 		e = gap_before(e, len);
 	if (e != NULL) {
 		*addr = e->ve_end + e->ve_gap - len;
+		*prevp = e;
 		return true;
 	}
 	end =
@@ -529,11 +531,13 @@ uvm_tree_space(const struct vm_map *map, vsize_t len, vaddr_t limit,
 	if (end < map->vm_min || end - map->vm_min < len)
 		return false;
 	*addr = end - len;
+	*prevp = NULL;
 	return true;
 }
 
 bool
-uvm_tree_free(const struct vm_map *map, vaddr_t va, vsize_t len)
+uvm_tree_free(const struct vm_map *map, vaddr_t va, vsize_t len,
+    struct vm_entry **prevp)
 {
 	struct vm_entry *prev, *next;
 
@@ -544,6 +548,7 @@ uvm_tree_free(const struct vm_map *map, vaddr_t va, vsize_t len)
 	if (prev != NULL && prev->ve_end > va)
 		return false;
 	next = prev == NULL ? map->vm_first : prev->ve_next;
+	*prevp = prev;
 	return next == NULL || guarded_start(next) >= va + len;
 }
 
