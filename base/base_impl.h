@@ -63,12 +63,11 @@ void clock_arm(uint64_t when);
 void timeout_run(uint64_t now);
 
 /*
- * thread_clock_start: td begins to use the CPU, in system mode.
- * thread_clock_switch: to does, and from ceases to.
- * Interrupts off; called by the thread's own CPU.
+ * thread_clock_start, thread_clock_stop: td begins or ceases to use the CPU,
+ *	in system mode.  Interrupts off; called by the thread's own CPU.
  */
 void thread_clock_start(struct thread *td);
-void thread_clock_switch(struct thread *from, struct thread *to);
+void thread_clock_stop(struct thread *td);
 
 static inline void
 thread_setstate(struct thread *td, enum thread_state state)

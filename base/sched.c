@@ -230,12 +230,12 @@ choose_cpu(const struct thread *td)
 	panic("thread %s may run nowhere", td->td_name);
 }
 
-/* Somebody waits for this CPU: limit the stay of who has it from now on. */
+/* Somebody waits for this CPU: limit the stay of who has it. */
 static void
-start_slice(struct cpu *c, uint64_t now)
+start_slice(struct cpu *c)
 {
 	KASSERT(spin_held(&c->cpu_runq_lock) && c == curcpu());
-	c->cpu_slice_end = now + SCHED_SLICE;
+	c->cpu_slice_end = md_time_ns() + SCHED_SLICE;
 	clock_arm(c->cpu_slice_end);
 }
 
@@ -258,7 +258,7 @@ sched_enqueue(struct thread *td)
 		if (urgent || c->cpu_slice_end == 0)
 			md_ipi(c->cpu_id, MD_IPI_RESCHED);
 	} else if (!urgent && c->cpu_slice_end == 0)
-		start_slice(c, md_time_ns());
+		start_slice(c);
 	if (c->cpu_curprio < NPRIO)
 		call_idle(td, c);
 	spin_exit(&c->cpu_runq_lock);
@@ -292,7 +292,7 @@ sched_kick(void)
 			atomic_store_explicit(&c->cpu_resched, true,
 			    memory_order_relaxed);
 		else if (c->cpu_slice_end == 0)
-			start_slice(c, md_time_ns());
+			start_slice(c);
 	}
 	spin_exit(&c->cpu_runq_lock);
 }
@@ -375,7 +375,7 @@ choose_next(struct cpu *c, struct thread *td)
 	c->cpu_curprio = next == c->cpu_idle ? NPRIO : queue_of(next);
 	c->cpu_slice_end = 0;
 	if (!queue_empty(c)) {
-		start_slice(c, c->cpu_switch_time);
+		start_slice(c);
 		for (q = 0; q < NPRIO && spare == NULL; q++)
 			spare = TAILQ_FIRST(&c->cpu_runq[q]);
 		call_idle(spare, c);
@@ -409,7 +409,8 @@ sched_switch(void)
 	if (td == c->cpu_idle)
 		atomic_fetch_and_explicit(&cpus_idle, ~CPUMASK(c->cpu_id),
 		    memory_order_relaxed);
-	thread_clock_switch(td, next);
+	thread_clock_stop(td);
+	thread_clock_start(next);
 	atomic_store_explicit(&next->td_oncpu, true, memory_order_relaxed);
 	c->cpu_prev = td;
 	count_add(COUNT_SWITCH, 1);

@@ -161,14 +161,12 @@ thread_clock_start(struct thread *td)
 }
 
 void
-thread_clock_switch(struct thread *from, struct thread *to)
+thread_clock_stop(struct thread *td)
 {
-	uint64_t now = md_cycles();
-
+	KASSERT(!md_intr_enabled());
 	KASSERT(
-	    atomic_load_explicit(&from->td_uclock, memory_order_relaxed) >= 0);
-	clock_turn(from, now, 0);
-	clock_turn(to, now, now);
+	    atomic_load_explicit(&td->td_uclock, memory_order_relaxed) >= 0);
+	clock_turn(td, md_cycles(), 0);
 }
 
 void
