@@ -332,8 +332,9 @@ pc_alloc_run(struct phys_cpu *pc, u_int flags)
 	cpulock_enter(&pc->pc_lock);
 	n = pc_get(&pc->pc_nrun);
 	if (n == 0)
-		n = buddy_take(pc->pc_run, pc->pc_runlimit, PHYS_RUNORDER,
-		    flags);
+		/* One more than is kept, on the smallest machines: for now. */
+		n = buddy_take(pc->pc_run, MAX(pc->pc_runlimit, 1),
+		    PHYS_RUNORDER, flags);
 	if (n > 0) {
 		pg = pc->pc_run[--n];
 		pc_set(&pc->pc_nrun, n);

@@ -434,27 +434,32 @@ leaf_drop(struct vm_page *table, u_int idx, pte_t old)
 	table_count_down(table, idx);
 }
 
-static u_int
-leaf_attr(pte_t pte)
+/* What an entry becomes that maps the page of new already. */
+static pte_t
+leaf_merge(pte_t old, pte_t new)
 {
-	return (pte_referenced(pte) ? PTE_ATTR_REF : 0) |
-	       (pte_modified(pte) ? PTE_ATTR_MOD : 0) |
-	       (pte_managed(pte) ? 0 : PTE_ATTR_UNMANAGED) |
-	       (pte_wired(pte) ? PTE_ATTR_WIRED : 0);
+	return pte_make_leaf(pte_pa(new), pte_prot(new),
+	    leaf_attr(old) | leaf_attr(new));
 }
 
 /*
- * Give entry *slot, which maps the same page already, other rights.  Whether
- * some CPU may have cached what it was.
+ * Give an entry of a locked leaf table, which maps the same page already,
+ * other rights.  Whether some CPU may have cached what it was.
  */
 static bool
-leaf_update(pte_slot_t *slot, pte_t new, vaddr_t va, struct tlb_gather *tg)
+leaf_update(struct vm_page *table, pte_slot_t *slot, pte_t new, vaddr_t va,
+    struct tlb_gather *tg)
 {
 	pte_t old = pte_load(slot), want;
 
+	if (pte_grouped(old)) {
+		if ((leaf_merge(old, new) | PTE_GROUP) == old)
+			return true;
+		leaf_single(table, slot);
+		old = pte_load(slot);
+	}
 	do {
-		want = pte_make_leaf(pte_pa(new), pte_prot(new),
-		    leaf_attr(old) | leaf_attr(new));
+		want = leaf_merge(old, new);
 	} while (!atomic_compare_exchange_weak_explicit(slot, &old, want,
 	    memory_order_release, memory_order_relaxed));
 	if (pte_stale(old, want))
@@ -481,9 +486,10 @@ leaf_enter(struct vm_page *table, u_int idx, pte_t new, vaddr_t va,
 	if (pte_valid(old)) {
 		if (pte_pa(old) == pte_pa(new) &&
 		    pte_managed(old) == pte_managed(new)) {
-			*cached = leaf_update(slot, new, va, tg);
+			*cached = leaf_update(table, slot, new, va, tg);
 			return 0;
 		}
+		leaf_single(table, slot);
 		old = atomic_exchange_explicit(slot, 0, memory_order_relaxed);
 		tlb_gather_add(tg, va);
 		if (PTE_BREAK_BEFORE_MAKE) {
@@ -648,7 +654,8 @@ leaf_enter_old(struct vm_page *table, u_int idx, vaddr_t va,
 			/* What is there may be widened. */
 			if (pte_pa(old) == pte_pa(new) && pte_managed(old) &&
 			    (pte_prot(old) & ~prot) == 0)
-				(void)leaf_update(slot, new, va + ptoa(i), tg);
+				(void)leaf_update(table, slot, new,
+				    va + ptoa(i), tg);
 			continue;
 		}
 		if (!inorder && pmap_page_mapped(pgs[i]))
@@ -686,6 +693,31 @@ pmap_enter_more(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
 		tlb_gather_pmap(&tg, pm);
 		tlb_gather_flush(&tg);
 	}
+}
+
+bool
+pmap_enter_group(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
+    vaddr_t at, vm_prot_t prot)
+{
+	struct vm_page *table;
+	bool made, was;
+	u_int i;
+
+	if (PTE_NGROUP != PMAP_NGROUP || !tlb_silent() ||
+	    (va & (ptoa(PMAP_NGROUP) - 1)) != 0 || !group_row(pgs))
+		return false;
+	for (i = 0; (prot & PROT_EXEC) != 0 && i < PMAP_NGROUP; i++)
+		exec_sync(pgs[i]);
+	if (leaf_make(pm, va, &table) != 0)
+		return false;
+	i = pte_index(va, 0);
+	was = pte_grouped(pte_load(&table_slots(table)[i]));
+	made = was ? leaf_group_widen(table, i, pgs, prot)
+		   : leaf_group(table, i, pgs, prot);
+	page_unlock(table, RANK_TABLE);
+	if (PTE_FAULT_STAYS && was && made)
+		tlb_forget(pm, at);
+	return made;
 }
 
 /*
@@ -762,6 +794,7 @@ leaf_clear(struct vm_page *table, vaddr_t sva, vaddr_t eva,
 	uint64_t lines;
 	pte_t old;
 
+	leaf_cut(table, start, end);
 	for (lines = leaf_lines(table, sva, eva); lines != 0;
 	     lines &= lines - 1) {
 		line = (u_int)__builtin_ctzll(lines);
@@ -806,6 +839,7 @@ leaf_narrow(struct vm_page *table, vaddr_t sva, vaddr_t eva, vm_prot_t prot,
 	uint64_t lines;
 	pte_t new, old;
 
+	leaf_cut(table, start, end);
 	for (lines = leaf_lines(table, sva, eva); lines != 0;
 	     lines &= lines - 1) {
 		line = (u_int)__builtin_ctzll(lines);

@@ -62,25 +62,7 @@ entry_empty(struct vm_page *table, pte_slot_t *slot)
 		mapping_forget(table, slot, pte, phys_page(pte_pa(pte)));
 }
 
-/*
- * Whether a line of entries maps neighbouring, managed pages that have all been
- * read and written.
- */
-static inline bool
-line_is_run(const pte_slot_t *line)
-{
-	pte_t first = pte_load(line);
-	u_int i;
-
-#pragma GCC unroll 8
-	for (i = 1; i < PTE_PERLINE; i++)
-		if (pte_load(&line[i]) != first + i * PTE_NEXT)
-			return false;
-	return pte_valid(first) && pte_managed(first) &&
-	       pte_referenced(first) && pte_modified(first);
-}
-
-/* Clear such a line: nothing is found out for each of its entries. */
+/* Clear a run of entries: nothing is found out for each of them. */
 static inline void
 line_empty(struct vm_page *table, pte_slot_t *line)
 {

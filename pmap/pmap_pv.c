@@ -292,6 +292,7 @@ page_narrow(struct vm_page *pg, vm_prot_t prot, struct tlb_gather *tg)
 
 	pv_walk_begin(&w, pg);
 	while ((slot = pv_walk_next(&w)) != NULL) {
+		leaf_single(w.w_table, slot);
 		if (prot == PROT_NONE) {
 			old = atomic_exchange_explicit(slot, 0,
 			    memory_order_relaxed);
@@ -381,9 +382,10 @@ pmap_clear(struct vm_page *pg, _Atomic(uint8_t) *carried, bool (*bit)(pte_t),
 	tlb_gather_init(&tg);
 	pv_walk_begin(&w, pg);
 	while ((slot = pv_walk_next(&w)) != NULL) {
-		pte = pte_load(slot);
-		if (!bit(pte))
+		if (!bit(pte_load(slot)))
 			continue;
+		leaf_single(w.w_table, slot);
+		pte = pte_load(slot);
 		while (!atomic_compare_exchange_weak_explicit(slot, &pte,
 		    clear(pte), memory_order_relaxed, memory_order_relaxed))
 			continue;
@@ -414,6 +416,8 @@ pmap_age(struct vm_page *pg)
 		}
 		if (!pte_referenced(pte))
 			continue;
+		leaf_single(w.w_table, slot);
+		pte = pte_load(slot);
 		while (!atomic_compare_exchange_weak_explicit(slot, &pte,
 		    pte_clear_referenced(pte), memory_order_relaxed,
 		    memory_order_relaxed))

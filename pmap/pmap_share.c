@@ -202,16 +202,12 @@ leaf_part(struct pmap *pm, vaddr_t va)
 static void
 leaf_write_protect(struct vm_page *table)
 {
-	pte_slot_t *slot, *slots = table_slots(table);
+	pte_slot_t *slots = table_slots(table);
 	uint64_t lines;
-	u_int i;
 
-	for (lines = table_lines(table); lines != 0; lines &= lines - 1) {
-		slot = slots + (u_int)__builtin_ctzll(lines) * PTE_PERLINE;
-#pragma GCC unroll 8
-		for (i = 0; i < PTE_PERLINE; i++)
-			pte_slot_forbid_write(&slot[i]);
-	}
+	for (lines = table_lines(table); lines != 0; lines &= lines - 1)
+		line_forbid_write(
+		    slots + (u_int)__builtin_ctzll(lines) * PTE_PERLINE);
 }
 
 /*

@@ -254,6 +254,24 @@ tlb_free_tables(struct tlb_gather *tg)
 	page_free_batch(batch, n);
 }
 
+bool
+tlb_silent(void)
+{
+	return ncpu == 1 || md_tlb_broadcast();
+}
+
+void
+tlb_gather_now(struct tlb_gather *tg)
+{
+	KASSERT(tlb_silent());
+	KASSERT(tg->tg_ndone == tg->tg_n && !tg->tg_over);
+	KASSERT(!tg->tg_all && TAILQ_EMPTY(&tg->tg_tables));
+	if ((tg->tg_cpus & ~CPUMASK(curcpu()->cpu_id)) != 0)
+		tlb_flush_broadcast(tg);
+	else if (tg->tg_cpus != 0)
+		tlb_flush_local(tg);
+}
+
 void
 tlb_gather_flush(struct tlb_gather *tg)
 {

@@ -158,6 +158,15 @@ tlb_gather_space(struct tlb_gather *tg)
 }
 
 /*
+ * tlb_silent: whether CPUs are made to forget without being asked, so that it
+ *	can be done with locks held that they may be waiting for.
+ * tlb_gather_now: tlb_gather_flush() where that is so; any lock held, and the
+ *	gather has no tables.
+ */
+bool tlb_silent(void);
+void tlb_gather_now(struct tlb_gather *tg);
+
+/*
  * tlb_kick: make the CPUs in the set drop pm's root, if they hold it, and wait
  *	for it.  Preemption disabled, interrupts on, no spin lock.
  * tlb_handler: serve this CPU's box.  Any context.
@@ -256,6 +265,24 @@ leaf_parting(struct pmap *pm)
 
 bool leaf_unuse(struct vm_page *table, struct pmap *pm);
 
+/*
+ * pmap_group.c.  The table is a leaf table and locked.
+ * leaf_break: entry idx is in a group; there is none any more.  Flushes.
+ * leaf_group: map the PTE_NGROUP pages pgs[], which lie in a row, from entry idx
+ *	on, aligned, with prot, modified if they may be written, as a group.
+ *	False: they, or the entries, are in use.
+ * leaf_group_widen: the group from idx on maps pgs[] and grants no more than
+ *	prot: it grants that now.  False: it does not, and nothing was done.
+ * group_row: whether the pages are all there, neighbours, from an aligned one
+ *	on.  No lock.
+ */
+void leaf_break(struct vm_page *table, u_int idx);
+bool leaf_group(struct vm_page *table, u_int idx, struct vm_page *const *pgs,
+    vm_prot_t prot);
+bool leaf_group_widen(struct vm_page *table, u_int idx,
+    struct vm_page *const *pgs, vm_prot_t prot);
+bool group_row(struct vm_page *const *pgs);
+
 static inline pte_slot_t *
 table_slots(const struct vm_page *table)
 {
@@ -266,6 +293,16 @@ static inline pte_t
 pte_load(const pte_slot_t *slot)
 {
 	return atomic_load_explicit(slot, memory_order_relaxed);
+}
+
+/* What pte_make_leaf() is to be told to make an entry like this one. */
+static inline u_int
+leaf_attr(pte_t pte)
+{
+	return (pte_referenced(pte) ? PTE_ATTR_REF : 0) |
+	       (pte_modified(pte) ? PTE_ATTR_MOD : 0) |
+	       (pte_managed(pte) ? 0 : PTE_ATTR_UNMANAGED) |
+	       (pte_wired(pte) ? PTE_ATTR_WIRED : 0);
 }
 
 /* Nothing writes through the entry any more, valid or not. */
@@ -285,11 +322,70 @@ pte_slot_forbid_write(pte_slot_t *slot)
 #endif
 }
 
+/*
+ * [t] Whether a line of entries maps neighbouring, managed pages that have all
+ * been read and written: then the MMU has nothing to note in them.
+ */
+static inline bool
+line_is_run(const pte_slot_t *line)
+{
+	pte_t first = pte_load(line);
+	u_int i;
+
+#pragma GCC unroll 8
+	for (i = 1; i < PTE_PERLINE; i++)
+		if (pte_load(&line[i]) != first + i * PTE_NEXT)
+			return false;
+	return pte_valid(first) && pte_managed(first) &&
+	       pte_referenced(first) && pte_modified(first);
+}
+
+/* [t] Nothing writes through a line of entries any more. */
+static inline void
+line_forbid_write(pte_slot_t *line)
+{
+	u_int i;
+
+#ifndef PTE_WRITE_BIT
+	if (line_is_run(line)) {
+		pte_t first = pte_narrow(pte_load(line), PROT_READ | PROT_EXEC);
+#pragma GCC unroll 8
+		for (i = 0; i < PTE_PERLINE; i++)
+			atomic_store_explicit(&line[i], first + i * PTE_NEXT,
+			    memory_order_relaxed);
+		return;
+	}
+#endif
+#pragma GCC unroll 8
+	for (i = 0; i < PTE_PERLINE; i++)
+		pte_slot_forbid_write(&line[i]);
+}
+
 /* The first address that the table of this level over va maps. */
 static inline vaddr_t
 table_base(vaddr_t va, u_int level)
 {
 	return rounddown2(va, pte_span(level + 1));
+}
+
+/* [t] Entry slot is about to be changed, and not its neighbours alike. */
+static inline void
+leaf_single(struct vm_page *table, const pte_slot_t *slot)
+{
+	if (__predict_false(pte_grouped(pte_load(slot))))
+		leaf_break(table, (u_int)(slot - table_slots(table)));
+}
+
+/* [t] The entries from start up to end, alike. */
+static inline void
+leaf_cut(struct vm_page *table, u_int start, u_int end)
+{
+	const pte_slot_t *slots = table_slots(table);
+
+	if (start % PTE_NGROUP != 0)
+		leaf_single(table, &slots[start]);
+	if (end % PTE_NGROUP != 0)
+		leaf_single(table, &slots[end]);
 }
 
 /* [t] Of several spaces: entries may be narrowed and removed by page only. */

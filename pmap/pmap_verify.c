@@ -35,6 +35,25 @@ verify_pv(struct vm_page *table, u_int idx, struct vm_page *pg)
 	KASSERT(found == 1);
 }
 
+/* A group from idx on is whole, alike, and leaves the MMU nothing to note. */
+static void
+verify_group(struct vm_page *table, u_int idx)
+{
+	pte_slot_t *slot = &table_slots(table)[rounddown2(idx, PTE_NGROUP)];
+	pte_t first = pte_load(slot), pte;
+	u_int i;
+
+	KASSERT((pte_pa(first) & (ptoa(PTE_NGROUP) - 1)) == 0);
+	for (i = 0; i < PTE_NGROUP; i++) {
+		pte = pte_load(&slot[i]);
+		KASSERT(pte_valid(pte) && pte_grouped(pte));
+		KASSERT(pte_pa(pte) == pte_pa(first) + ptoa(i));
+		KASSERT(pte_prot(pte) == pte_prot(first));
+		KASSERT(pte_referenced(pte));
+		KASSERT(pte_modified(pte) || (pte_prot(pte) & PROT_WRITE) == 0);
+	}
+}
+
 /* A leaf table, locked. */
 static void
 verify_leaf(struct vm_page *table)
@@ -59,6 +78,8 @@ verify_leaf(struct vm_page *table)
 		}
 		n++;
 		lines |= 1ull << line;
+		if (pte_grouped(pte))
+			verify_group(table, idx);
 		if (pte_managed(pte))
 			verify_pv(table, idx, phys_page(pte_pa(pte)));
 	}

@@ -246,12 +246,14 @@ near_anons(struct uvm_faultinfo *ufi, bool alone)
 	struct uvm_near *near = ufi->ufi_near;
 	struct vm_anon *an[FAULT_NEAR];
 	uint64_t slot;
-	u_int i, n;
+	u_int found, i, n;
 
 	if (!near_window(ufi, &near->un_va, &slot, &n))
 		return;
-	if (amap_gather_alike(ufi->ufi_amap, slot, n, alone, an) < 2)
+	found = amap_gather_alike(ufi->ufi_amap, slot, n, alone, an);
+	if (found < 2)
 		return;
+	near->un_whole = alone && found == FAULT_NEAR;
 	for (i = 0; i < n; i++)
 		near->un_page[i] =
 		    an[i] != NULL ? near_page(near, an[i], alone) : NULL;
@@ -322,6 +324,7 @@ fault_zero(struct uvm_faultinfo *ufi)
 	near->un_va = ufi->ufi_va;
 	near->un_n = n;
 	near->un_new = true;
+	near->un_whole = n == FAULT_NEAR;
 	return FAULT_GO;
 }
 
@@ -605,6 +608,36 @@ uvm_fault_drop(struct uvm_faultinfo *ufi)
 		uvm_anons_rele(near->un_old, near->un_nold);
 }
 
+/*
+ * Map the page that was found, and its neighbours if that can be.  0, ENOMEM,
+ * ESRCH.
+ */
+static int
+fault_enter(struct uvm_faultinfo *ufi, const struct uvm_near *near)
+{
+	struct pmap *pm = ufi->ufi_map->vm_pmap;
+	u_int how = ufi->ufi_access & ufi->ufi_prot;
+	int error;
+
+	/* A window that is ours may be a single thing for the MMU, too. */
+	if (near->un_whole && pmap_enter_group(pm, near->un_va, near->un_page,
+				  ufi->ufi_va, ufi->ufi_prot)) {
+		ufi->ufi_stale = false;
+		return 0;
+	}
+	if (ufi->ufi_entry->ve_wired != 0)
+		how |= PMAP_WIRED;
+	error = pmap_enter(pm, ufi->ufi_va, page_to_phys(ufi->ufi_page),
+	    ufi->ufi_prot, how);
+	if (error != 0)
+		return error;
+	ufi->ufi_stale = false;
+	if (near->un_n > 0)
+		pmap_enter_more(pm, near->un_va, near->un_page, near->un_n,
+		    ufi->ufi_va, ufi->ufi_prot, near->un_new);
+	return 0;
+}
+
 int
 uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
 {
@@ -616,7 +649,6 @@ uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
 	    .ufi_flags = flags,
 	    .ufi_near = flags == 0 ? &near : NULL,
 	};
-	u_int how;
 	int error;
 
 	KASSERT(access != PROT_NONE && (access & ~PROT_ALL) == 0);
@@ -625,29 +657,19 @@ uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
 	near.un_nheld = 0;
 	for (;;) {
 		near.un_n = near.un_nold = 0;
-		near.un_new = false;
+		near.un_new = near.un_whole = false;
 		error = uvm_fault_hold(&ufi);
 		if (error != 0)
 			return error;
 		/* Forced writes leave the program's own rights as they are. */
 		KASSERT((access & ~ufi.ufi_prot) == 0 ||
 			(flags & UVM_FAULT_FORCE) != 0);
-		how = access & ufi.ufi_prot;
-		if (ufi.ufi_entry->ve_wired != 0)
-			how |= PMAP_WIRED;
-		error = 0;
-		if (ufi.ufi_prot != PROT_NONE)
-			error = pmap_enter(map->vm_pmap, ufi.ufi_va,
-			    page_to_phys(ufi.ufi_page), ufi.ufi_prot, how);
-		if (error == 0 && ufi.ufi_prot != PROT_NONE)
-			ufi.ufi_stale = false;
 		/* Nothing shows any more what was copied. */
 		if (near.un_nold > 0)
 			pmap_remove(map->vm_pmap, near.un_va,
 			    near.un_va + ptoa(near.un_n));
-		if (error == 0 && near.un_n > 0)
-			pmap_enter_more(map->vm_pmap, near.un_va, near.un_page,
-			    near.un_n, ufi.ufi_va, ufi.ufi_prot, near.un_new);
+		error =
+		    ufi.ufi_prot != PROT_NONE ? fault_enter(&ufi, &near) : 0;
 		uvm_fault_drop(&ufi);
 		switch (error) {
 		case 0:

@@ -233,7 +233,7 @@ bool uvm_nomem(void);
  * touch: the map read-locked and the page's owner locked, until
  * uvm_fault_drop(); or an errno of uvm_fault() with no lock held.
  */
-#define FAULT_NEAR 16u /* pages: what a window is aligned to, too */
+#define FAULT_NEAR PMAP_NGROUP /* pages: what a window is aligned to, too */
 
 /*
  * Pages near the one asked for that can be mapped with it: resident ones for
@@ -241,9 +241,10 @@ bool uvm_nomem(void);
  * in order.
  */
 struct uvm_near {
-	vaddr_t un_va;                       /* of the first */
-	u_int un_n;                          /* 0: none */
-	bool un_new;                         /* made for the purpose */
+	vaddr_t un_va; /* of the first */
+	u_int un_n;    /* 0: none */
+	bool un_new;   /* made for the purpose */
+	bool un_whole; /* all of a window, the one asked for included */
 	struct vm_page *un_page[FAULT_NEAR]; /* NULL: not this one */
 	u_int un_nheld;                      /* anons held for their pages */
 	struct vm_anon *un_held[FAULT_NEAR];

@@ -11,6 +11,13 @@
  * it points to.  A frame also remembers when each CPU last used it through
  * its MMU, so that freeing it can ask whether that is over.
  *
+ * Groups (fm_group).  The buffer keeps one entry for all of a group, and then
+ * says of each page what may be read in any of the group's entries: most of all,
+ * that it is there, and that it may be written.  So whoever changes one entry
+ * and not the others, and does not make the whole invalid in between, is met by
+ * a program that goes on as before.  Entries that are valid must agree in all
+ * but rights and flags, always.  Flags are noted in the first entry.
+ *
  * Entries are small and few, and lists are short: a machine that explores
  * touches a handful of pages.
  */
@@ -27,7 +34,7 @@
 struct entry {
 	uint64_t e_va; /* first address it maps */
 	struct mmu_tr e_tr;
-	uint32_t e_gen; /* of the first frame it maps */
+	uint32_t e_gen; /* of the frames it maps, a block: of the first */
 	uint32_t e_asid;
 	uint32_t e_seq; /* completed operations when it was loaded */
 	bool e_absent;  /* remembers that there is nothing */
@@ -126,6 +133,18 @@ generation(uint64_t pa)
 	return f != NULL ? f->f_gen : 0;
 }
 
+/* The same for all that a leaf maps, summed: none of them ever goes down. */
+static uint32_t
+generations(const struct mmu_tr *tr)
+{
+	uint32_t sum = 0;
+	uint64_t i;
+
+	for (i = 0; i < 1ull << tr->tr_group; i++)
+		sum += generation(tr->tr_pa + (i << fm->fm_pageshift));
+	return sum;
+}
+
 /* The first address of the 1 << shift bytes around va. */
 static uint64_t
 around(uint64_t va, unsigned shift)
@@ -204,7 +223,14 @@ static void
 insert(struct tlb *t, uint64_t va, const struct mmu_tr *tr, bool absent)
 {
 	struct entry *e;
+	unsigned i;
 
+	/* A group takes the place of what was known of its pages. */
+	for (i = t->t_n; tr->tr_group != 0 && i-- > 0;)
+		if (t->t_entry[i].e_asid == t->t_asid &&
+		    around(t->t_entry[i].e_va, tr->tr_shift) ==
+			around(va, tr->tr_shift))
+			entry_drop(t, i);
 	if (t->t_n == NTLB)
 		entry_drop(t, 0);
 	save(&t->t_n, 8);
@@ -212,7 +238,7 @@ insert(struct tlb *t, uint64_t va, const struct mmu_tr *tr, bool absent)
 	save(e, sizeof *e);
 	e->e_va = around(va, tr->tr_shift);
 	e->e_tr = *tr;
-	e->e_gen = generation(tr->tr_pa);
+	e->e_gen = generations(tr);
 	e->e_asid = t->t_asid;
 	e->e_seq = (uint32_t)ndone;
 	e->e_absent = absent;
@@ -284,10 +310,19 @@ check_frame(const struct entry *e, uint64_t va)
 		mm.mm_violation("stale translation: %#llx maps page %#llx, "
 				"which is free",
 		    (unsigned long long)va, (unsigned long long)pa);
-	else if (pa == e->e_tr.tr_pa && f->f_gen != e->e_gen)
+	else if ((pa == e->e_tr.tr_pa || e->e_tr.tr_group != 0) &&
+		 generations(&e->e_tr) != e->e_gen)
 		mm.mm_violation("stale translation: %#llx maps page %#llx, "
 				"which has a new owner",
 		    (unsigned long long)va, (unsigned long long)pa);
+}
+
+/* How far into what an entry maps va lies, in whole pages. */
+static uint64_t
+page_in(const struct entry *e, uint64_t va)
+{
+	return e->e_tr.tr_group == 0 ? 0
+				     : around(va - e->e_va, fm->fm_pageshift);
 }
 
 /* Whether the tables now say something else than e about va. */
@@ -309,7 +344,11 @@ outdated(const struct tlb *t, const struct entry *e, uint64_t va,
 			return true;
 		table = next;
 	}
-	return tr.tr_pa != e->e_tr.tr_pa || tr.tr_shift != e->e_tr.tr_shift ||
+	if (tr.tr_shift + e->e_tr.tr_group != e->e_tr.tr_shift ||
+	    (e->e_tr.tr_group != 0 &&
+		fm->fm_group(fm, *now, level) != e->e_tr.tr_group))
+		return true;
+	return tr.tr_pa != e->e_tr.tr_pa + page_in(e, va) ||
 	       (access & ~tr.tr_rights) != 0;
 }
 
@@ -324,7 +363,7 @@ check_current(const struct tlb *t, const struct entry *e, uint64_t va,
 	    !outdated(t, e, va, access, &now))
 		return;
 	if (fm->fm_bbm && (now & 1) != 0 &&
-	    fm->fm_changes(e->e_tr.tr_entry, now)) {
+	    fm->fm_changes(e->e_tr.tr_entry + page_in(e, va), now)) {
 		mm.mm_violation("break-before-make: the live entry of %#llx "
 				"was changed from %#llx to %#llx while cpu "
 				"caches the old one",
@@ -368,10 +407,68 @@ set_flags(uint64_t pa, uint64_t *entry, bool leaf, unsigned access)
 	return MMU_OK;
 }
 
+/*
+ * The leaf at *pa says that it is one of a group: make the whole of it the
+ * translation, and its first entry the one that flags are set in.  above: what
+ * the levels above allow.
+ */
+static void
+take_group(uint64_t va, const struct mmu_tr *above, uint64_t *pa,
+    uint64_t *entry, struct mmu_tr *tr)
+{
+	unsigned group = fm->fm_group(fm, *entry, 0), i, n = 1u << group;
+	unsigned self = index_of(va, 0) & (n - 1);
+	uint64_t next, other, own = *entry, slot = *pa - self * 8ull;
+	bool leaf, first = true;
+	struct mmu_tr one;
+
+	tr->tr_entry = own - ((uint64_t)self << fm->fm_pageshift);
+	if (around(tr->tr_pa, fm->fm_pageshift + group) !=
+	    tr->tr_pa - ((uint64_t)self << fm->fm_pageshift))
+		mm.mm_violation("group: %#llx maps page %#llx, which is "
+				"another of its group",
+		    (unsigned long long)va, (unsigned long long)tr->tr_pa);
+	for (i = 0; i < n; i++) {
+		other = mm.mm_peek(slot + i * 8ull);
+		one = *above;
+		if (fm->fm_step(fm, other, 0, &next, &leaf, &one) != MMU_OK)
+			continue;
+		if (fm->fm_changes(tr->tr_entry +
+				       ((uint64_t)i << fm->fm_pageshift),
+			other))
+			mm.mm_violation("group: the entry of %#llx is %#llx, "
+					"neighbour %u of it is %#llx",
+			    (unsigned long long)va, (unsigned long long)own, i,
+			    (unsigned long long)other);
+		tr->tr_rights |= one.tr_rights;
+		if (!first)
+			continue;
+		first = false;
+		*pa = slot + i * 8ull;
+		*entry = other;
+		tr->tr_dirty = one.tr_dirty;
+	}
+	tr->tr_group = (uint8_t)group;
+	tr->tr_shift = (uint8_t)(tr->tr_shift + group);
+	tr->tr_pa = around(tr->tr_pa, tr->tr_shift);
+}
+
+/* Whether a walker that has come to this leaf makes something of its hint. */
+static bool
+takes_hint(uint64_t entry, unsigned level)
+{
+	if (fm->fm_group == NULL || mm.mm_peek == NULL ||
+	    fm->fm_group(fm, entry, level) == 0)
+		return false;
+	return !mm.mm_evict || mm.mm_choose == NULL ||
+	       mm.mm_choose(2, "keep one page of a group") == 0;
+}
+
 static enum mmu_fault
 walk(struct tlb *t, uint64_t va, unsigned access, struct mmu_tr *tr)
 {
 	const struct walk *w;
+	struct mmu_tr above;
 	enum mmu_fault fault;
 	uint64_t table = t->t_root, next = 0, pa, entry;
 	uint32_t gen = t->t_rootgen;
@@ -395,11 +492,15 @@ walk(struct tlb *t, uint64_t va, unsigned access, struct mmu_tr *tr)
 		pa = table + index_of(va, level) * 8ull;
 		mmu_counts.mc_steps++;
 		entry = mm.mm_load(pa);
+		above = *tr;
 		fault = fm->fm_step(fm, entry, level, &next, &leaf, tr);
 		if (fault != MMU_OK)
 			return fault;
 		if (leaf) {
 			tr->tr_slot = pa;
+			tr->tr_entry = entry;
+			if (takes_hint(entry, level))
+				take_group(va, &above, &pa, &entry, tr);
 			if ((access & ~tr->tr_rights) != 0)
 				return MMU_DENIED;
 		}
@@ -407,7 +508,8 @@ walk(struct tlb *t, uint64_t va, unsigned access, struct mmu_tr *tr)
 		if (fault != MMU_OK)
 			return fault;
 		if (leaf) {
-			tr->tr_entry = entry;
+			if (tr->tr_group == 0)
+				tr->tr_entry = entry;
 			if ((access & MMU_WRITE) != 0)
 				tr->tr_dirty = true;
 			return MMU_OK;
@@ -496,9 +598,6 @@ mmu_translate(unsigned cpu, uint64_t va, unsigned access, uint64_t *pa)
 				insert(t, va, &tr, true);
 			if (fault == MMU_DENIED && !fm->fm_denied_drops) {
 				tr.tr_dirty = false;
-				tr.tr_entry = mm.mm_peek != NULL
-						  ? mm.mm_peek(tr.tr_slot)
-						  : 0;
 				insert(t, va, &tr, false);
 			}
 			if (fault != MMU_OK)

@@ -19,6 +19,7 @@
  *	- use of a translation after the operation that took it away has
  *	  completed (mmu_completed());
  *	- on arm64, a change of a live entry that needs break-before-make;
+ *	- a group of entries that claim to be alike and are not;
  *	- two entries of different size or target for one address.
  */
 #ifndef MMU_MMU_H
@@ -52,8 +53,9 @@ struct mmu_tr {
 	uint8_t tr_rights; /* MMU_READ, _WRITE, _EXEC for user accesses */
 	bool tr_global;
 	bool tr_dirty;     /* a write needs no flag to be set */
+	uint8_t tr_group;  /* log2 of how many entries it was made from */
 	uint64_t tr_slot;  /* physical address of the entry */
-	uint64_t tr_entry; /* its value */
+	uint64_t tr_entry; /* its value; of a group: the first's */
 };
 
 /*
@@ -65,6 +67,9 @@ struct mmu_tr {
  *	above allow.
  * fm_flags: what the hardware changes entry to for an access; the same value
  *	when it changes nothing; *fault MMU_FLAG when software must do it.
+ * fm_group: log2 of how many neighbouring entries, aligned, this leaf says it is
+ *	alike with, so that one translation may serve for all; NULL: it cannot
+ *	say so.
  * fm_changes: whether the change of a live leaf from old to new needs it to
  *	be invalid in between (break-before-make).
  */
@@ -84,6 +89,8 @@ struct mmu_format {
 	    unsigned level, uint64_t *next, bool *leaf, struct mmu_tr *tr);
 	uint64_t (*fm_flags)(uint64_t entry, bool leaf, unsigned access,
 	    bool hardware, enum mmu_fault *fault);
+	unsigned (*fm_group)(const struct mmu_format *fm, uint64_t entry,
+	    unsigned level);
 	bool (*fm_changes)(uint64_t old, uint64_t new);
 };
 

@@ -101,6 +101,18 @@ flags(uint64_t e, bool leaf, unsigned access, bool hardware,
 }
 
 /*
+ * D8.7.1, "The Contiguous bit" (52): 16, 128 or 32 pages; of blocks, which
+ * nobody makes here, not looked at.
+ */
+static unsigned
+group(const struct mmu_format *fm, uint64_t e, unsigned level)
+{
+	if (level != 0 || !bit(e, 52))
+		return 0;
+	return fm->fm_pageshift == 12 ? 4 : fm->fm_pageshift == 14 ? 7 : 5;
+}
+
+/*
  * D8.13.1: a live entry may not change its output address, its size, the
  * memory type or shareability, or become global, without being made invalid
  * and flushed in between.
@@ -126,6 +138,7 @@ changes(uint64_t old, uint64_t new)
 	    .fm_bbm = true,                                                    \
 	    .fm_step = step,                                                   \
 	    .fm_flags = flags,                                                 \
+	    .fm_group = group,                                                 \
 	    .fm_changes = changes,                                             \
 	}
 

@@ -10,6 +10,7 @@
 #include <kern/proc.h>
 #include <kern/process_vm.h>
 #include <phys/page.h>
+#include <pmap/pte.h>
 #include <port/frame.h>
 #include <uvm/uvm.h>
 
@@ -158,6 +159,14 @@ call_pageout(const uint64_t arg[2])
 	return n;
 }
 
+/* groups N: 0 if so many have been made (pmap_group.c), where there are any. */
+static long
+call_groups(const uint64_t arg[2])
+{
+	return PTE_NGROUP == 1 || count_sum(COUNT_GROUP) == arg[0] ? 0
+								   : -EINVAL;
+}
+
 const struct sim_call sim_calls[SIM_NCALLS] = {
     {"hold", 1, call_hold},
     {"peek", 2, call_peek},
@@ -174,4 +183,5 @@ const struct sim_call sim_calls[SIM_NCALLS] = {
     {"forget", 1, call_forget},
     {"disk", 2, call_disk},
     {"pageout", 2, call_pageout},
+    {"groups", 1, call_groups},
 };

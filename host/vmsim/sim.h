@@ -266,7 +266,7 @@ struct sim_call {
 	unsigned sc_narg;
 	long (*sc_fn)(const uint64_t arg[2]);
 };
-#define SIM_NCALLS 15
+#define SIM_NCALLS 16
 extern const struct sim_call sim_calls[SIM_NCALLS];
 
 /*

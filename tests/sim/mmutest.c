@@ -332,6 +332,97 @@ test_arm64(void)
 	sim_result(bad == 0, "mmu: arm64, 4 KiB granule");
 }
 
+/* 64 KiB of 4 KiB pages at 1 << 16, from page 0x210000 on, contiguous. */
+static void
+group(uint64_t attr)
+{
+	unsigned i;
+
+	for (i = 0; i < 16; i++)
+		put(0x103000 + (16 + i) * 8, (0x210000 + i * 0x1000) | attr);
+}
+
+#define G_RW   0x0018000000000f43ull /* DBM, contiguous, AF, written to */
+#define G_RO   0x0010000000000fc3ull
+#define G_NONE 0x0008000000000f43ull /* not contiguous */
+
+static void
+test_group(void)
+{
+	uint64_t va = 1 << 16;
+	unsigned i;
+
+	begin(&mmu_arm64_4k);
+	mmu_root(0, 0x100000, 1);
+	put(0x100000, 0x101003);
+	put(0x101000, 0x102003);
+	put(0x102000, 0x103003);
+	group(G_RW);
+	/* One walk serves all. */
+	IS(at(va + 0x5abc, MMU_READ) == MMU_OK && last == 0x215abc);
+	for (i = 0; i < 16; i++)
+		IS(at(va + i * 0x1000 + 4, MMU_WRITE) == MMU_OK &&
+		    last == 0x210004 + i * 0x1000);
+	IS(mmu_counts.mc_walks == 1 && violation[0] == '\0');
+	IS(at(va + 0x10000, MMU_READ) == MMU_ABSENT);
+	/* One page of it taken away, as if it were alone: it stays. */
+	put(0x103000 + 19 * 8, 0);
+	mmu_flush_page(0, 1, va + 0x3000);
+	IS(at(va, MMU_READ) == MMU_OK);
+	IS(at(va + 0x3000, MMU_READ) == MMU_OK && last == 0x213000);
+	mmu_frame_free(0x213000);
+	IS(at(va + 0x3000, MMU_READ) == MMU_OK);
+	IS(strstr(violation, "which is free") != NULL);
+	violation[0] = '\0';
+	mmu_frame_used(0x213000);
+	IS(at(va, MMU_READ) == MMU_OK);
+	IS(strstr(violation, "a new owner") != NULL);
+	/* Any page's flush is the group's. */
+	violation[0] = '\0';
+	group(0);
+	mmu_flush_page(0, 1, va + 0xf000);
+	IS(at(va, MMU_READ) == MMU_ABSENT && violation[0] == '\0');
+	/* Rights of any entry; what is narrowed alike is so after the flush. */
+	group(G_RW);
+	put(0x103000 + 18 * 8, 0x212000 | G_RO);
+	IS(at(va + 0x2000, MMU_WRITE) == MMU_OK && violation[0] == '\0');
+	group(G_RO);
+	IS(at(va + 0x4000, MMU_WRITE) == MMU_OK);
+	mmu_flush_asid(0, 1);
+	IS(at(va + 0x4000, MMU_WRITE) == MMU_DENIED && violation[0] == '\0');
+	/* The hint of a live entry. */
+	mmu_flush_asid(0, 1);
+	group(G_RW);
+	IS(at(va + 0x1000, MMU_READ) == MMU_OK);
+	put(0x103000 + 25 * 8, 0x219000 | G_NONE);
+	(void)at(va + 0x9000, MMU_READ);
+	IS(strstr(violation, "break-before-make") != NULL);
+	violation[0] = '\0';
+	mmu_flush_asid(0, 1);
+	(void)at(va + 0x1000, MMU_READ);
+	IS(strstr(violation, "neighbour 9") != NULL);
+	/* Another page; pages in a row, from the wrong one on. */
+	violation[0] = '\0';
+	mmu_flush_asid(0, 1);
+	put(0x103000 + 25 * 8, 0x221000 | G_RW);
+	(void)at(va + 0x1000, MMU_READ);
+	IS(strstr(violation, "neighbour 9") != NULL);
+	violation[0] = '\0';
+	mmu_flush_asid(0, 1);
+	for (i = 0; i < 16; i++)
+		put(0x103000 + (16 + i) * 8, (0x211000 + i * 0x1000) | G_RW);
+	(void)at(va, MMU_READ);
+	IS(strstr(violation, "another of its group") != NULL);
+	/* The access flag is noted in any of them. */
+	violation[0] = '\0';
+	mmu_flush_asid(0, 1);
+	group(G_RW & ~0x400ull);
+	IS(at(va + 0x6000, MMU_READ) == MMU_OK && violation[0] == '\0');
+	IS(load(0x103000 + 16 * 8) == (0x210000 | G_RW));
+	IS(load(0x103000 + 22 * 8) == (0x216000 | (G_RW & ~0x400ull)));
+	sim_result(bad == 0, "mmu: arm64, contiguous entries");
+}
+
 static void
 test_granules(void)
 {
@@ -459,6 +550,7 @@ mmu_tests(void)
 	test_dirty();
 	test_frames();
 	test_arm64();
+	test_group();
 	test_granules();
 	test_riscv();
 	test_choices();

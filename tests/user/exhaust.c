@@ -24,8 +24,9 @@
 #include <stdint.h>
 #include "t.h"
 
-#define RW   (PROT_READ | PROT_WRITE)
-#define PRIV (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define RW    (PROT_READ | PROT_WRITE)
+#define STACK (1UL << 17) /* the least that arm64's libc takes */
+#define PRIV  (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
 static void
 adjust(const char *value)
@@ -121,7 +122,7 @@ threads(void)
 	size_t n = 0, i, tries;
 
 	CHECK(pthread_attr_init(&attr) == 0);
-	CHECK(pthread_attr_setstacksize(&attr, 65536) == 0);
+	CHECK(pthread_attr_setstacksize(&attr, STACK) == 0);
 	pthread_mutex_lock(&gate);
 	/* What was dry before may take a moment to come back: orphans. */
 	for (tries = 0; n < 65536 && tries < 1000;) {

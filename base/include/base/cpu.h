@@ -99,6 +99,8 @@ enum count {
 	COUNT_TLBI_ASID,      /* of a space, */
 	COUNT_TLBI_ALL,       /* of everything */
 	COUNT_TLB_DSB,        /* barriers around them */
+	COUNT_GROUP,          /* groups of entries made, */
+	COUNT_GROUP_BREAK,    /* taken apart: pmap_group.c */
 	COUNT_ROOT_LOAD,
 	COUNT_SWITCH,
 	COUNT_FORK,

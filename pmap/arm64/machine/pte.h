@@ -46,6 +46,16 @@ typedef uint64_t pte_t;
 #define PTE_FAULT_STAYS       1
 #define PTE_HW_UPDATE         1
 
+/*
+ * D8.7, "The Contiguous bit": set in 16 neighbouring entries of 4 KiB pages, it
+ * lets a CPU keep one translation for all.  The larger granules want 32 and 128
+ * of them, which no run of pages that there is would fill.
+ */
+#if PAGE_SHIFT == 12
+#define PTE_GROUP  (1ull << 52)
+#define PTE_NGROUP 16u
+#endif
+
 /* Whether what was stored is fetched only after md_icache_sync(). */
 #define PTE_ICACHE 1
 

@@ -149,6 +149,18 @@ void pmap_enter_more(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
     u_int n, vaddr_t at, vm_prot_t prot, bool fresh);
 
 /*
+ * pmap_enter_group: the same of PMAP_NGROUP pages, after a fault at at, one of
+ *	them, so that a CPU can remember them as one: if none is NULL, the
+ *	pages lie in a row in memory and are aligned to as many, as va is,
+ *	either nothing is mapped here nor they elsewhere or they are like that
+ *	already, and the machine can do it.  Referenced; modified if prot
+ *	allows it.  False: nothing was done.
+ */
+#define PMAP_NGROUP 16u
+bool pmap_enter_group(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
+    vaddr_t at, vm_prot_t prot);
+
+/*
  * All on page-aligned ranges [sva, eva) of user space.
  * pmap_remove: unmap; carries bits; frees tables that became empty.  S
  * pmap_protect: take away what prot lacks; PROT_NONE removes.  S

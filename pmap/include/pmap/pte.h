@@ -12,6 +12,22 @@
 
 #define PTE_NENTRY (1u << PTE_INDEX_BITS)
 
+/*
+ * Where a CPU may keep one translation for PTE_NGROUP entries that are alike
+ * and aligned, as are the neighbouring pages that they map, PTE_GROUP in each
+ * allows it.  pmap_group.c has the rules.
+ */
+#ifndef PTE_GROUP
+#define PTE_GROUP  ((pte_t)0)
+#define PTE_NGROUP 1u
+#endif
+
+static inline bool
+pte_grouped(pte_t pte)
+{
+	return (pte & PTE_GROUP) != 0;
+}
+
 /* Bytes that one entry of a level maps, as a shift. */
 static inline u_int
 pte_shift(u_int level)
