@@ -121,7 +121,7 @@ leaf_group(struct vm_page *table, u_int idx, struct vm_page *const *pgs,
 		if (pv_enter(table, &slot[i], pgs[i]) != 0) {
 			/* Somebody else has mapped it since. */
 			while (i-- > 0)
-				pv_remove(table, idx + i, pgs[i]);
+				pv_leave(table, &slot[i], pgs[i]);
 			return false;
 		}
 	group_store(slot, pgs, prot);

@@ -257,7 +257,7 @@ tlb_free_tables(struct tlb_gather *tg)
 bool
 tlb_silent(void)
 {
-	return ncpu == 1 || md_tlb_broadcast();
+	return cpu_count() == 1 || md_tlb_broadcast();
 }
 
 void

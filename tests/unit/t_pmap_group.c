@@ -29,7 +29,7 @@ struct grp {
 static bool
 can_group(void)
 {
-	return PTE_NGROUP == N && (ncpu == 1 || md_tlb_broadcast());
+	return PTE_NGROUP == N && (cpu_count() == 1 || md_tlb_broadcast());
 }
 
 static u_int
