@@ -36,12 +36,18 @@ oom_total(void)
 static u_long
 oom_pages(struct proc *p)
 {
+	struct vmspace *vm;
 	u_long n = 0;
 
 	mutex_enter(&p->ps_vmlock);
-	if (p->ps_vmspace != NULL)
-		n = pmap_resident(vm_pmap(p->ps_vmspace)) +
-		    uvmspace_swapped(p->ps_vmspace);
+	vm = p->ps_vmspace;
+	if (vm != NULL) {
+		/* An exit frees the tables with this lock. */
+		rw_read_enter(&vm->vm_map.vm_lock);
+		n = pmap_resident(vm_pmap(vm));
+		rw_exit(&vm->vm_map.vm_lock);
+		n += uvmspace_swapped(vm);
+	}
 	mutex_exit(&p->ps_vmlock);
 	return n;
 }
