@@ -448,6 +448,8 @@ user_account(struct thread *td, bool end)
 	reap_drain();
 	epoch_drain();
 	det_calm();
+	/* A kernel thread may have ended since, and be kept for another. */
+	reap_drain();
 	if (end) {
 		sim_account_end();
 		det_end();
