@@ -422,14 +422,15 @@ write_clear_refs(struct pnode *pn, char *text, size_t len)
 	error = pid_space(pn, &p, &vm);
 	if (error != 0)
 		return error;
+	/* An exit frees the tables with this lock, too. */
+	rw_read_enter(&vm->vm_map.vm_lock);
 	if (what == 5)
 		atomic_store(&vm->vm_maxrss, pmap_resident(vm_pmap(vm)));
 	else {
-		rw_read_enter(&vm->vm_map.vm_lock);
 		for (e = vm->vm_map.vm_first; e != NULL; e = e->ve_next)
 			each_page(e, clear_page, &what);
-		rw_exit(&vm->vm_map.vm_lock);
 	}
+	rw_exit(&vm->vm_map.vm_lock);
 	uvmspace_free(vm);
 	proc_rele(p);
 	return 0;

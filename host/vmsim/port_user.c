@@ -445,6 +445,8 @@ user_account(struct thread *td, bool end)
 	       (long)sim_user_syscall(td, NR_WAIT4, any) > 0)
 		continue;
 	sim_user_leave(td);
+	/* Kernel threads that nobody waits for end, too, and are kept. */
+	det_calm();
 	reap_drain();
 	epoch_drain();
 	det_calm();
