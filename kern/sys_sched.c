@@ -28,7 +28,7 @@ sys_sched_yield(const uintptr_t *args __unused)
 cpumask_t
 lwp_affinity(struct lwp *l)
 {
-	cpumask_t bind = atomic_load_explicit(&l->l_bind, memory_order_relaxed);
+	cpumask_t bind = atomic_load_explicit(&l->l_bind, memory_order_acquire);
 
 	return bind != 0 ? bind : l->l_thread.td_affinity;
 }

@@ -134,10 +134,18 @@ kern_ast(struct md_frame *f)
 		memory_order_acquire)) {
 		if (uvm_pageout_short())
 			(void)uvm_pageout_wait();
-		bind = atomic_exchange_explicit(&curlwp()->l_bind, 0,
+		bind = atomic_load_explicit(&curlwp()->l_bind,
 		    memory_order_relaxed);
-		if (bind != 0)
+		if (bind != 0) {
 			sched_bind(bind);
+			/*
+			 * Only now, or lwp_affinity() would hear of neither;
+			 * who wants it elsewhere meanwhile sets td_ast again.
+			 */
+			(void)atomic_compare_exchange_strong_explicit(
+			    &curlwp()->l_bind, &bind, 0, memory_order_release,
+			    memory_order_relaxed);
+		}
 		sig_deliver(f);
 	}
 	if (sched_need())

@@ -287,6 +287,7 @@ TEST(uvm_fault_waits_for_nobody)
  * LIFECYCLE 18 holds uvm/uvm_vmspace.c:uvmspace_purge mutant 09
  */
 static _Atomic(u_int) ready;
+static _Atomic(bool) purged;
 
 static void
 foreign(void *arg)
@@ -294,11 +295,13 @@ foreign(void *arg)
 	struct vmspace *vm = arg;
 	u_char byte = 7;
 	size_t done;
+	bool last;
 	int error;
 	u_int i;
 
 	atomic_fetch_add(&ready, 1);
-	for (i = 0, error = 0; error == 0 && i < 20000; i++) {
+	for (i = 0, error = 0, last = false; error == 0 && !last; i++) {
+		last = atomic_load(&purged);
 		error = uvm_io(vm, BASE + ptoa(i % 4), &byte, 1, i % 3 == 0, 0,
 		    &done);
 		CHECK(error == 0 || error == EFAULT);
@@ -323,6 +326,7 @@ TEST(uvm_purge_foreign_readers)
 			return;
 		CHECK(map_anon(vm, BASE, ptoa(4), RW) == 0);
 		atomic_store(&ready, 0);
+		atomic_store(&purged, false);
 		for (i = 0; i < nitems(td); i++) {
 			CHECK(uvmspace_tryref(vm));
 			td[i] = ktest_spawn(foreign, vm);
@@ -330,6 +334,7 @@ TEST(uvm_purge_foreign_readers)
 		while (atomic_load(&ready) < nitems(td))
 			thread_yield();
 		end_space(vm);
+		atomic_store(&purged, true);
 		for (i = 0; i < nitems(td); i++)
 			ktest_join(td[i]);
 	}
