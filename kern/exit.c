@@ -104,6 +104,7 @@ lwp_unlink(struct lwp *l, bool keep_last)
 	struct proc *p = l->l_proc;
 	struct sigqueue gone = TAILQ_HEAD_INITIALIZER(gone);
 	uint64_t utime, stime;
+	int sig = 0;
 
 	KASSERT(l->l_pmap == NULL);
 	spin_enter(&p->ps_siglock);
@@ -123,11 +124,19 @@ lwp_unlink(struct lwp *l, bool keep_last)
 	p->ps_nlwp--;
 	sig_flush(&l->l_sigpend, &gone);
 	if (p->ps_nlwp > 0) {
+		/* The others have stopped: now all have. */
+		if (p->ps_nstopped == p->ps_nlwp)
+			sig = (int)p->ps_stopsig;
 		sig_retarget(p);
 		wakeup(&p->ps_nlwp);
 	}
 	spin_exit(&p->ps_siglock);
 	sig_free(&gone);
+	if (sig != 0) {
+		mutex_enter(&proctree_lock);
+		sig_notify_job(p, CLD_STOPPED, sig);
+		mutex_exit(&proctree_lock);
+	}
 	return true;
 }
 

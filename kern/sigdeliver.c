@@ -85,11 +85,8 @@ void
 sig_notify_job(struct proc *p, int code, int status)
 {
 	KASSERT(mutex_held(&proctree_lock));
-	if (code == CLD_STOPPED) {
-		p->ps_waited_stop = false;
-		p->ps_continued = false;
-	} else
-		p->ps_continued = true;
+	p->ps_stopped = code == CLD_STOPPED;
+	p->ps_continued = !p->ps_stopped;
 	if (p->ps_parent != NULL)
 		sig_notify_parent(p, code, status);
 }
@@ -104,8 +101,9 @@ stop_notify(struct proc *p, int code, int status)
 }
 
 /*
- * Stay until SIGCONT, SIGKILL, an order to leave or the arrival of a tracer.  The last thread to get
- * here makes the process stopped.  s held, and held again on return.
+ * Stay until SIGCONT, SIGKILL, an order to leave or the arrival of a tracer.
+ * The last thread to get here makes the process stopped, which its parent may
+ * see once it has been told (ps_stopped).  s held, and held again on return.
  */
 static void
 stop_here(struct lwp *l)

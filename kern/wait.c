@@ -73,14 +73,14 @@ wait_look(struct proc *c, u_int opt, struct wait_result *wr)
 	/* Its stops are the tracer's, which is who asks. */
 	if (ptrace_traces(curproc(), c))
 		return false;
-	if ((opt & WUNTRACED) != 0 && !c->ps_waited_stop) {
+	if ((opt & WUNTRACED) != 0 && c->ps_stopped) {
 		sig = wait_stopped(c);
 		if (sig != 0) {
 			wr->wr_code = CLD_STOPPED;
 			wr->wr_status = (int)sig;
 			wr->wr_wstatus = W_STOP((int)sig);
 			if ((opt & WNOWAIT) == 0)
-				c->ps_waited_stop = true;
+				c->ps_stopped = false;
 			return true;
 		}
 	}

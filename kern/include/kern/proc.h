@@ -118,8 +118,8 @@ struct proc {
 	bool ps_nozombie;              /* [T] set after the purge */
 	bool ps_vforked;               /* [I] its parent waits for this: */
 	bool ps_vforkdone;             /* [T] is off its parent's space */
-	bool ps_waited_stop;           /* [T] the stop has been reported */
-	bool ps_continued;             /* [T] to be reported */
+	bool ps_stopped;   /* [T] the parent knows: to be reported */
+	bool ps_continued; /* [T] the same */
 	LIST_HEAD(, ptrace) ps_tracees; /* [T] threads it traces */
 	struct ptrace *ps_ptrace;       /* [T] of its first thread, gone */
 	int ps_pdeathsig;               /* [T] wanted when the parent dies */
