@@ -22,6 +22,7 @@
 #include <port/machdep.h>
 
 #include "../../base/base_impl.h"
+#include "../../uvm/uvm_local.h"
 #include "sim.h"
 
 #define CHECK(e)                                                               \
@@ -433,8 +434,8 @@ clock_body(u_int cpu)
 #define VA 0x10000000ul
 #define RW (PROT_READ | PROT_WRITE)
 
-static struct pmap *spaces[6];
-static struct vm_page *pages[6]; /* the first word of each is its number */
+static struct pmap *spaces[7];
+static struct vm_page *pages[7]; /* the first word of each is its number */
 
 static void
 map(struct pmap *pm, vaddr_t va, struct vm_page *pg, vm_prot_t prot)
@@ -599,13 +600,14 @@ asid_again_body(u_int cpu)
 }
 
 /*
- * 1 leaves a space for another, or for none; 2 gives its number to others, and
- * what it maps goes, by 2 or, if there is one, 3.
+ * 1 leaves a space for another, or for none.  Then numbers are given out anew,
+ * somebody comes to the space, and somebody takes its page: all of that 2, or 2
+ * the first, 3 the rest, or one each.
  */
 static void
 left_body(u_int cpu, bool drop)
 {
-	u_int last = md_asid_count() - 1, i;
+	u_int last = md_asid_count() - 1, i, n = sim_ncpu - 1;
 
 	if (cpu == 1)
 		pmap_activate(spaces[0]);
@@ -615,14 +617,12 @@ left_body(u_int cpu, bool drop)
 	if (cpu == 1) {
 		look(0);
 		pmap_activate(drop ? &pmap_kernel : spaces[1]);
-	} else if (cpu == 2) {
-		pmap_activate(spaces[last]); /* a new generation */
-		pmap_activate(spaces[0]);
 	}
-	if (cpu == 2 && sim_ncpu == 3) {
-		pmap_remove(spaces[0], VA, VA + PAGE_SIZE);
-		page_free(pages[0]);
-	} else if (cpu == 3) {
+	if (cpu == 2)
+		pmap_activate(spaces[last]); /* a new generation */
+	if (cpu == MIN(n, 3))
+		pmap_activate(spaces[0]);
+	if (cpu == n) {
 		pmap_page_remove(pages[0]);
 		page_free(pages[0]);
 	}
@@ -723,7 +723,7 @@ fill_body(u_int cpu)
 }
 
 static void
-fill_more_body(u_int cpu)
+fill_more(u_int cpu, bool fresh)
 {
 	u_long val;
 
@@ -736,7 +736,19 @@ fill_more_body(u_int cpu)
 		return;
 	}
 	*(u_long *)page_direct(pages[0]) = 7;
-	pmap_enter_more(spaces[0], VA, &pages[0], 1, VA, RW, false);
+	pmap_enter_more(spaces[0], VA, &pages[0], 1, VA, RW, fresh);
+}
+
+static void
+fill_more_body(u_int cpu)
+{
+	fill_more(cpu, false);
+}
+
+static void
+fill_new_body(u_int cpu)
+{
+	fill_more(cpu, true);
 }
 
 /* 1 may write again when 3 has read; 2, of the same space, does. */
@@ -842,6 +854,77 @@ part_last_body(u_int cpu)
 	}
 }
 
+/*
+ * Anonymous memory.
+ */
+static struct vm_anon *anon;
+static struct vm_amap *amap;
+
+static void
+anon_setup(void)
+{
+	uvm_init();
+	anon = uvm_anon_alloc(PA_ZERO);
+	amap = amap_create(NULL);
+	CHECK(anon != NULL && amap != NULL);
+}
+
+/* 2 takes the page away to swap; 1 uses it, if it is there. */
+static void
+anon_body(u_int cpu)
+{
+	struct vm_page *pg;
+
+	bare_gate();
+	if (cpu == 1) {
+		pg = uvm_anon_hold(anon);
+		if (pg == NULL)
+			return;
+		CHECK(*(u_long *)page_direct(pg) == 0);
+		uvm_anon_unhold(anon);
+	} else {
+		pg = uvm_anon_page(anon);
+		if (anon_evict(anon, pg, 1))
+			page_free(pg);
+	}
+}
+
+/* 1 has changed what an amap holds, and drops it; 2 sees that he is alone. */
+static void
+amap_setup(void)
+{
+	anon_setup();
+	amap_ref(amap);
+}
+
+static void
+amap_body(u_int cpu)
+{
+	bare_gate();
+	if (cpu == 1) {
+		shared_word = 1;
+		amap_free(amap);
+	} else if (amap_exclusive(amap)) {
+		CHECK(shared_word == 1);
+	}
+}
+
+/* 1, as the daemon would be, is in the middle of an amap that 2 frees. */
+static void
+amap_scan_body(u_int cpu)
+{
+	if (cpu == 1) {
+		rw_write_enter(&amap->am_lock);
+		bare_gate();
+		shared_word = 1;
+		rw_exit(&amap->am_lock);
+	} else {
+		bare_gate();
+		amap_free(amap);
+		CHECK(shared_word == 1);
+	}
+}
+
 static const struct bare tests[] = {
     {"attach", NULL, attach_body, false, true},
     {"refcount", refs_setup, refs_body, false, false},
@@ -875,7 +958,11 @@ static const struct bare tests[] = {
     {"carry-link-mapped", link_setup, carry_mapped_body, false, false},
     {"fill", fill_setup, fill_body, false, false},
     {"fill-more", fill_setup, fill_more_body, false, false},
+    {"fill-new", fill_setup, fill_new_body, false, false},
     {"widen", widen_setup, widen_body, false, false},
+    {"anon", anon_setup, anon_body, false, false},
+    {"amap", amap_setup, amap_body, false, false},
+    {"amap-scan", anon_setup, amap_scan_body, true, false},
     {"part", part_setup, part_body, false, false},
     {"part-last", part_setup, part_last_body, false, false},
 };
