@@ -773,13 +773,13 @@ dying(void)
 static void
 refused(pid_t pid)
 {
-	static const char *const name[] = {"mem", "environ"};
+	static const char *const name[] = {"mem", "environ", "maps"};
 	char path[64], c;
 	int fd;
 
 	FAILS(EPERM, request(PTRACE_ATTACH, pid, 0, 0));
 	FAILS(EPERM, request(PTRACE_SEIZE, pid, 0, 0));
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		snprintf(path, sizeof(path), "/proc/%d/%s", pid, name[i]);
 		fd = open(path, O_RDONLY);
 		CHECK(fd >= 0 || errno == EACCES);
