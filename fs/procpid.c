@@ -599,8 +599,9 @@ show_cmdline(struct pnode *pn, struct pbuf *pb)
 	return 0;
 }
 
+/* What exec left on the stack: the environment, or the auxiliary vector. */
 static int
-show_environ(struct pnode *pn, struct pbuf *pb)
+show_left(struct pnode *pn, struct pbuf *pb, bool auxv)
 {
 	struct vmspace *vm;
 	struct proc *p;
@@ -609,26 +610,25 @@ show_environ(struct pnode *pn, struct pbuf *pb)
 	error = pid_space(pn, &p, &vm);
 	if (error != 0)
 		return error == ESRCH ? 0 : error;
-	show_memory(pb, vm, vm->vm_envaddr, vm->vm_envend);
+	if (auxv)
+		show_memory(pb, vm, vm->vm_auxaddr, vm->vm_auxend);
+	else
+		show_memory(pb, vm, vm->vm_envaddr, vm->vm_envend);
 	uvmspace_free(vm);
 	proc_rele(p);
 	return 0;
 }
 
 static int
+show_environ(struct pnode *pn, struct pbuf *pb)
+{
+	return show_left(pn, pb, false);
+}
+
+static int
 show_auxv(struct pnode *pn, struct pbuf *pb)
 {
-	struct vmspace *vm;
-	struct proc *p;
-	int error;
-
-	error = pid_space(pn, &p, &vm);
-	if (error != 0)
-		return error == ESRCH ? 0 : error;
-	show_memory(pb, vm, vm->vm_auxaddr, vm->vm_auxend);
-	uvmspace_free(vm);
-	proc_rele(p);
-	return 0;
+	return show_left(pn, pb, true);
 }
 
 /* /proc/<pid>/mem: the offset is the address. */
