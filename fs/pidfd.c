@@ -210,23 +210,6 @@ sys_pidfd_getfd(const uintptr_t *a)
 	return fd_install(f, 0, true);
 }
 
-/* The process that the thread tid is of, referenced; or NULL. */
-static struct proc *
-tid_proc(pid_t tid)
-{
-	struct proc *p = NULL;
-	struct lwp *l;
-
-	mutex_enter(&proctree_lock);
-	l = lwp_find(tid);
-	if (l != NULL) {
-		p = l->l_proc;
-		refcount_acquire(&p->ps_refs);
-	}
-	mutex_exit(&proctree_lock);
-	return p;
-}
-
 /* What of p kcmp() asks for, as a number; 0: it has none. */
 static int
 kcmp_key(struct proc *p, int type, u_long idx, uintptr_t *keyp)
@@ -280,7 +263,8 @@ kcmp_key(struct proc *p, int type, u_long idx, uintptr_t *keyp)
 long
 sys_kcmp(const uintptr_t *a)
 {
-	struct proc *p1 = tid_proc((pid_t)a[0]), *p2 = tid_proc((pid_t)a[1]);
+	struct proc *p1 = proc_find_tid((pid_t)a[0]);
+	struct proc *p2 = proc_find_tid((pid_t)a[1]);
 	uintptr_t key1, key2;
 	int error = ESRCH;
 

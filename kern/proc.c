@@ -235,6 +235,22 @@ proc_find(pid_t pid)
 }
 
 struct proc *
+proc_find_tid(pid_t tid)
+{
+	struct proc *p = NULL;
+	struct lwp *l;
+
+	mutex_enter(&proctree_lock);
+	l = lwp_find(tid);
+	if (l != NULL) {
+		p = l->l_proc;
+		refcount_acquire(&p->ps_refs);
+	}
+	mutex_exit(&proctree_lock);
+	return p;
+}
+
+struct proc *
 proc_next(pid_t after)
 {
 	struct proc *p, *best = NULL;

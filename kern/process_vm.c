@@ -12,17 +12,10 @@
 int
 process_vm_get(pid_t tid, struct vmspace **vmp)
 {
-	struct proc *p = NULL;
-	struct lwp *l;
+	struct proc *p;
 	int error;
 
-	mutex_enter(&proctree_lock);
-	l = lwp_find(tid);
-	if (l != NULL) {
-		p = l->l_proc;
-		refcount_acquire(&p->ps_refs);
-	}
-	mutex_exit(&proctree_lock);
+	p = proc_find_tid(tid);
 	if (p == NULL)
 		return ESRCH;
 	error = proc_vmspace(p, vmp);

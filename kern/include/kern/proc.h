@@ -219,6 +219,7 @@ extern struct proclist proc_all; /* [T] */
  * proc_find: the process with this pid and a reference to its structure, or
  *	NULL; zombies included.  proc_rele gives the reference back.  Both
  *	take locks up to RANK_PROCTREE or none (the _locked one: held).
+ * proc_find_tid: the same for the process that the thread tid is of.
  * proc_next: the same for the lowest pid above after.
  * proc_vmspace: a reference on p's space, with the pointer rechecked.
  *	ESRCH: no space any more (kernel or exited); EBUSY: in exec.  The
@@ -231,6 +232,7 @@ extern struct proclist proc_all; /* [T] */
 void proc_boot(void);
 struct proc *proc_find(pid_t pid);
 struct proc *proc_find_locked(pid_t pid);
+struct proc *proc_find_tid(pid_t tid);
 struct proc *proc_next(pid_t after);
 void proc_rele(struct proc *p);
 int proc_vmspace(struct proc *p, struct vmspace **vmp);
