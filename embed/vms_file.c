@@ -35,20 +35,11 @@ npages_now(struct vms_file *f)
 }
 
 static int
-file_get(struct uvm_object *uo, uint64_t idx, vm_prot_t access __unused,
+file_get(struct uvm_object *uo, uint64_t idx, vm_prot_t access,
     struct vm_page **pgp)
 {
-	struct vms_file *f = file_of(uo);
-	struct vm_page *pg;
-
-	KASSERT(rw_write_held(&uo->uo_lock));
-	if (idx >= npages_now(f))
-		return ENXIO;
-	pg = uvm_object_lookup(uo, idx);
-	if (pg == NULL || (page_flags(pg) & PG_BUSY) != 0)
-		return EAGAIN;
-	*pgp = pg;
-	return 0;
+	(void)npages_now(file_of(uo));
+	return uvm_object_get(uo, idx, access, pgp);
 }
 
 /* Bytes of page idx that the file has. */

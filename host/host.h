@@ -9,6 +9,15 @@
 
 #include <sys/types.h>
 
+/* Built with AddressSanitizer. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ASAN 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define ASAN 1
+#endif
+
 #define HOST_MAXCPU 8
 
 /* RAM begins here: address 0 and its neighbours are not memory. */

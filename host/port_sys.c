@@ -17,14 +17,6 @@
 
 #include "host.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ASAN 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define ASAN 1
-#endif
-
 #ifdef ASAN
 #include <sanitizer/common_interface_defs.h>
 #endif

@@ -128,6 +128,17 @@ seg_owned(const struct shmseg *sg)
 	       cred_is_root();
 }
 
+/* The segment id, if it is the caller's to change: EINVAL, EPERM. */
+static int
+seg_find_owned(int id, struct shmseg **sgp)
+{
+	KASSERT(mutex_held(&shm_lock));
+	*sgp = seg_find(id);
+	if (*sgp == NULL)
+		return EINVAL;
+	return seg_owned(*sgp) ? 0 : EPERM;
+}
+
 /* Put sg into a free slot.  ENOSPC. */
 static int
 seg_insert(struct shmseg *sg)
@@ -530,15 +541,11 @@ int
 shm_set(int id, uid_t uid, gid_t gid, mode_t mode)
 {
 	struct shmseg *sg;
-	int error = 0;
+	int error;
 
 	mutex_enter(&shm_lock);
-	sg = seg_find(id);
-	if (sg == NULL)
-		error = EINVAL;
-	else if (!seg_owned(sg))
-		error = EPERM;
-	else {
+	error = seg_find_owned(id, &sg);
+	if (error == 0) {
 		sg->sg_uid = uid;
 		sg->sg_gid = gid;
 		sg->sg_mode = mode & 0777;
@@ -552,15 +559,11 @@ int
 shm_remove(int id)
 {
 	struct shmseg *sg, *dead = NULL;
-	int error = 0;
+	int error;
 
 	mutex_enter(&shm_lock);
-	sg = seg_find(id);
-	if (sg == NULL)
-		error = EINVAL;
-	else if (!seg_owned(sg))
-		error = EPERM;
-	else {
+	error = seg_find_owned(id, &sg);
+	if (error == 0) {
 		sg->sg_dest = true;
 		/* Nobody finds it by its key any more. */
 		sg->sg_key = IPC_PRIVATE;
@@ -579,19 +582,17 @@ shm_setlock(int id, bool lock)
 {
 	uint64_t limit = curproc()->ps_rlimit[RLIMIT_MEMLOCK].rlim_cur;
 	struct shmseg *sg;
-	int error = 0;
+	int error;
 
 	mutex_enter(&shm_lock);
-	sg = seg_find(id);
-	if (sg == NULL)
-		error = EINVAL;
-	else if (!seg_owned(sg))
-		error = EPERM;
-	else if (lock && !cred_is_root() && limit == 0)
-		error = EPERM;
-	else if (lock && !cred_is_root() && sg->sg_size > limit)
-		error = ENOMEM;
-	else {
+	error = seg_find_owned(id, &sg);
+	if (error == 0 && lock && !cred_is_root()) {
+		if (limit == 0)
+			error = EPERM;
+		else if (sg->sg_size > limit)
+			error = ENOMEM;
+	}
+	if (error == 0) {
 		sg->sg_locked = lock;
 		uao_stay(sg->sg_obj, lock);
 	}

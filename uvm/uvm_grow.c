@@ -58,15 +58,7 @@ extend_down(struct vm_map *map, struct vm_entry *e, vaddr_t start)
 	if (map->vm_nentries >= uvm_map_count_max ||
 	    (n = uvm_entry_alloc()) == NULL)
 		return false;
-	n->ve_start = start;
-	n->ve_end = e->ve_start;
-	n->ve_off = start;
-	n->ve_flags = e->ve_flags & (uint16_t)~VE_NEEDSCOPY;
-	n->ve_prot = e->ve_prot;
-	n->ve_maxprot = e->ve_maxprot;
-	n->ve_inherit = e->ve_inherit;
-	n->ve_advice = e->ve_advice;
-	n->ve_wired = e->ve_wired;
+	uvm_entry_imitate(n, e, start, e->ve_start, start);
 	(void)uvm_map_insert(map, n);
 	return true;
 }

@@ -125,6 +125,8 @@ void uvm_tree_verify(const struct vm_map *map);
  * uvm_entry_alloc_batch: up to n at once, at least one unless memory is out.
  * uvm_entry_free_batch: n of them.
  * uvm_entry_hold_object: count the reference e makes to its object.
+ * uvm_entry_imitate: make n an entry like e without an amap, for what will be
+ *	at [start, end) and is byte off of the object; holds the object.
  * uvm_entry_drop: drop them, freeing the range e owns; pages into b.  e is in
  *	no map and unmapped.  No lock at RANK_AMAP or above; may sleep
  *	unless somebody else holds e's object.
@@ -159,6 +161,8 @@ u_int uvm_entry_alloc_batch(struct vm_entry **es, u_int n);
 void uvm_entry_free(struct vm_entry *e);
 void uvm_entry_free_batch(struct vm_entry **es, u_int n);
 void uvm_entry_hold_object(struct vm_entry *e);
+void uvm_entry_imitate(struct vm_entry *n, const struct vm_entry *e,
+    vaddr_t start, vaddr_t end, uint64_t off);
 void uvm_entry_drop(struct vm_entry *e, struct uvm_batch *b);
 void uvm_entries_drop(struct vm_entry *dead);
 int uvm_entry_own(struct vm_entry *e);

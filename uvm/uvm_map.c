@@ -163,6 +163,24 @@ uvm_entry_hold_object(struct vm_entry *e)
 	count_writer(e, 1);
 }
 
+void
+uvm_entry_imitate(struct vm_entry *n, const struct vm_entry *e, vaddr_t start,
+    vaddr_t end, uint64_t off)
+{
+	n->ve_start = start;
+	n->ve_end = end;
+	n->ve_off = off;
+	n->ve_obj = e->ve_obj;
+	n->ve_amap = NULL;
+	n->ve_flags = e->ve_flags & (uint16_t)~VE_NEEDSCOPY;
+	n->ve_prot = e->ve_prot;
+	n->ve_maxprot = e->ve_maxprot;
+	n->ve_inherit = e->ve_inherit;
+	n->ve_advice = e->ve_advice;
+	n->ve_wired = e->ve_wired;
+	uvm_entry_hold_object(n);
+}
+
 static void
 drop_object(struct vm_entry *e)
 {

@@ -315,6 +315,17 @@ uvm_object_wait(struct uvm_object *uo, uint64_t idx)
 	rw_exit(&uo->uo_lock);
 }
 
+int
+uvm_object_get(struct uvm_object *uo, uint64_t idx, vm_prot_t access __unused,
+    struct vm_page **pgp)
+{
+	KASSERT(rw_write_held(&uo->uo_lock));
+	if (idx >= uvm_object_npages(uo))
+		return ENXIO;
+	*pgp = uvm_object_lookup(uo, idx);
+	return *pgp == NULL ? EAGAIN : 0;
+}
+
 /* The flags of a page that cannot be used for access as it is. */
 static u_int
 unfit(vm_prot_t access)

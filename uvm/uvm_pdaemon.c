@@ -626,6 +626,21 @@ round_run(void)
 	return start;
 }
 
+/* Call fn for what each entry of a live map has in [start, end). */
+static void
+each_entry(struct vm_map *map, vaddr_t start, vaddr_t end,
+    void (*fn)(struct vm_entry *, vaddr_t, vaddr_t))
+{
+	struct vm_entry *e;
+
+	rw_read_enter(&map->vm_lock);
+	if (map->vm_state == VM_LIVE)
+		for (e = uvm_map_next(map, start);
+		     e != NULL && e->ve_start < end; e = e->ve_next)
+			fn(e, MAX(start, e->ve_start), MIN(end, e->ve_end));
+	rw_exit(&map->vm_lock);
+}
+
 /* Page out what e has from va to end.  Map locked. */
 static void
 entry_out(struct vm_entry *e, vaddr_t va, vaddr_t end)
@@ -657,7 +672,6 @@ entry_out(struct vm_entry *e, vaddr_t va, vaddr_t end)
 u_long
 uvm_pageout_range(struct vm_map *map, vaddr_t start, vaddr_t end)
 {
-	struct vm_entry *e;
 	u_long freed;
 
 	KASSERT(lock_none_above(RANK_PAGEOUT));
@@ -667,13 +681,7 @@ uvm_pageout_range(struct vm_map *map, vaddr_t start, vaddr_t end)
 	po.po_force = true;
 	po.po_full = false;
 	freed = uvm_pageout_stats.ps_freed;
-	rw_read_enter(&map->vm_lock);
-	if (map->vm_state == VM_LIVE)
-		for (e = uvm_map_next(map, start);
-		     e != NULL && e->ve_start < end; e = e->ve_next)
-			entry_out(e, MAX(start, e->ve_start),
-			    MIN(end, e->ve_end));
-	rw_exit(&map->vm_lock);
+	each_entry(map, start, end, entry_out);
 	while (po.po_nactive > 0)
 		reap(true);
 	freed = uvm_pageout_stats.ps_freed - freed;
@@ -720,16 +728,8 @@ entry_cool(struct vm_entry *e, vaddr_t va, vaddr_t end)
 void
 uvm_cool_range(struct vm_map *map, vaddr_t start, vaddr_t end)
 {
-	struct vm_entry *e;
-
 	KASSERT(lock_none_above(RANK_MAP));
-	rw_read_enter(&map->vm_lock);
-	if (map->vm_state == VM_LIVE)
-		for (e = uvm_map_next(map, start);
-		     e != NULL && e->ve_start < end; e = e->ve_next)
-			entry_cool(e, MAX(start, e->ve_start),
-			    MIN(end, e->ve_end));
-	rw_exit(&map->vm_lock);
+	each_entry(map, start, end, entry_cool);
 }
 
 /*

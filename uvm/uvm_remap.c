@@ -60,28 +60,6 @@ sealed(const struct remap *re)
 }
 
 /*
- * Make n an entry like e without an amap, for what will be at [start, end) and
- * numbered as e would number it at va; holds the object.
- */
-static void
-imitate(struct vm_entry *n, const struct vm_entry *e, vaddr_t start,
-    vaddr_t end, uint64_t off)
-{
-	n->ve_start = start;
-	n->ve_end = end;
-	n->ve_off = off;
-	n->ve_obj = e->ve_obj;
-	n->ve_amap = NULL;
-	n->ve_flags = e->ve_flags & (uint16_t)~VE_NEEDSCOPY;
-	n->ve_prot = e->ve_prot;
-	n->ve_maxprot = e->ve_maxprot;
-	n->ve_inherit = e->ve_inherit;
-	n->ve_advice = e->ve_advice;
-	n->ve_wired = e->ve_wired;
-	uvm_entry_hold_object(n);
-}
-
-/*
  * Whether the new range is inside the space and, if it was given, off the old
  * one: Linux wants that of a hint, too.
  */
@@ -162,7 +140,7 @@ duplicate(struct remap *re)
 		return ENOMEM;
 	n = re->re_ext;
 	re->re_ext = NULL;
-	imitate(n, e, 0, re->re_newlen, entry_off(e, re->re_old));
+	uvm_entry_imitate(n, e, 0, re->re_newlen, entry_off(e, re->re_old));
 	error = make_room(re);
 	if (error != 0) {
 		n->ve_next = re->re_dead;
@@ -183,7 +161,7 @@ extend(struct remap *re, vaddr_t end)
 
 	last = uvm_map_lookup(re->re_map, end - PAGE_SIZE);
 	KASSERT(last != NULL && last->ve_end == end);
-	imitate(n, last, end, end + (re->re_newlen - re->re_oldlen),
+	uvm_entry_imitate(n, last, end, end + (re->re_newlen - re->re_oldlen),
 	    entry_off(last, end));
 	/* The number is free to choose where there is nothing to match. */
 	if (n->ve_obj == NULL && !uvm_entries_alike(last, n))
@@ -245,7 +223,7 @@ move_entries(struct remap *re)
 		tail = &e->ve_next;
 	}
 	if (re->re_stay != NULL) {
-		imitate(re->re_stay, list, re->re_old, end,
+		uvm_entry_imitate(re->re_stay, list, re->re_old, end,
 		    list->ve_obj != NULL ? list->ve_off : re->re_old);
 		re->re_stay->ve_wired = 0;
 		uvm_map_insert(map, re->re_stay);

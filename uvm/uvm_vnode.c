@@ -35,17 +35,6 @@ object_size(const struct uvm_object *uo)
 	return atomic_load_explicit(&uo->uo_size, memory_order_relaxed);
 }
 
-static int
-uvn_get(struct uvm_object *uo, uint64_t idx, vm_prot_t access __unused,
-    struct vm_page **pgp)
-{
-	KASSERT(rw_write_held(&uo->uo_lock));
-	if (idx >= uvm_object_npages(uo))
-		return ENXIO;
-	*pgp = uvm_object_lookup(uo, idx);
-	return *pgp == NULL ? EAGAIN : 0;
-}
-
 /*
  * Bringing pages in.
  */
@@ -376,7 +365,7 @@ uvn_detach(struct uvm_object *uo)
 }
 
 static const struct uvm_pagerops uvn_pagerops = {
-    .uo_get = uvn_get,
+    .uo_get = uvm_object_get,
     .uo_fetch = uvn_fetch,
     .uo_detach = uvn_detach,
     .uo_name = uvm_object_name,

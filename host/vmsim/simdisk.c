@@ -212,22 +212,6 @@ file_io(struct file *fi, uint64_t idx, struct vm_page *pg, bool write)
 }
 
 static int
-file_get(struct uvm_object *uo, uint64_t idx, vm_prot_t access __unused,
-    struct vm_page **pgp)
-{
-	struct vm_page *pg;
-
-	KASSERT(rw_write_held(&uo->uo_lock));
-	if (idx >= uvm_object_npages(uo))
-		return ENXIO;
-	pg = uvm_object_lookup(uo, idx);
-	if (pg == NULL || (page_flags(pg) & PG_BUSY) != 0)
-		return EAGAIN;
-	*pgp = pg;
-	return 0;
-}
-
-static int
 file_fetch(struct uvm_object *uo, uint64_t idx)
 {
 	struct file *fi = container_of(uo, struct file, fi_obj);
@@ -323,7 +307,7 @@ file_name(struct uvm_object *uo, char *buf, size_t len)
 }
 
 static const struct uvm_pagerops file_ops = {
-    .uo_get = file_get,
+    .uo_get = uvm_object_get,
     .uo_fetch = file_fetch,
     .uo_detach = file_detach,
     .uo_name = file_name,

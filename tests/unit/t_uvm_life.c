@@ -470,7 +470,7 @@ TEST(uvm_purge_lines)
 	    .um_flags = VE_COW | VE_NORESERVE,
 	};
 	struct vmspace *vm = space();
-	u_long lines;
+	u_long lines, leaves;
 	vaddr_t va = 0;
 	u_int i;
 
@@ -478,10 +478,13 @@ TEST(uvm_purge_lines)
 		return;
 	CHECK(uvm_map(&vm->vm_map, &va, (vsize_t)4 << 30, &args) == 0);
 	for (i = 0; i < 7; i++)
-		CHECK(poke(vm, va + i * 0x24680000ul, 1) == 0);
+		CHECK(poke(vm, va + i * 0x24680000ul + ptoa(i), 1) == 0);
+	CHECK(pmap_resident(vm_pmap(vm)) == 7);
+	leaves = count_sum(COUNT_PURGE_LEAF);
 	lines = count_sum(COUNT_PURGE_LINE);
 	end_space(vm);
 	/* One each, and those of the tables above. */
 	lines = count_sum(COUNT_PURGE_LINE) - lines;
 	CHECK(lines >= 7 && lines <= 7 + 14);
+	CHECK(count_sum(COUNT_PURGE_LEAF) - leaves == 7);
 }

@@ -95,32 +95,6 @@ TEST(uvm_users_and_refs)
 	uvmspace_free(vm);
 }
 
-/*
- * 4 GiB, 7 pages touched: seven leaf entries, seven pages back.
- */
-TEST(uvm_purge_sparse)
-{
-	struct uvm_mapargs args = {
-	    .um_prot = RW,
-	    .um_maxprot = RW,
-	    .um_flags = VE_COW | VE_NORESERVE,
-	};
-	struct vmspace *vm = space();
-	u_long leaves;
-	vaddr_t va = 0;
-	u_int i;
-
-	if (vm == NULL)
-		return;
-	CHECK(uvm_map(&vm->vm_map, &va, (vsize_t)4 << 30, &args) == 0);
-	for (i = 0; i < 7; i++)
-		CHECK(poke(vm, va + i * 0x24680000ul + ptoa(i), 1) == 0);
-	CHECK(pmap_resident(vm_pmap(vm)) == 7);
-	leaves = count_sum(COUNT_PURGE_LEAF);
-	end_space(vm);
-	CHECK(count_sum(COUNT_PURGE_LEAF) - leaves == 7);
-}
-
 static vaddr_t
 entry_start(struct vmspace *vm, vaddr_t va)
 {

@@ -29,7 +29,7 @@ struct uvm_object;
 /*
  * uo_get: the page idx, resident.  uo_lock is write-held before, during and
  *	after; locks of the map and an amap may be held: never sleeps.
- *	0: *pgp is the page, not busy.  ENXIO: beyond the end of the object
+ *	0: *pgp is the page.  ENXIO: beyond the end of the object
  *	(SIGBUS).  ENOMEM: no page.  EIO: could not be read.  EAGAIN: it
  *	takes sleeping; call uo_fetch.  Nothing changed but for 0.
  * uo_fetch: do what uo_get could not, or wait until somebody else has.  No
@@ -146,6 +146,7 @@ uvm_object_npages(const struct uvm_object *uo)
  *	uo_lock held.
  * uvm_object_slot: the tag of the slot that page idx is on, or 0: it is not on
  *	swap.  uo_lock held.
+ * uvm_object_get: uo_get of the objects that only uo_fetch brings pages into.
  * uvm_object_insert: give it a PK_LOOSE or PK_OBJECT page that is not
  *	mapped.  uo_lock write-held.  ENOMEM: the page is still the caller's.
  * uvm_object_remove: take the page idx out again; it is the caller's then,
@@ -155,6 +156,8 @@ uvm_object_npages(const struct uvm_object *uo)
  *	wait for busy pages.  Cost follows resident pages.  Shoots down.
  */
 struct vm_page *uvm_object_lookup(struct uvm_object *uo, uint64_t idx);
+int uvm_object_get(struct uvm_object *uo, uint64_t idx, vm_prot_t access,
+    struct vm_page **pgp);
 uintptr_t uvm_object_slot(struct uvm_object *uo, uint64_t idx);
 int uvm_object_insert(struct uvm_object *uo, uint64_t idx, struct vm_page *pg);
 void uvm_object_remove(struct uvm_object *uo, struct vm_page *pg);
