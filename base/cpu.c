@@ -13,6 +13,7 @@ struct cpu *cpu_table[MAXCPU];
 _Atomic(u_int) cpu_n;
 void (*cpu_init_hook)(struct cpu *c);
 void (*cpu_tlb_handler)(void);
+uint64_t (*_Atomic cpu_sampler)(uint64_t now);
 
 /* One CPU registers at a time: the lock needs no CPU registered. */
 static atomic_flag attaching = ATOMIC_FLAG_INIT;
@@ -133,10 +134,13 @@ cpu_intr_exit(void)
 void
 cpu_clock(void)
 {
-	uint64_t now = md_time_ns();
+	uint64_t now = md_time_ns(), (*sampler)(uint64_t);
 
 	KASSERT(!md_intr_enabled());
 	curcpu()->cpu_timer = UINT64_MAX;
+	sampler = atomic_load_explicit(&cpu_sampler, memory_order_acquire);
+	if (__predict_false(sampler != NULL))
+		clock_arm(sampler(now));
 	timeout_run(now);
 	sched_clock(now);
 }

@@ -96,6 +96,25 @@ sched_bind(cpumask_t mask)
 		thread_yield();
 }
 
+/* To be on a CPU is to know that no handler runs there. */
+void
+cpu_sampler_set(uint64_t (*fn)(uint64_t now))
+{
+	cpumask_t was = curthread()->td_affinity;
+	bool intr;
+	u_int id;
+
+	atomic_store_explicit(&cpu_sampler, fn, memory_order_release);
+	for (id = 0; id < cpu_count(); id++) {
+		sched_bind(CPUMASK(id));
+		intr = md_intr_disable();
+		if (fn != NULL)
+			clock_arm(md_time_ns());
+		md_intr_restore(intr);
+	}
+	sched_bind(was);
+}
+
 /*
  * Run queues.
  */

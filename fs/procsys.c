@@ -551,6 +551,8 @@ const struct pent procsys_ents[] = {
     {PD_VMSPACE, "counters", REG, 0, show_counters, NULL, NULL},
     {PD_VMSPACE, "enosys", REG, 0, show_enosys, NULL, NULL},
     {PD_VMSPACE, "pools", REG, 0, show_pools, NULL, NULL},
+    {PD_VMSPACE, "profile", S_IFREG | 0600, 0, profile_show, NULL,
+	profile_write},
     {PD_VMSPACE, "version", REG, 0, show_vmspace_version, NULL, NULL},
 };
 const u_int nprocsys_ents = nitems(procsys_ents);

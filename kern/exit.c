@@ -167,11 +167,13 @@ proc_purge(struct proc *p)
 	KASSERT(!big_held());
 	if (vm == NULL)
 		return;
+	thread_phase("purge");
 	if (p->ps_lastuser) {
 		uvmspace_purge(vm);
 		KASSERT(vm->vm_map.vm_state == VM_DEAD);
 		KASSERT(!big_held());
 	}
+	thread_phase("space");
 	maxrss = atomic_load_explicit(&vm->vm_maxrss, memory_order_relaxed);
 	p->ps_ru.ru_maxrss = (int64_t)(maxrss * (PAGE_SIZE / 1024));
 	mutex_enter(&p->ps_vmlock);
@@ -256,6 +258,7 @@ proc_zombie(struct lwp *l)
 	KASSERT(p->ps_vmspace == NULL);
 	KASSERT(p->ps_nlwp == 0);
 	KASSERT(proc_state(p) == PS_EXITING);
+	thread_phase("zombie");
 	if (p == initproc)
 		exit_machine(p->ps_wstatus);
 	proc_rusage(p, &p->ps_ru);
@@ -303,6 +306,7 @@ exit_last(struct lwp *l)
 	itimer_exit(p);
 	ptimer_delete_all(p, true);
 	exit_leave_space(p);
+	thread_phase("files");
 	if (kern_fs != NULL && p->ps_fs != NULL)
 		kern_fs->fo_exit(p);
 	(void)big_release_all();
@@ -337,6 +341,7 @@ lwp_leave(struct lwp *l)
 	struct proc *p = l->l_proc;
 
 	KASSERT(lock_none());
+	thread_phase("threads");
 	if (l->l_pmap != NULL)
 		futex_lwp_exit();
 

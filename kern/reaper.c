@@ -98,6 +98,7 @@ reap(struct lwp *l)
 		KASSERT(!l->l_proc->ps_kernel);
 		proc_purge(l->l_proc);
 		proc_zombie(l);
+		thread_phase(NULL);
 		preempt_enable();
 	}
 	thread_fini(&l->l_thread);

@@ -111,6 +111,8 @@ exit_full:
 	mov	%rsp, %rdi
 	LINK_FRAME
 	call	md_trap_kernel
+	.globl	md_interrupt_return
+md_interrupt_return:
 	UNLINK_FRAME
 	POP_REGS
 	add	$16, %rsp

@@ -194,6 +194,8 @@ el1_irq:
 	SAVE_KERNEL
 	bl	md_irq_kernel
 
+	.globl	md_interrupt_return
+md_interrupt_return:
 exit_kernel:
 	add	sp, sp, #16
 	ldp	x9, x10, [sp, #F_PC]

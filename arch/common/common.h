@@ -37,6 +37,9 @@ extern const struct ksym md_ksyms[];
 extern const uint32_t md_nksyms;
 extern const char md_ksymstr[];
 
+/* Where the handler of an interrupt of the kernel returns to: vectors.S. */
+extern const char md_interrupt_return[];
+
 /*
  * misc.c
  * md_cmdline: the value of "name=..." on the command line, or NULL; ends at a

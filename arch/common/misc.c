@@ -135,6 +135,30 @@ md_backtrace(void)
 	}
 }
 
+u_int
+md_interrupted(const char **names, u_int max)
+{
+	extern char __text_start[], __text_end[];
+	const uintptr_t *fp = __builtin_frame_address(0);
+	bool exact = false; /* an address that was interrupted, not called */
+	uintptr_t off;
+	u_int n = 0;
+
+	for (; n < max && readable((uintptr_t)fp); fp = (uintptr_t *)fp[0]) {
+		if (fp[1] < (uintptr_t)__text_start ||
+		    fp[1] >= (uintptr_t)__text_end)
+			break;
+		if (fp[1] == (uintptr_t)md_interrupt_return) {
+			exact = true;
+			continue;
+		}
+		if (n > 0 || exact)
+			names[n++] = symbol(fp[1] - !exact, &off);
+		exact = false;
+	}
+	return n;
+}
+
 /*
  * The CPU's own, which under QEMU follows -seed.  Otherwise the jitter of the
  * counter, stirred (the multipliers are those of SplitMix64, Steele et al.

@@ -174,6 +174,17 @@ void cpu_intr_exit(void);
 void cpu_clock(void);
 void cpu_ipi(u_int kind); /* enum md_ipi_kind */
 
+/*
+ * A sampler is called by the clock of every CPU, with interrupts off, as often
+ * as it likes: it answers when it wants to be called again, and may be called
+ * earlier.
+ *
+ * cpu_sampler_set: the sampler from now on, first called at once; NULL: none.
+ *	On return the one before runs nowhere.  May sleep; one caller at a time.
+ */
+extern uint64_t (*_Atomic cpu_sampler)(uint64_t now);
+void cpu_sampler_set(uint64_t (*fn)(uint64_t now));
+
 /* Whether the caller is in an interrupt handler. */
 bool cpu_in_intr(void);
 

@@ -30,6 +30,7 @@ enum lock_rank {
 	RANK_BIG = 2,       /* the big lock: fs and console */
 	RANK_VNODE = 3,     /* size and writers of one file; the terminal */
 	RANK_PROCTREE = 4,  /* parents, children, groups, pids */
+	RANK_PROFILE = 5,   /* the profiler */
 	RANK_PROC = 6,      /* one process */
 	RANK_VMPTR = 8,     /* the vmspace pointer of a process */
 	RANK_MOUNT = 9,     /* what a file system on disk knows */

@@ -66,7 +66,8 @@ struct thread {
 	void (*td_fn)(void *);     /* [I] where it begins */
 	void *td_arg;              /* [I] */
 	void (*td_done)(struct thread *); /* [o] how it ends */
-	char td_name[16];                 /* [o] */
+	const char *td_phase; /* [o] of an exit, for profilers; NULL: none */
+	char td_name[16];     /* [o] */
 };
 
 /* A hint, unless the caller knows what keeps it so. */
@@ -107,6 +108,13 @@ __attribute__((noreturn)) void thread_exit(void (*done)(struct thread *));
 __attribute__((noreturn)) void thread_abandon(void (*done)(struct thread *));
 void thread_fini(struct thread *td);
 bool thread_oncpu(const struct thread *td);
+
+/* From here on the caller is in this phase, until it says otherwise. */
+static inline void
+thread_phase(const char *phase)
+{
+	curthread()->td_phase = phase;
+}
 
 /* The lowest word of the stack is intact; checked at each switch. */
 void thread_check_stack(const struct thread *td);

@@ -101,6 +101,10 @@ extern const u_int nprocsys_ents;
 extern const struct pent procvm_ents[];
 extern const u_int nprocvm_ents;
 
+/* profile.c: /proc/vmspace/profile.  No lock held but v_iolock. */
+int profile_show(struct pnode *pn, struct pbuf *pb);
+int profile_write(struct pnode *pn, char *text, size_t len);
+
 /* procswap.c: /proc/swaps, and the lines of /proc/vmstat about paging. */
 int show_swaps(struct pnode *pn, struct pbuf *pb);
 void vmstat_paging(struct pbuf *pb);

@@ -64,6 +64,12 @@ void md_console_resume(void); /* [i] */
 /* Print the call chain of the caller, innermost first, to md_log(). */
 void md_backtrace(void); /* [isb] */
 
+/*
+ * In an interrupt handler: the functions of the kernel that this CPU was in,
+ * innermost first, by names that stay; at most max.  0: it was in a program.
+ */
+u_int md_interrupted(const char **names, u_int max); /* [isb] */
+
 /* Fill a page with zeroes, or copy one; both page-aligned, not overlapping. */
 void md_page_zero(void *page);                 /* [is] */
 void md_page_copy(void *dst, const void *src); /* [is] */
