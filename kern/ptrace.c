@@ -21,6 +21,9 @@
 #include <kern/trap.h>
 #include <kern/wait.h>
 
+/* Not known yet, and no status there is. */
+#define STATUS_JOB (-1)
+
 /* Nothing may keep l in the kernel any longer.  s held. */
 static bool
 trace_dying(const struct lwp *l)
@@ -50,19 +53,31 @@ ptrace_stepping(void)
 }
 
 void
-ptrace_continued(struct lwp *l)
+ptrace_trap(struct ptrace *pt, u_int why)
+{
+	struct lwp *l = pt->pt_lwp;
+
+	KASSERT(spin_held(&l->l_proc->ps_siglock));
+	KASSERT((pt->pt_flags & PT_SEIZED) != 0);
+	pt->pt_flags |= why;
+	if (pt->pt_flags & PT_LISTEN) {
+		pt->pt_flags &= ~(PT_LISTEN | PT_STOPPED);
+		thread_wake(&l->l_thread);
+	}
+	sig_poke(l);
+}
+
+void
+ptrace_job(struct lwp *l)
 {
 	struct ptrace *pt = lwp_ptrace(l);
 
 	KASSERT(spin_held(&l->l_proc->ps_siglock));
 	if (pt == NULL)
 		return;
-	/* One that listens is told that it is over. */
-	if (pt->pt_flags & PT_LISTEN) {
-		pt->pt_flags |= PT_TRAP;
-		pt->pt_flags &= ~PT_STOPPED;
-	}
-	pt->pt_flags &= ~(PT_GROUP | PT_LISTEN);
+	pt->pt_flags &= ~PT_GROUP;
+	if (pt->pt_flags & PT_SEIZED)
+		ptrace_trap(pt, PT_NOTIFY);
 }
 
 /*
@@ -92,24 +107,65 @@ trace_notify(struct ptrace *pt, struct proc *p, int code, int status)
 	wakeup(tracer);
 }
 
+/* What PTRACE_GETSIGINFO shows of a stop that no signal caused. */
+static struct abi_siginfo
+trap_info(int code)
+{
+	struct abi_siginfo info = {.si_signo = SIGTRAP};
+
+	info.si_code = code;
+	info.si_pid = curlwp()->l_tid;
+	info.si_uid = curproc()->ps_cred.cr_uid;
+	return info;
+}
+
 /*
- * Stop for the tracer.  status: as wait4() reports it.  False: there is none,
- * or the caller is to die, and it has not stopped.  No lock held.
+ * The status of the stop that job control or PTRACE_INTERRUPT has asked for; 0:
+ * neither wants it any more.  What a seized thread reports is what is so now,
+ * which PT_NOTIFY need not say again.  s held.
+ */
+static int
+trace_job_status(struct lwp *l, struct ptrace *pt)
+{
+	int sig = (int)l->l_proc->ps_stopsig;
+
+	KASSERT(spin_held(&l->l_proc->ps_siglock));
+	if (sig != 0)
+		pt->pt_flags |= PT_GROUP;
+	if ((pt->pt_flags & PT_SEIZED) == 0)
+		return sig == 0 ? 0 : W_STOP(sig);
+	pt->pt_flags &= ~PT_NOTIFY;
+	if (sig == 0)
+		sig = SIGTRAP;
+	l->l_ptinfo = trap_info(sig | (PTRACE_EVENT_STOP << 8));
+	l->l_ptinfo.si_signo = sig;
+	return W_STOP(sig) | (PTRACE_EVENT_STOP << 16);
+}
+
+/*
+ * l has stopped for its tracer, and tells it.  status: as wait4() reports it;
+ * STATUS_JOB: what job control makes it.  False: there is no tracer, or nothing
+ * to stop for, or l is to die, and it has not stopped.  No lock held.
  */
 static bool
-trace_stop(struct lwp *l, int status, u_long msg, u_int phase,
+trace_begin(struct lwp *l, int status, u_long msg, u_int phase,
     const struct abi_siginfo *info)
 {
 	struct proc *p = l->l_proc;
+	bool all, job = status == STATUS_JOB;
 	struct ptrace *pt;
-	bool group, all;
 
-	KASSERT(l == curlwp());
-	KASSERT(lock_none());
 	mutex_enter(&proctree_lock);
 	spin_enter(&p->ps_siglock);
 	pt = lwp_ptrace(l);
-	if (pt == NULL || trace_dying(l)) {
+	if (pt != NULL && trace_dying(l))
+		pt = NULL;
+	memset(&l->l_ptinfo, 0, sizeof(l->l_ptinfo));
+	if (info != NULL)
+		l->l_ptinfo = *info;
+	if (pt != NULL && job)
+		status = trace_job_status(l, pt);
+	if (pt == NULL || status == 0) {
 		spin_exit(&p->ps_siglock);
 		mutex_exit(&proctree_lock);
 		return false;
@@ -121,22 +177,35 @@ trace_stop(struct lwp *l, int status, u_long msg, u_int phase,
 	pt->pt_phase = phase;
 	pt->pt_flags |= PT_STOPPED;
 	pt->pt_flags &= ~(PT_WAITED | PT_TRAP);
-	if (info != NULL)
-		l->l_ptinfo = *info;
-	else
-		memset(&l->l_ptinfo, 0, sizeof(l->l_ptinfo));
 	l->l_ptsig = 0;
 	l->l_stopped = true;
 	p->ps_nstopped++;
-	group = (pt->pt_flags & PT_GROUP) != 0;
 	all = p->ps_stopsig != 0 && p->ps_nstopped == p->ps_nlwp;
 	spin_exit(&p->ps_siglock);
-	trace_notify(pt, p, group ? CLD_STOPPED : CLD_TRAPPED,
+	trace_notify(pt, p, job ? CLD_STOPPED : CLD_TRAPPED,
 	    (status >> 8) & 0x7f);
 	if (all)
 		sig_notify_job(p, CLD_STOPPED, (int)p->ps_stopsig);
 	mutex_exit(&proctree_lock);
+	return true;
+}
 
+/*
+ * Stop for the tracer, with arguments as above, until it or death ends that.
+ * False: has not stopped.  No lock held.
+ */
+static bool
+trace_stop(struct lwp *l, int status, u_long msg, u_int phase,
+    const struct abi_siginfo *info)
+{
+	struct proc *p = l->l_proc;
+	struct ptrace *pt;
+	bool continued;
+
+	KASSERT(l == curlwp());
+	KASSERT(lock_none());
+	if (!trace_begin(l, status, msg, phase, info))
+		return false;
 	spin_enter(&p->ps_siglock);
 	while ((ptrace_flags(l) & PT_STOPPED) != 0 && !trace_dying(l))
 		thread_stop(&p->ps_siglock);
@@ -148,27 +217,15 @@ trace_stop(struct lwp *l, int status, u_long msg, u_int phase,
 		pt->pt_phase = PTRACE_SYSCALL_INFO_NONE;
 	}
 	sig_update(l);
-	all = p->ps_contnotify;
+	continued = p->ps_contnotify;
 	p->ps_contnotify = false;
 	spin_exit(&p->ps_siglock);
-	if (all) {
+	if (continued) {
 		mutex_enter(&proctree_lock);
 		sig_notify_job(p, CLD_CONTINUED, SIGCONT);
 		mutex_exit(&proctree_lock);
 	}
 	return true;
-}
-
-/* What PTRACE_GETSIGINFO shows of a stop that no signal caused. */
-static struct abi_siginfo
-trap_info(int code)
-{
-	struct abi_siginfo info = {.si_signo = SIGTRAP};
-
-	info.si_code = code;
-	info.si_pid = curlwp()->l_tid;
-	info.si_uid = curproc()->ps_cred.cr_uid;
-	return info;
 }
 
 int
@@ -202,39 +259,9 @@ ptrace_signal(struct lwp *l, int sig, struct abi_siginfo *info)
 }
 
 void
-ptrace_stop_group(struct lwp *l)
+ptrace_stop_job(struct lwp *l)
 {
-	struct proc *p = l->l_proc;
-	struct abi_siginfo info, *infop = NULL;
-	struct ptrace *pt;
-	int sig, status;
-
-	spin_enter(&p->ps_siglock);
-	pt = lwp_ptrace(l);
-	sig = (int)p->ps_stopsig;
-	status = W_STOP(sig);
-	if (pt == NULL || p->ps_stopsig == 0) {
-		spin_exit(&p->ps_siglock);
-		return;
-	}
-	pt->pt_flags |= PT_GROUP;
-	if (pt->pt_flags & PT_SEIZED) {
-		status |= PTRACE_EVENT_STOP << 16;
-		info = trap_info(sig | (PTRACE_EVENT_STOP << 8));
-		info.si_signo = sig;
-		infop = &info;
-	}
-	spin_exit(&p->ps_siglock);
-	(void)trace_stop(l, status, 0, 0, infop);
-}
-
-void
-ptrace_stop_trap(struct lwp *l)
-{
-	struct abi_siginfo info = trap_info(SIGTRAP | (PTRACE_EVENT_STOP << 8));
-
-	(void)trace_stop(l, W_STOP(SIGTRAP) | (PTRACE_EVENT_STOP << 16), 0, 0,
-	    &info);
+	(void)trace_stop(l, STATUS_JOB, 0, 0, NULL);
 }
 
 /* Whether the calling thread's tracer has asked for all of these options. */
@@ -581,8 +608,7 @@ trace_report_stop(struct ptrace *pt, u_int options, struct wait_result *wr)
 			pt->pt_flags |= PT_WAITED;
 		wr->wr_pid = pt->pt_tid;
 		wr->wr_uid = p->ps_cred.cr_uid;
-		wr->wr_code =
-		    (pt->pt_flags & PT_GROUP) ? CLD_STOPPED : CLD_TRAPPED;
+		wr->wr_code = CLD_TRAPPED;
 		wr->wr_wstatus = pt->pt_status;
 		wr->wr_status = pt->pt_status >> 8;
 	}

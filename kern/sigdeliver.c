@@ -160,8 +160,7 @@ stop_begin(struct lwp *l, int sig)
 		return;
 	p->ps_stopsig = (u_int)sig;
 	TAILQ_FOREACH(t, &p->ps_lwps, l_link) {
-		if (lwp_ptrace(t) != NULL)
-			lwp_ptrace(t)->pt_flags &= ~PT_GROUP;
+		ptrace_job(t);
 		if (t != l)
 			sig_poke(t);
 	}
@@ -315,21 +314,15 @@ static bool
 sig_stop(struct lwp *l)
 {
 	struct proc *p = l->l_proc;
-	u_int flags = ptrace_flags(l);
 
-	if ((flags & PT_TRAP) != 0) {
-		spin_exit(&p->ps_siglock);
-		ptrace_stop_trap(l);
-		return true;
-	}
-	if (p->ps_stopsig == 0 || (flags & PT_GROUP) != 0)
+	if (!sig_stops(l))
 		return false;
 	if (lwp_ptrace(l) == NULL) {
 		stop_here(l);
 		spin_exit(&p->ps_siglock);
 	} else {
 		spin_exit(&p->ps_siglock);
-		ptrace_stop_group(l);
+		ptrace_stop_job(l);
 	}
 	return true;
 }

@@ -138,6 +138,20 @@ lwp_must_go(const struct lwp *l)
 	return p->ps_groupexit || (p->ps_single != NULL && p->ps_single != l);
 }
 
+bool
+sig_stops(const struct lwp *l)
+{
+	const struct proc *p = l->l_proc;
+	u_int flags = ptrace_flags(l);
+
+	/* Nothing comes before that. */
+	if ((l->l_sigpend.sp_set | p->ps_sigpend.sp_set) & SIGBIT(SIGKILL))
+		return false;
+	if ((flags & (PT_TRAP | PT_NOTIFY)) != 0)
+		return true;
+	return p->ps_stopsig != 0 && (flags & PT_GROUP) == 0;
+}
+
 void
 sig_update(struct lwp *l)
 {
@@ -148,10 +162,7 @@ sig_update(struct lwp *l)
 	KASSERT(spin_held(&p->ps_siglock));
 	pend = (l->l_sigpend.sp_set | p->ps_sigpend.sp_set) &
 	       (~l->l_sigmask | l->l_sigwait);
-	on = pend != 0 || lwp_must_go(l) ||
-	     (p->ps_stopsig != 0 && !lwp_killable(l) &&
-		 (ptrace_flags(l) & PT_GROUP) == 0) ||
-	     ((ptrace_flags(l) & PT_TRAP) != 0 && !lwp_killable(l));
+	on = pend != 0 || lwp_must_go(l) || (sig_stops(l) && !lwp_killable(l));
 	atomic_store_explicit(&l->l_thread.td_sigpend, on,
 	    memory_order_relaxed);
 	if (on)
@@ -209,19 +220,18 @@ sig_wake(struct proc *p, struct lwp *l, int sig)
 	}
 }
 
-/* Let a stopped process run again. */
+/* Let a stopped process run again; a tracer hears of it in any case. */
 static void
 sig_unstop(struct proc *p, bool notify)
 {
 	struct lwp *l;
 
 	p->ps_stopok = false;
-	if (p->ps_stopsig == 0)
-		return;
+	if (p->ps_stopsig != 0)
+		p->ps_contnotify = notify;
 	p->ps_stopsig = 0;
-	p->ps_contnotify = notify;
 	TAILQ_FOREACH(l, &p->ps_lwps, l_link) {
-		ptrace_continued(l);
+		ptrace_job(l);
 		if (l->l_stopped)
 			thread_wake(&l->l_thread);
 	}

@@ -152,7 +152,7 @@ trace_attach(pid_t tid, bool seize, u_int options)
 	return -error;
 }
 
-/* PTRACE_INTERRUPT: stop, wherever you are. */
+/* PTRACE_INTERRUPT: stop, wherever you are; after the stop you are in. */
 static long
 trace_interrupt(pid_t tid)
 {
@@ -167,16 +167,8 @@ trace_interrupt(pid_t tid)
 	spin_enter(&l->l_proc->ps_siglock);
 	if ((pt->pt_flags & PT_SEIZED) == 0)
 		r = -EIO;
-	else if ((pt->pt_flags & PT_STOPPED) == 0 ||
-		 (pt->pt_flags & PT_LISTEN) != 0) {
-		pt->pt_flags |= PT_TRAP;
-		if (pt->pt_flags & PT_LISTEN) {
-			/* Out of the one stop and into the other. */
-			pt->pt_flags &= ~(PT_LISTEN | PT_STOPPED);
-			thread_wake(&l->l_thread);
-		}
-		sig_poke(l);
-	}
+	else
+		ptrace_trap(pt, PT_TRAP);
 	spin_exit(&l->l_proc->ps_siglock);
 	return r;
 }
@@ -233,6 +225,9 @@ trace_listen(struct ptrace *pt)
 	if ((pt->pt_flags & PT_SEIZED) != 0 &&
 	    pt->pt_lwp->l_ptinfo.si_code >> 8 == PTRACE_EVENT_STOP) {
 		pt->pt_flags |= PT_LISTEN;
+		/* What came before it listened is news to its tracer, too. */
+		if (pt->pt_flags & PT_NOTIFY)
+			ptrace_trap(pt, PT_NOTIFY);
 		r = 0;
 	}
 	spin_exit(&pt->pt_proc->ps_siglock);

@@ -567,6 +567,76 @@ attach(void)
 }
 
 static void
+event_stop(pid_t pid, int sig)
+{
+	int status = wait_for(pid);
+
+	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == sig);
+	CHECK(EVENT(status) == PTRACE_EVENT_STOP);
+}
+
+/* How strace starts: no order of SIGCONT and PTRACE_LISTEN loses the news. */
+static void
+news(void)
+{
+	int status;
+	pid_t pid;
+
+	for (int what = 0; what < 3; what++) {
+		pid = fork();
+		CHECK(pid != -1);
+		if (pid == 0) {
+			raise(SIGSTOP);
+			_exit(5);
+		}
+		CHECK(waitpid(pid, &status, WUNTRACED) == pid);
+		CHECK(WIFSTOPPED(status));
+		CHECK(request(PTRACE_SEIZE, pid, 0, 0) == 0);
+		event_stop(pid, SIGSTOP);
+		if (what == 0) { /* before it listens */
+			CHECK(kill(pid, SIGCONT) == 0);
+			CHECK(request(PTRACE_LISTEN, pid, 0, 0) == 0);
+			event_stop(pid, SIGTRAP);
+		} else if (what == 1) { /* after */
+			CHECK(request(PTRACE_LISTEN, pid, 0, 0) == 0);
+			CHECK(kill(pid, SIGCONT) == 0);
+			event_stop(pid, SIGTRAP);
+		} else { /* interrupted when it is stopped already */
+			CHECK(request(PTRACE_LISTEN, pid, 0, 0) == 0);
+			CHECK(request(PTRACE_INTERRUPT, pid, 0, 0) == 0);
+			event_stop(pid, SIGSTOP);
+			CHECK(request(PTRACE_INTERRUPT, pid, 0, 0) == 0);
+			resume(PTRACE_CONT, pid, 0);
+			event_stop(pid, SIGSTOP);
+			CHECK(kill(pid, SIGCONT) == 0);
+			resume(PTRACE_CONT, pid, 0);
+			event_stop(pid, SIGTRAP);
+		}
+		resume(PTRACE_CONT, pid, 0);
+		stopped(pid, SIGCONT);
+		/* One that runs hears of it as well. */
+		CHECK(kill(pid, SIGCONT) == 0);
+		resume(PTRACE_CONT, pid, 0);
+		event_stop(pid, SIGTRAP);
+		resume(PTRACE_CONT, pid, 0);
+		stopped(pid, SIGCONT);
+		resume(PTRACE_CONT, pid, 0);
+		ends(pid, 5 << 8);
+	}
+	/* Killed when it ought to stop: it does not. */
+	pid = fork();
+	CHECK(pid != -1);
+	if (pid == 0)
+		pause_forever();
+	CHECK(request(PTRACE_SEIZE, pid, 0, 0) == 0);
+	CHECK(request(PTRACE_INTERRUPT, pid, 0, 0) == 0);
+	event_stop(pid, SIGTRAP);
+	CHECK(request(PTRACE_INTERRUPT, pid, 0, 0) == 0);
+	CHECK(kill(pid, SIGKILL) == 0);
+	ends(pid, SIGKILL);
+}
+
+static void
 forker(void)
 {
 	char *argv[] = {"ptrace", "exit", NULL}, *env[] = {NULL};
@@ -899,6 +969,7 @@ main(int argc, char **argv)
 	other_call();
 	signals();
 	attach();
+	news();
 	events();
 	threads();
 	debugger_dies();

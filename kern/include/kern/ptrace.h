@@ -36,14 +36,15 @@ struct ptrace {
 	u_long pt_msg;              /* [s] PTRACE_GETEVENTMSG */
 	u_int pt_phase;             /* [s] PTRACE_SYSCALL_INFO_* */
 };
-#define PT_SEIZED  0x01u /* by PTRACE_SEIZE */
-#define PT_STOPPED 0x02u /* for the tracer */
-#define PT_WAITED  0x04u /* and the tracer knows */
-#define PT_SYSCALL 0x08u /* stop at system calls */
-#define PT_STEP    0x10u /* stop after an instruction */
-#define PT_TRAP    0x20u /* stop soon, with PTRACE_EVENT_STOP */
-#define PT_GROUP   0x40u /* has reported the group stop in force */
-#define PT_LISTEN  0x80u /* stays in it, but is not the tracer's */
+#define PT_SEIZED  0x01u  /* by PTRACE_SEIZE */
+#define PT_STOPPED 0x02u  /* for the tracer */
+#define PT_WAITED  0x04u  /* and the tracer knows */
+#define PT_SYSCALL 0x08u  /* stop at system calls */
+#define PT_STEP    0x10u  /* stop after an instruction */
+#define PT_TRAP    0x20u  /* stop soon, with PTRACE_EVENT_STOP */
+#define PT_NOTIFY  0x40u  /* the same: job control has news */
+#define PT_GROUP   0x80u  /* has reported the group stop in force */
+#define PT_LISTEN  0x100u /* stays in it, but is not the tracer's */
 
 /*
  * What a traced thread calls, for itself, with no lock held; it may sleep for
@@ -51,8 +52,8 @@ struct ptrace {
  *
  * ptrace_signal: signal sig is about to be taken.  What the tracer made of it
  *	and of info: a signal to act on, 0: nothing.
- * ptrace_stop_group: the process is stopped by job control.
- * ptrace_stop_trap: PT_TRAP is set.
+ * ptrace_stop_job: job control or the tracer wants a stop; nothing if that is
+ *	over meanwhile.
  * ptrace_event: PTRACE_EVENT_* happened, if the tracer wants to know; msg is
  *	what PTRACE_GETEVENTMSG says.
  * ptrace_exec: a new image is in place; the thread was called oldtid.
@@ -62,8 +63,7 @@ struct ptrace {
  *	kern_syscall().
  */
 int ptrace_signal(struct lwp *l, int sig, struct abi_siginfo *info);
-void ptrace_stop_group(struct lwp *l);
-void ptrace_stop_trap(struct lwp *l);
+void ptrace_stop_job(struct lwp *l);
 void ptrace_event(u_int event, u_long msg);
 void ptrace_exec(pid_t oldtid);
 void ptrace_exit(int wstatus);
@@ -77,7 +77,10 @@ long ptrace_call(long number, const uintptr_t *args);
  *	runs on with l_ptsig.  Frees pt.  T held.
  * ptrace_take_pid: l, the only thread of its process, has its pid as tid now.
  *	T held.
- * ptrace_continued: the group stop that l may be in is over.  s held.
+ * ptrace_trap: seized thread, stop with PTRACE_EVENT_STOP, for PT_TRAP or
+ *	PT_NOTIFY: at once if it listens, after the stop that it is in
+ *	otherwise.  s held.
+ * ptrace_job: l's process begins to stop, or a SIGCONT was sent to it.  s held.
  * ptrace_stepping: PT_STEP is among those of the calling thread.
  * ptrace_fork_event: which event a clone() with these flags and exit signal
  *	is for the caller's tracer; 0: none that it wants.  A hint.
@@ -99,7 +102,8 @@ u_int ptrace_flags(const struct lwp *l);
 void ptrace_attach(struct ptrace *pt, struct proc *tracer, struct lwp *l);
 void ptrace_detach(struct ptrace *pt);
 void ptrace_take_pid(struct lwp *l);
-void ptrace_continued(struct lwp *l);
+void ptrace_trap(struct ptrace *pt, u_int why);
+void ptrace_job(struct lwp *l);
 bool ptrace_stepping(void);
 u_int ptrace_fork_event(uint64_t flags, int exitsig);
 void ptrace_fork(struct lwp *child, u_int event, struct ptrace **ptp);

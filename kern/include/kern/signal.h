@@ -129,6 +129,7 @@ long kill_proc(struct proc *p, int sig, vaddr_t info);
  * sig_update: l's td_sigpend and td_ast after a change of mask or state.
  *	ps_siglock held.
  * sig_poke: the same, and make l look if there is something for it.
+ * sig_stops: job control or a tracer wants l to stop.  ps_siglock held.
  */
 void sig_deliver(struct md_frame *f);
 int sig_take(uint64_t set, struct abi_siginfo *info);
@@ -147,6 +148,7 @@ int sig_share(struct proc *p, struct proc *child);
 void sig_unshare(struct proc *p);
 void sig_update(struct lwp *l);
 void sig_poke(struct lwp *l);
+bool sig_stops(const struct lwp *l);
 
 /*
  * sig_killable: between the two calls only being killed ends the caller's
