@@ -84,6 +84,8 @@ CF_ALL := $(CF_GEN) $(WARN) -DDEBUG=$(DEBUG) -MMD -MP
 CF_KERN = $(LTO) -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
     -mgeneral-regs-only -I arch/$(ARCH)/include
+# Every order is written down; tools/orders says what for.
+CF_ORDER := $(if $(CLANG),-Watomic-implicit-seq-cst)
 CF_amd64 := -mno-red-zone -mcmodel=kernel
 CF_arm64 := -mno-outline-atomics
 # Release kernels by gcc are optimized as a whole.  The objects hold code of
@@ -114,7 +116,8 @@ progs: $(O)/testroot.stamp
 define layer
 $(O)/$1/%.o: $1/%.c
 	@mkdir -p $$(@D)
-	$(Q)$$(KCC) $(CF_ALL) $$(CF_KERN) $(CF_$(ARCH)) $(call incs,$1) -c $$< -o $$@
+	$(Q)$$(KCC) $(CF_ALL) $$(CF_KERN) $(CF_ORDER) $(CF_$(ARCH)) \
+	    $(call incs,$1) -c $$< -o $$@
 $(O)/lib$1.a: $(call obj,$(SRC_$1))
 	$(Q)rm -f $$@ && $(TRIPLET)-ar rcsD $$@ $$^
 $(U)/$1/%.o: $1/%.c
@@ -125,8 +128,8 @@ $(foreach l,$(LAYERS),$(eval $(call layer,$l)))
 
 $(O)/arch/%.o: arch/%.c
 	@mkdir -p $(@D)
-	$(Q)$(KCC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,all) \
-	    -c $< -o $@
+	$(Q)$(KCC) $(CF_ALL) $(CF_KERN) $(CF_ORDER) $(CF_$(ARCH)) \
+	    $(call incs,all) -c $< -o $@
 $(O)/arch/%.o: arch/%.S
 	@mkdir -p $(@D)
 	$(Q)$(KCC) $(CF_ALL) $(CF_KERN) $(CF_$(ARCH)) $(call incs,all) \

@@ -29,7 +29,8 @@ blk_attach(struct blkdev *bd)
 void
 blk_detach(struct blkdev *bd)
 {
-	KASSERT(atomic_load(&bd->bd_npending) == 0);
+	KASSERT(
+	    atomic_load_explicit(&bd->bd_npending, memory_order_relaxed) == 0);
 	spin_enter(&blk_lock);
 	LIST_REMOVE(bd, bd_all);
 	spin_exit(&blk_lock);
@@ -175,13 +176,17 @@ blk_flush(struct blkdev *bd)
 int
 blk_claim(struct blkdev *bd)
 {
-	return atomic_exchange(&bd->bd_claimed, true) ? EBUSY : 0;
+	return atomic_exchange_explicit(&bd->bd_claimed, true,
+		   memory_order_acquire)
+		   ? EBUSY
+		   : 0;
 }
 
 void
 blk_unclaim(struct blkdev *bd)
 {
-	bool was = atomic_exchange(&bd->bd_claimed, false);
+	bool was = atomic_exchange_explicit(&bd->bd_claimed, false,
+	    memory_order_release);
 
 	KASSERT(was);
 }

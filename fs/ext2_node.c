@@ -92,8 +92,10 @@ static void
 encode(struct e2node *en, struct e2dinode *d)
 {
 	struct vnode *vp = &en->en_vnode;
-	uint64_t size =
-	    vp->v_obj != NULL ? atomic_load(&vp->v_obj->uo_size) : en->en_size;
+	uint64_t size = vp->v_obj != NULL
+			    ? atomic_load_explicit(&vp->v_obj->uo_size,
+				  memory_order_relaxed)
+			    : en->en_size;
 
 	vfs_stored(vp);
 	*d = en->en_disk;
@@ -276,9 +278,12 @@ node_read(struct ext2 *em, uint32_t ino, struct e2node **enp)
 	vp->v_nlink = d.d_nlink;
 	if (d.d_extra < E2_EXTRAMIN)
 		d.d_atime2 = d.d_mtime2 = d.d_ctime2 = 0;
-	atomic_store(&vp->v_atime, time_in(d.d_atime, d.d_atime2));
-	atomic_store(&vp->v_mtime, time_in(d.d_mtime, d.d_mtime2));
-	atomic_store(&vp->v_ctime, time_in(d.d_ctime, d.d_ctime2));
+	atomic_store_explicit(&vp->v_atime, time_in(d.d_atime, d.d_atime2),
+	    memory_order_relaxed);
+	atomic_store_explicit(&vp->v_mtime, time_in(d.d_mtime, d.d_mtime2),
+	    memory_order_relaxed);
+	atomic_store_explicit(&vp->v_ctime, time_in(d.d_ctime, d.d_ctime2),
+	    memory_order_relaxed);
 	if (S_ISCHR(d.d_mode) || (d.d_mode & S_IFMT) == S_IFBLK)
 		vp->v_rdev = rdev_in(&d);
 	en->en_nsector = d.d_nsector;
@@ -496,7 +501,8 @@ places(struct e2node *en, uint64_t idx, u_int n, uint32_t *blk)
 {
 	struct ext2 *em = en->en_mount;
 	u_int per = (u_int)(PAGE_SIZE / em->em_bsize), i;
-	uint64_t end = atomic_load(&en->en_uvn.uv_obj.uo_size);
+	uint64_t end = atomic_load_explicit(&en->en_uvn.uv_obj.uo_size,
+	    memory_order_relaxed);
 	int error = 0;
 
 	end = (end + em->em_bsize - 1) / em->em_bsize;
@@ -562,7 +568,8 @@ ext2_read_pages(struct uvm_vnode *uv, uint64_t idx, struct vm_page **pgs,
 	struct e2node *en = uvtoe(uv);
 	struct ext2 *em = en->en_mount;
 	u_int per = (u_int)(PAGE_SIZE / em->em_bsize), i;
-	uint64_t size = atomic_load(&uv->uv_obj.uo_size);
+	uint64_t size =
+	    atomic_load_explicit(&uv->uv_obj.uo_size, memory_order_relaxed);
 	uint32_t blk[MAXFRAG];
 	int error;
 
@@ -605,7 +612,8 @@ ext2_back(struct uvm_vnode *uv, uint64_t idx)
 
 	mutex_enter(&em->em_lock);
 	error = em->em_rdonly ? EROFS : em->em_failed ? EIO : 0;
-	end = (atomic_load(&uv->uv_obj.uo_size) + em->em_bsize - 1) /
+	end = (atomic_load_explicit(&uv->uv_obj.uo_size, memory_order_relaxed) +
+		  em->em_bsize - 1) /
 	      em->em_bsize;
 	end = MIN(end, (idx + 1) * per);
 	for (lblk = idx * per; lblk < end && error == 0; lblk++)

@@ -455,8 +455,9 @@ fcntl_file(struct file *f, int fd, int cmd, uintptr_t arg)
 		if ((file_flags(f) & O_PATH) != 0)
 			return -EBADF;
 		old = file_flags(f);
-		while (!atomic_compare_exchange_weak(&f->f_flags, &old,
-		    (old & ~SETFL_FLAGS) | ((u_int)arg & SETFL_FLAGS)))
+		while (!atomic_compare_exchange_weak_explicit(&f->f_flags, &old,
+		    (old & ~SETFL_FLAGS) | ((u_int)arg & SETFL_FLAGS),
+		    memory_order_relaxed, memory_order_relaxed))
 			continue;
 		return 0;
 	case F_GETPIPE_SZ:
@@ -464,7 +465,8 @@ fcntl_file(struct file *f, int fd, int cmd, uintptr_t arg)
 	case F_GET_SEALS:
 		if (f->f_vnode->v_obj == NULL)
 			return -EINVAL;
-		return (long)atomic_load(&f->f_vnode->v_seals);
+		return (long)atomic_load_explicit(&f->f_vnode->v_seals,
+		    memory_order_relaxed);
 	case F_ADD_SEALS:
 		if (f->f_vnode->v_obj == NULL)
 			return -EINVAL;
@@ -585,7 +587,7 @@ fs_fork(struct proc *parent, struct proc *child, u_int flags)
 		refcount_acquire(&cw->cw_refs);
 	else
 		cw = cwd_new(cw->cw_cwd, cw->cw_root,
-		    atomic_load(&cw->cw_umask));
+		    atomic_load_explicit(&cw->cw_umask, memory_order_relaxed));
 	fp->fp_cwd = cw;
 	if (fp->fp_fd != NULL && cw != NULL)
 		exe_set(fp, from->fp_exe);

@@ -192,7 +192,8 @@ regular_read(struct file *f, struct uio *uio)
 {
 	struct vnode *vp = f->f_vnode;
 	struct uvm_object *uo = vp->v_obj;
-	uint64_t size = atomic_load(&uo->uo_size);
+	uint64_t size =
+	    atomic_load_explicit(&uo->uo_size, memory_order_relaxed);
 	int64_t now, atime;
 
 	if ((uint64_t)uio->ui_off >= size)
@@ -234,7 +235,7 @@ regular_write(struct file *f, struct uio *uio)
 		return 0;
 	drop_setid(vp);
 	mutex_enter(&vp->v_iolock);
-	size = atomic_load(&uo->uo_size);
+	size = atomic_load_explicit(&uo->uo_size, memory_order_relaxed);
 	if ((file_flags(f) & O_APPEND) != 0)
 		uio->ui_off = (off_t)size;
 	if ((uint64_t)uio->ui_off >= limit) {
@@ -246,7 +247,7 @@ regular_write(struct file *f, struct uio *uio)
 	}
 	end = (uint64_t)uio->ui_off + MIN(uio->ui_resid, IO_MAX);
 	end = MIN(end, limit);
-	seals = atomic_load(&vp->v_seals);
+	seals = atomic_load_explicit(&vp->v_seals, memory_order_relaxed);
 	if ((seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0 ||
 	    ((seals & F_SEAL_GROW) != 0 && (uint64_t)uio->ui_off >= size)) {
 		mutex_exit(&vp->v_iolock);
@@ -287,7 +288,8 @@ regular_ioctl(struct file *f, u_long cmd, uintptr_t arg)
 
 	if (cmd != FIONREAD)
 		return -ENOTTY;
-	n = (int32_t)((off_t)atomic_load(&f->f_vnode->v_obj->uo_size) -
+	n = (int32_t)((off_t)atomic_load_explicit(&f->f_vnode->v_obj->uo_size,
+			  memory_order_relaxed) -
 		      f->f_offset);
 	return -copyout(&n, arg, sizeof(n));
 }
@@ -527,7 +529,8 @@ sys_lseek(const uintptr_t *a)
 		return -error;
 	}
 	if (f->f_vnode->v_obj != NULL)
-		size = (off_t)atomic_load(&f->f_vnode->v_obj->uo_size);
+		size = (off_t)atomic_load_explicit(&f->f_vnode->v_obj->uo_size,
+		    memory_order_relaxed);
 	else
 		size = f->f_ops == &blkdev_ops ? blkdev_size(f) : 0;
 	mutex_enter(&f->f_lock);
@@ -754,9 +757,11 @@ sys_ioctl(const uintptr_t *a)
 	case FIONBIO:
 		ret = -copyin(a[2], &on, sizeof(on));
 		if (ret == 0 && on != 0)
-			atomic_fetch_or(&f->f_flags, O_NONBLOCK);
+			atomic_fetch_or_explicit(&f->f_flags, O_NONBLOCK,
+			    memory_order_relaxed);
 		else if (ret == 0)
-			atomic_fetch_and(&f->f_flags, ~O_NONBLOCK);
+			atomic_fetch_and_explicit(&f->f_flags, ~O_NONBLOCK,
+			    memory_order_relaxed);
 		break;
 	case FIOCLEX:
 	case FIONCLEX:

@@ -229,9 +229,12 @@ range_of(struct file *f, const struct abi_flock *l, struct filelock *fl)
 		mutex_exit(&f->f_lock);
 		break;
 	case SEEK_END:
-		base = f->f_vnode->v_obj == NULL
-			   ? 0
-			   : (off_t)atomic_load(&f->f_vnode->v_obj->uo_size);
+		base =
+		    f->f_vnode->v_obj == NULL
+			? 0
+			: (off_t)
+			      atomic_load_explicit(&f->f_vnode->v_obj->uo_size,
+				  memory_order_relaxed);
 		break;
 	default:
 		return EINVAL;

@@ -125,7 +125,9 @@ vfs_make(const struct lookup *lk, mode_t mode, dev_t rdev, const char *target,
 	if (error == 0 && lk->lk_slash && !S_ISDIR(mode))
 		error = ENOENT;
 	if (!S_ISLNK(mode))
-		mode &= ~atomic_load(&curproc()->ps_fs->fp_cwd->cw_umask);
+		mode &=
+		    ~atomic_load_explicit(&curproc()->ps_fs->fp_cwd->cw_umask,
+			memory_order_relaxed);
 	if (error != 0)
 		return error;
 	return lk->lk_dvp->v_ops->vo_create(lk->lk_dvp, lk->lk_name, mode, rdev,
@@ -584,8 +586,9 @@ sys_getcwd(const uintptr_t *a)
 long
 sys_umask(const uintptr_t *a)
 {
-	return (long)atomic_exchange(&curproc()->ps_fs->fp_cwd->cw_umask,
-	    (mode_t)a[0] & 0777);
+	return (
+	    long)atomic_exchange_explicit(&curproc()->ps_fs->fp_cwd->cw_umask,
+	    (mode_t)a[0] & 0777, memory_order_relaxed);
 }
 
 /*
@@ -615,7 +618,9 @@ change_mode(struct vnode *vp, mode_t mode)
 	if (S_ISLNK(vp->v_mode))
 		return EOPNOTSUPP;
 	error = may_change(vp, true);
-	if (error == 0 && (atomic_load(&vp->v_seals) & F_SEAL_EXEC) != 0 &&
+	if (error == 0 &&
+	    (atomic_load_explicit(&vp->v_seals, memory_order_relaxed) &
+		F_SEAL_EXEC) != 0 &&
 	    ((vp->v_mode ^ mode) & 0111) != 0)
 		error = EPERM;
 	if (error == 0)
@@ -977,7 +982,7 @@ punch_hole(struct vnode *vp, uint64_t off, uint64_t end)
 
 	if (vp->v_ops->vo_magic != TMPFS_MAGIC)
 		return EOPNOTSUPP;
-	if ((atomic_load(&vp->v_seals) &
+	if ((atomic_load_explicit(&vp->v_seals, memory_order_relaxed) &
 		(F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0)
 		return EPERM;
 	error = zero_bytes(vp, off, MIN(first, end));
@@ -1015,7 +1020,8 @@ sys_fallocate(const uintptr_t *a)
 	else if ((mode & FALLOC_PUNCH) != 0)
 		error = punch_hole(f->f_vnode, a[2], end);
 	else if (mode == 0) {
-		size = atomic_load(&f->f_vnode->v_obj->uo_size);
+		size = atomic_load_explicit(&f->f_vnode->v_obj->uo_size,
+		    memory_order_relaxed);
 		error = end > size ? vfs_resize(f->f_vnode, end) : 0;
 	}
 	file_rele(f);

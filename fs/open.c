@@ -188,7 +188,8 @@ vfs_open(struct vnode *at, const char *path, u_int flags, mode_t mode,
 
 	mode &= 07777;
 	if (fsp != NULL)
-		mode &= ~atomic_load(&fsp->fp_cwd->cw_umask);
+		mode &= ~atomic_load_explicit(&fsp->fp_cwd->cw_umask,
+		    memory_order_relaxed);
 	if ((flags & O_PATH) != 0)
 		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	if ((flags & O_TMPFILE) != 0)
@@ -290,10 +291,11 @@ sys_memfd_create(const uintptr_t *a)
 	error = tmpfs_anon(S_IFREG | (flags & MFD_NOEXEC_SEAL ? 0666 : 0777),
 	    name, &vp);
 	if (error == 0)
-		atomic_store(&vp->v_seals, flags & MFD_NOEXEC_SEAL ? F_SEAL_EXEC
-					   : flags & MFD_ALLOW_SEALING
-					       ? 0u
-					       : F_SEAL_SEAL);
+		atomic_store_explicit(&vp->v_seals,
+		    flags & MFD_NOEXEC_SEAL     ? F_SEAL_EXEC
+		    : flags & MFD_ALLOW_SEALING ? 0u
+						: F_SEAL_SEAL,
+		    memory_order_relaxed);
 	/* Only mounted file systems have a size. */
 	if (error == 0)
 		vp->v_obj->uo_file = false;
@@ -367,7 +369,8 @@ fs_open_image(int dirfd, const char *path, u_int flags, struct exec_image *ei)
 	ei->ei_cookie = vp;
 	ei->ei_obj = vp->v_obj;
 	uvm_object_ref(vp->v_obj);
-	ei->ei_size = atomic_load(&vp->v_obj->uo_size);
+	ei->ei_size =
+	    atomic_load_explicit(&vp->v_obj->uo_size, memory_order_relaxed);
 	name_object(vp, ei->ei_path, sizeof(ei->ei_path));
 	return 0;
 }
@@ -402,14 +405,17 @@ map_regular(struct vnode *vp, vm_prot_t prot, bool shared, vm_prot_t *maxprotp,
 
 	/* Who seals looks at the writers under the same lock. */
 	mutex_enter(&vp->v_iolock);
-	if (shared && (atomic_load(&vp->v_seals) & nowrite) != 0) {
+	if (shared &&
+	    (atomic_load_explicit(&vp->v_seals, memory_order_relaxed) &
+		nowrite) != 0) {
 		*maxprotp &= ~PROT_WRITE;
 		if ((prot & PROT_WRITE) != 0)
 			error = EPERM;
 	}
 	if (error == 0 && shared && (*maxprotp & PROT_WRITE) != 0) {
 		uvm_object_ref(uo);
-		atomic_fetch_add(&uo->uo_writers, 1);
+		atomic_fetch_add_explicit(&uo->uo_writers, 1,
+		    memory_order_relaxed);
 	}
 	mutex_exit(&vp->v_iolock);
 	if (error != 0)
@@ -422,7 +428,8 @@ map_regular(struct vnode *vp, vm_prot_t prot, bool shared, vm_prot_t *maxprotp,
 void
 fs_mmap_done(struct uvm_object *uo)
 {
-	u_int old = atomic_fetch_sub(&uo->uo_writers, 1);
+	u_int old =
+	    atomic_fetch_sub_explicit(&uo->uo_writers, 1, memory_order_relaxed);
 
 	KASSERT(old > 0);
 	uvm_object_free(uo);
@@ -453,7 +460,8 @@ fs_mmap(int fd, vm_prot_t prot, u_int flags, uint64_t off,
 		/* As map_regular(). */
 		if (error == 0 && shared && (*maxprotp & PROT_WRITE) != 0) {
 			uvm_object_ref(*uop);
-			atomic_fetch_add(&(*uop)->uo_writers, 1);
+			atomic_fetch_add_explicit(&(*uop)->uo_writers, 1,
+			    memory_order_relaxed);
 		}
 	} else if (vp->v_obj == NULL)
 		/* What is on no mounted file system is not for execution. */

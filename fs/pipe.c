@@ -432,8 +432,10 @@ do_pipe(vaddr_t ufds, u_int flags)
 	error = pipe_new(&rf, &wf);
 	if (error != 0)
 		return -error;
-	atomic_store(&rf->f_flags, O_RDONLY | (flags & O_NONBLOCK));
-	atomic_store(&wf->f_flags, O_WRONLY | (flags & O_NONBLOCK));
+	atomic_store_explicit(&rf->f_flags, O_RDONLY | (flags & O_NONBLOCK),
+	    memory_order_relaxed);
+	atomic_store_explicit(&wf->f_flags, O_WRONLY | (flags & O_NONBLOCK),
+	    memory_order_relaxed);
 	r = fd_install(rf, 0, (flags & O_CLOEXEC) != 0);
 	if (r < 0) {
 		file_rele(wf);

@@ -90,7 +90,8 @@ pid_state(struct proc *p, struct lwp *l)
 	if (l == NULL)
 		l = TAILQ_FIRST(&p->ps_lwps);
 	if (l != NULL) {
-		switch (atomic_load(&l->l_thread.td_state)) {
+		switch (atomic_load_explicit(&l->l_thread.td_state,
+		    memory_order_relaxed)) {
 		case TD_SLEEP:
 			c = l->l_thread.td_intr ? 'S' : 'D';
 			break;
@@ -383,7 +384,8 @@ status_memory(struct pbuf *pb, struct proc *p)
 
 	if (proc_vmspace(p, &vm) != 0)
 		return; /* a zombie or a kernel thread: as Linux, no lines */
-	tables = atomic_load(&vm_pmap(vm)->pm_tables);
+	tables =
+	    atomic_load_explicit(&vm_pmap(vm)->pm_tables, memory_order_relaxed);
 	swapped = uvmspace_swapped(vm);
 	pid_rss(vm, &file, &shmem);
 	uvmspace_free(vm);

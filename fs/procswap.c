@@ -46,8 +46,10 @@ vmstat_paging(struct pbuf *pb)
 	line(pb, "pgscan_kswapd", ps->ps_scanned);
 	line(pb, "pgsteal_kswapd", ps->ps_freed);
 	line(pb, "swap_ra", ps->ps_ahead);
-	line(pb, "swpages", atomic_load(&uvm_swap_total));
-	line(pb, "swpginuse", atomic_load(&uvm_swap_used));
+	line(pb, "swpages",
+	    atomic_load_explicit(&uvm_swap_total, memory_order_relaxed));
+	line(pb, "swpginuse",
+	    atomic_load_explicit(&uvm_swap_used, memory_order_relaxed));
 	line(pb, "pdwoke", ps->ps_wakeups);
 	line(pb, "pdscans", ps->ps_scanned);
 	line(pb, "pdpageouts", ps->ps_written);

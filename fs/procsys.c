@@ -65,7 +65,8 @@ count_threads(u_int *running, u_int *total, pid_t *last)
 		*last = MAX(*last, p->ps_pid);
 		spin_enter(&p->ps_siglock);
 		TAILQ_FOREACH(l, &p->ps_lwps, l_link) {
-			state = atomic_load(&l->l_thread.td_state);
+			state = atomic_load_explicit(&l->l_thread.td_state,
+			    memory_order_relaxed);
 			*total += 1;
 			if (state == TD_RUNNING || state == TD_READY)
 				*running += 1;
@@ -93,9 +94,11 @@ show_meminfo(struct pnode *pn, struct pbuf *pb)
 {
 	struct uvm_stats st;
 	u_int running, threads;
-	u_long kstacks, avail, disk = uvm_disk_pages(),
-			       swtotal = atomic_load(&uvm_swap_total),
-			       swused = atomic_load(&uvm_swap_used);
+	u_long kstacks, avail,
+	    disk = uvm_disk_pages(),
+	    swtotal =
+		atomic_load_explicit(&uvm_swap_total, memory_order_relaxed),
+	    swused = atomic_load_explicit(&uvm_swap_used, memory_order_relaxed);
 	pid_t last;
 
 	(void)pn;
@@ -393,7 +396,8 @@ show_counters(struct pnode *pn, struct pbuf *pb)
 	(void)pn;
 	for (i = 0; i < COUNT_MAX; i++)
 		pb_printf(pb, "%s %lu\n", count_names[i],
-		    (u_long)(count_sum(i) - atomic_load(&count_base[i])));
+		    (u_long)(count_sum(i) - atomic_load_explicit(&count_base[i],
+						memory_order_relaxed)));
 	return 0;
 }
 
@@ -404,7 +408,7 @@ show_enosys(struct pnode *pn, struct pbuf *pb)
 
 	(void)pn;
 	for (i = 0; i < KERN_NCALL; i++) {
-		n = atomic_load(&kern_enosys[i]);
+		n = atomic_load_explicit(&kern_enosys[i], memory_order_relaxed);
 		if (n == 0)
 			continue;
 		if (i < kern_nsysent && kern_sysent[i].sy_name != NULL)
@@ -495,7 +499,8 @@ write_control(struct pnode *pn, char *text, size_t len)
 		drain();
 	else if (strcmp(text, "reset-counters") == 0) {
 		for (i = 0; i < COUNT_MAX; i++)
-			atomic_store(&count_base[i], count_sum(i));
+			atomic_store_explicit(&count_base[i], count_sum(i),
+			    memory_order_relaxed);
 	} else if (strcmp(text, "panic") == 0)
 		panic("on request");
 	else if (strcmp(text, "panic2") == 0) {

@@ -425,7 +425,8 @@ write_clear_refs(struct pnode *pn, char *text, size_t len)
 	/* An exit frees the tables with this lock, too. */
 	rw_read_enter(&vm->vm_map.vm_lock);
 	if (what == 5)
-		atomic_store(&vm->vm_maxrss, pmap_resident(vm_pmap(vm)));
+		atomic_store_explicit(&vm->vm_maxrss,
+		    pmap_resident(vm_pmap(vm)), memory_order_relaxed);
 	else {
 		for (e = vm->vm_map.vm_first; e != NULL; e = e->ve_next)
 			each_page(e, clear_page, &what);
@@ -514,8 +515,9 @@ show_tunable(struct pnode *pn, struct pbuf *pb)
 	const struct tunable *tn = tunable_of(pn);
 
 	pb_printf(pb, "%lu\n",
-	    tn->tn_int != NULL ? (u_long)atomic_load(tn->tn_int)
-			       : atomic_load(tn->tn_long));
+	    tn->tn_int != NULL
+		? (u_long)atomic_load_explicit(tn->tn_int, memory_order_relaxed)
+		: atomic_load_explicit(tn->tn_long, memory_order_relaxed));
 	return 0;
 }
 
@@ -534,9 +536,10 @@ write_tunable(struct pnode *pn, char *text, size_t len)
 	if (tn->tn_int == &uvm_overcommit && mem_command(MC_overcommit, v) != 0)
 		return EINVAL;
 	if (tn->tn_int != NULL)
-		atomic_store(tn->tn_int, (u_int)v);
+		atomic_store_explicit(tn->tn_int, (u_int)v,
+		    memory_order_relaxed);
 	else
-		atomic_store(tn->tn_long, v);
+		atomic_store_explicit(tn->tn_long, v, memory_order_relaxed);
 	return 0;
 }
 

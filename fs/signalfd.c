@@ -69,7 +69,8 @@ static int
 sigfd_read(struct file *f, struct uio *uio)
 {
 	struct sigfile *sf = f->f_data;
-	uint64_t set = atomic_load(&sf->sf_set), deadline = UINT64_MAX;
+	uint64_t set = atomic_load_explicit(&sf->sf_set, memory_order_relaxed),
+		 deadline = UINT64_MAX;
 	struct abi_siginfo info;
 	struct abi_sigfd ss;
 	int sig, error;
@@ -94,7 +95,8 @@ sigfd_poll(struct file *f)
 {
 	struct sigfile *sf = f->f_data;
 
-	return (sig_waiting() & atomic_load(&sf->sf_set)) != 0
+	return (sig_waiting() &
+		   atomic_load_explicit(&sf->sf_set, memory_order_relaxed)) != 0
 		   ? POLLIN | POLLRDNORM
 		   : 0;
 }
@@ -123,7 +125,7 @@ sigfd_new(uint64_t set, u_int flags)
 	sf = kmem_alloc(sizeof(*sf), PA_ZERO);
 	if (sf == NULL)
 		return -ENOMEM;
-	atomic_store(&sf->sf_set, set);
+	atomic_store_explicit(&sf->sf_set, set, memory_order_relaxed);
 	error = file_anon("anon_inode:[signalfd]", 0600,
 	    O_RDWR | (flags & O_NONBLOCK), &f);
 	if (error != 0) {
@@ -157,7 +159,8 @@ do_signalfd(const uintptr_t *a, u_int flags)
 	if (error != 0)
 		return -error;
 	if (f->f_ops == &sigfd_ops) {
-		atomic_store(&((struct sigfile *)f->f_data)->sf_set, set);
+		atomic_store_explicit(&((struct sigfile *)f->f_data)->sf_set,
+		    set, memory_order_relaxed);
 		poll_notify();
 	} else
 		error = EINVAL;

@@ -180,9 +180,11 @@ static void
 set_nonblock(struct file *end, bool on)
 {
 	if (on)
-		atomic_fetch_or(&end->f_flags, O_NONBLOCK);
+		atomic_fetch_or_explicit(&end->f_flags, O_NONBLOCK,
+		    memory_order_relaxed);
 	else
-		atomic_fetch_and(&end->f_flags, ~O_NONBLOCK);
+		atomic_fetch_and_explicit(&end->f_flags, ~O_NONBLOCK,
+		    memory_order_relaxed);
 }
 
 /* Read, and have what came along, if rp is not NULL. */
@@ -196,7 +198,8 @@ sock_receive(struct file *f, struct uio *uio, struct rights **rp)
 
 	if (sock_state(so) != SO_CONNECTED)
 		return EINVAL;
-	if ((atomic_load(&so->so_shut) & SHUT_IN) != 0)
+	if ((atomic_load_explicit(&so->so_shut, memory_order_relaxed) &
+		SHUT_IN) != 0)
 		return 0;
 	set_nonblock(so->so_in, (file_flags(f) & O_NONBLOCK) != 0);
 	error = so->so_in->f_ops->fop_read(so->so_in, uio);
@@ -221,7 +224,8 @@ sock_write(struct file *f, struct uio *uio)
 
 	if (sock_state(so) != SO_CONNECTED)
 		return ENOTCONN;
-	if ((atomic_load(&so->so_shut) & SHUT_OUT) != 0) {
+	if ((atomic_load_explicit(&so->so_shut, memory_order_relaxed) &
+		SHUT_OUT) != 0) {
 		sig_post_simple(curproc(), SIGPIPE, SI_KERNEL);
 		return EPIPE;
 	}
@@ -795,7 +799,7 @@ sys_shutdown(const uintptr_t *a)
 		return 0; /* there is no other side to be told */
 	}
 	new = bits[a[1]];
-	old = atomic_fetch_or(&so->so_shut, new);
+	old = atomic_fetch_or_explicit(&so->so_shut, new, memory_order_relaxed);
 	if ((new & ~old &SHUT_OUT) != 0)
 		pipe_hangup(so->so_out);
 	if ((new & ~old &SHUT_IN) != 0)

@@ -275,10 +275,12 @@ connect(struct sock *so, const struct vnode *vp, const struct sockname *sn,
 			: sock_state(so) == SO_CONNECTING ? EALREADY
 							  : EINVAL;
 	else {
-		atomic_store(&so->so_state, SO_CONNECTING);
+		atomic_store_explicit(&so->so_state, SO_CONNECTING,
+		    memory_order_relaxed);
 		error = listener(vp, sn, wait, &to);
 		if (error != 0)
-			atomic_store(&so->so_state, SO_IDLE);
+			atomic_store_explicit(&so->so_state, SO_IDLE,
+			    memory_order_relaxed);
 	}
 	if (error != 0) {
 		spin_exit(&sock_lock);
@@ -374,7 +376,8 @@ do_accept(const uintptr_t *a, u_int flags)
 		file_rele(so->so_file);
 		return -error;
 	}
-	atomic_fetch_or(&so->so_file->f_flags, flags & O_NONBLOCK);
+	atomic_fetch_or_explicit(&so->so_file->f_flags, flags & O_NONBLOCK,
+	    memory_order_relaxed);
 	return fd_install(so->so_file, 0, (flags & O_CLOEXEC) != 0);
 }
 

@@ -54,7 +54,8 @@ size_of(struct vnode *vp)
 	size_t len;
 
 	if (vp->v_obj != NULL)
-		return (int64_t)atomic_load(&vp->v_obj->uo_size);
+		return (int64_t)atomic_load_explicit(&vp->v_obj->uo_size,
+		    memory_order_relaxed);
 	if (S_ISLNK(vp->v_mode) && vp->v_ops->vo_follow == NULL &&
 	    vp->v_ops->vo_getattr == NULL &&
 	    vp->v_ops->vo_readlink(vp, buf, sizeof(buf), &len) == 0)
@@ -109,9 +110,12 @@ fill_stat(struct vnode *vp, struct abi_stat *st)
 	else
 		st->st_blocks = blocks_of(vp);
 	vfs_stored(vp);
-	st->st_atim = to_timespec(atomic_load(&vp->v_atime));
-	st->st_mtim = to_timespec(atomic_load(&vp->v_mtime));
-	st->st_ctim = to_timespec(atomic_load(&vp->v_ctime));
+	st->st_atim = to_timespec(
+	    atomic_load_explicit(&vp->v_atime, memory_order_relaxed));
+	st->st_mtim = to_timespec(
+	    atomic_load_explicit(&vp->v_mtime, memory_order_relaxed));
+	st->st_ctim = to_timespec(
+	    atomic_load_explicit(&vp->v_ctime, memory_order_relaxed));
 }
 
 static long
@@ -404,10 +408,12 @@ put_statfs(struct vnode *vp, vaddr_t ust)
 	st.f_namelen = NAME_MAX;
 	if (vp->v_ops->vo_create != NULL) {
 		used = uvm_file_pages();
-		swap = atomic_load(&uvm_swap_total);
+		swap =
+		    atomic_load_explicit(&uvm_swap_total, memory_order_relaxed);
 		st.f_blocks = MIN(uvm_file_pages_limit(), phys_total() + swap);
 		st.f_bfree = st.f_blocks > used ? st.f_blocks - used : 0;
-		swap -= MIN(swap, atomic_load(&uvm_swap_used));
+		swap -= MIN(swap,
+		    atomic_load_explicit(&uvm_swap_used, memory_order_relaxed));
 		st.f_bfree = MIN(st.f_bfree, phys_free_count() + swap);
 		st.f_bavail = st.f_bfree;
 		st.f_files = st.f_blocks;

@@ -148,8 +148,8 @@ vfs_resize(struct vnode *vp, uint64_t size)
 		return EFBIG;
 	}
 	mutex_enter(&vp->v_iolock);
-	old = atomic_load(&vp->v_obj->uo_size);
-	seals = atomic_load(&vp->v_seals);
+	old = atomic_load_explicit(&vp->v_obj->uo_size, memory_order_relaxed);
+	seals = atomic_load_explicit(&vp->v_seals, memory_order_relaxed);
 	if ((size < old && (seals & F_SEAL_SHRINK) != 0) ||
 	    (size > old && (seals & F_SEAL_GROW) != 0)) {
 		mutex_exit(&vp->v_iolock);
@@ -179,17 +179,19 @@ vfs_seal(struct vnode *vp, u_int seals)
 
 	KASSERT(vp->v_obj != NULL);
 	mutex_enter(&vp->v_iolock);
-	old = atomic_load(&vp->v_seals);
+	old = atomic_load_explicit(&vp->v_seals, memory_order_relaxed);
 	if ((seals & F_SEAL_EXEC) != 0 && (vp->v_mode & 0111) != 0)
 		seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
 			 F_SEAL_FUTURE_WRITE;
 	if ((old & F_SEAL_SEAL) != 0)
 		error = EPERM;
 	else if ((seals & ~old & F_SEAL_WRITE) != 0 &&
-		 atomic_load(&vp->v_obj->uo_writers) != 0)
+		 atomic_load_explicit(&vp->v_obj->uo_writers,
+		     memory_order_relaxed) != 0)
 		error = EBUSY;
 	else
-		atomic_store(&vp->v_seals, old | seals);
+		atomic_store_explicit(&vp->v_seals, old | seals,
+		    memory_order_relaxed);
 	mutex_exit(&vp->v_iolock);
 	return error;
 }

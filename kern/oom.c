@@ -63,6 +63,12 @@ oom_badness(struct proc *p)
 	       2 / 3;
 }
 
+static bool
+oom_chosen(const struct proc *p)
+{
+	return atomic_load_explicit(&p->ps_oomvictim, memory_order_relaxed);
+}
+
 /* How much killing p is worth; 0: not to be killed.  Its pages. */
 static u_long
 oom_score(struct proc *p, u_long *npagesp)
@@ -86,7 +92,7 @@ oom_choose(void)
 
 	LIST_FOREACH(p, &proc_all, ps_all) {
 		score = oom_score(p, &n);
-		if (score > best && !p->ps_oomvictim) {
+		if (score > best && !oom_chosen(p)) {
 			best = score;
 			victim = p;
 			npages = n;
@@ -97,14 +103,15 @@ oom_choose(void)
 	 * he who wants more of it is nearest to the cause.
 	 */
 	p = curproc();
-	if (best < phys_total() / OOM_LARGE && !p->ps_oomvictim &&
+	if (best < phys_total() / OOM_LARGE && !oom_chosen(p) &&
 	    oom_score(p, &n) > 0) {
 		victim = p;
 		npages = n;
 	}
 	if (victim == NULL)
 		return false;
-	victim->ps_oomvictim = true;
+	atomic_store_explicit(&victim->ps_oomvictim, true,
+	    memory_order_relaxed);
 	oom_since = md_time_ns();
 	kprintf("out of memory: killed pid %d (%s), %lu KiB\n", victim->ps_pid,
 	    victim->ps_comm, npages * (PAGE_SIZE / 1024));
@@ -127,10 +134,10 @@ oom_pending(void)
 	LIST_FOREACH(p, &proc_all, ps_all) {
 		if (proc_state(p) == PS_ZOMBIE)
 			continue;
-		if (p->ps_oomvictim && oom_since != 0 &&
+		if (oom_chosen(p) && oom_since != 0 &&
 		    now - oom_since <= OOM_PATIENCE)
 			return true;
-		exiting |= proc_state(p) == PS_EXITING && !p->ps_oomvictim;
+		exiting |= proc_state(p) == PS_EXITING && !oom_chosen(p);
 	}
 	if (!exiting)
 		exit_since = 0;

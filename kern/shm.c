@@ -146,9 +146,10 @@ seg_insert(struct shmseg *sg)
 	u_long npages = atop(round_page(sg->sg_size));
 	u_int i;
 
-	if (shm_nseg >= atomic_load(&shm_mni) ||
-	    npages > atomic_load(&shm_all) ||
-	    shm_npages > atomic_load(&shm_all) - npages)
+	if (shm_nseg >= atomic_load_explicit(&shm_mni, memory_order_relaxed) ||
+	    npages > atomic_load_explicit(&shm_all, memory_order_relaxed) ||
+	    shm_npages >
+		atomic_load_explicit(&shm_all, memory_order_relaxed) - npages)
 		return ENOSPC;
 	for (i = 0; i < SHM_SLOTS && shm_slots[i] != NULL; i++)
 		continue;
@@ -171,7 +172,8 @@ seg_create(int32_t key, uint64_t size, u_int flags, struct shmseg **sgp)
 	char name[24];
 	int error;
 
-	if (size == 0 || size > atomic_load(&shm_max))
+	if (size == 0 ||
+	    size > atomic_load_explicit(&shm_max, memory_order_relaxed))
 		return EINVAL;
 	sg = kmem_alloc(sizeof(*sg), PA_ZERO);
 	if (sg == NULL)

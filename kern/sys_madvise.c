@@ -81,7 +81,8 @@ advise_free(struct vm_map *map, const struct mm_part *mp)
 
 	if (!private_anon(mp) || mp->mp_wired != 0)
 		return EINVAL;
-	if (error == 0 && atomic_load(&uvm_swap_total) == 0 &&
+	if (error == 0 &&
+	    atomic_load_explicit(&uvm_swap_total, memory_order_relaxed) == 0 &&
 	    phys_free_count() < phys_total() / 4)
 		error = uvm_discard(map, mp->mp_start, mp->mp_end);
 	return error;

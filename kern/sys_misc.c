@@ -90,9 +90,12 @@ sys_sysinfo(const uintptr_t *args)
 	/* Every gcc asks: nothing here may cost what memory is large. */
 	si.totalram = ptoa(phys_total());
 	si.freeram = ptoa(uvm_free_pages());
-	si.totalswap = ptoa(atomic_load(&uvm_swap_total));
+	si.totalswap =
+	    ptoa(atomic_load_explicit(&uvm_swap_total, memory_order_relaxed));
 	si.freeswap =
-	    si.totalswap - MIN(si.totalswap, ptoa(atomic_load(&uvm_swap_used)));
+	    si.totalswap -
+	    MIN(si.totalswap, ptoa(atomic_load_explicit(&uvm_swap_used,
+				  memory_order_relaxed)));
 	si.mem_unit = 1;
 	mutex_enter(&proctree_lock);
 	LIST_FOREACH(p, &proc_all, ps_all)

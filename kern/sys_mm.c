@@ -184,7 +184,8 @@ mmap_place(vaddr_t *addr, vsize_t len, u_int flags, struct uvm_mapargs *a)
 		a->um_how |= UVM_MAP_LOW32;
 	/* Nobody may ask not to be counted when everything is. */
 	if ((flags & MAP_NORESERVE) &&
-	    atomic_load(&uvm_overcommit) != OVERCOMMIT_NEVER)
+	    atomic_load_explicit(&uvm_overcommit, memory_order_relaxed) !=
+		OVERCOMMIT_NEVER)
 		a->um_flags |= VE_NORESERVE;
 	if (flags & MAP_GROWSDOWN)
 		a->um_flags |= VE_GROWSDOWN;

@@ -67,9 +67,12 @@ shmctl_info(bool limits, vaddr_t to)
 
 	shm_usage(&u);
 	if (limits) {
-		si.shmmax = atomic_load(&shm_max);
-		si.shmmni = si.shmseg = atomic_load(&shm_mni);
-		si.shmall = atomic_load(&shm_all);
+		si.shmmax =
+		    atomic_load_explicit(&shm_max, memory_order_relaxed);
+		si.shmmni = si.shmseg =
+		    atomic_load_explicit(&shm_mni, memory_order_relaxed);
+		si.shmall =
+		    atomic_load_explicit(&shm_all, memory_order_relaxed);
 		error = copyout(&si, to, sizeof(si));
 	} else {
 		su.used_ids = (int32_t)u.su_nseg;

@@ -55,8 +55,7 @@ extend_down(struct vm_map *map, struct vm_entry *e, vaddr_t start)
 		uvm_map_simplify(map, start, start);
 		return true;
 	}
-	if (map->vm_nentries >= uvm_map_count_max ||
-	    (n = uvm_entry_alloc()) == NULL)
+	if (uvm_map_full(map) || (n = uvm_entry_alloc()) == NULL)
 		return false;
 	uvm_entry_imitate(n, e, start, e->ve_start, start);
 	(void)uvm_map_insert(map, n);
@@ -141,7 +140,7 @@ heap_grow(struct vm_map *map, vaddr_t start, vaddr_t end)
 	if (end > map->vm_max - PAGE_SIZE ||
 	    !uvm_tree_free(map, start, end - start + PAGE_SIZE, &prev))
 		return ENOMEM;
-	if (map->vm_nentries >= uvm_map_count_max)
+	if (uvm_map_full(map))
 		return ENOMEM;
 	error = uvm_map_room(map, end - start);
 	if (error == 0)

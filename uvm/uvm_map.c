@@ -435,7 +435,7 @@ uvm_map_clip(struct vm_map *map, struct vm_entry *e, vaddr_t va, bool force)
 
 	KASSERT(rw_write_held(&map->vm_lock));
 	KASSERT(e->ve_start < va && va < e->ve_end);
-	if (!force && map->vm_nentries >= uvm_map_count_max)
+	if (!force && uvm_map_full(map))
 		return ENOMEM;
 	new = uvm_entry_alloc();
 	if (new == NULL)
@@ -514,8 +514,7 @@ isolate(struct vm_map *map, vaddr_t start, vaddr_t end,
 	if ((flags & VE_SEALED) != 0)
 		return EPERM;
 	/* Only a hole in the middle of an entry makes one more of them. */
-	if (first->ve_start < start && end < first->ve_end &&
-	    map->vm_nentries >= uvm_map_count_max)
+	if (first->ve_start < start && end < first->ve_end && uvm_map_full(map))
 		return ENOMEM;
 	error = 0;
 	if (end < last->ve_end)
@@ -642,7 +641,7 @@ map_locked(struct vm_map *map, vaddr_t *addr, vsize_t len,
 		    args->um_prot, args->um_flags);
 	if (error != 0)
 		return error;
-	if (map->vm_nentries >= uvm_map_count_max)
+	if (uvm_map_full(map))
 		return ENOMEM;
 	if (replaced > 0) {
 		error = uvm_map_unmap(map, va, va + len, dead);

@@ -779,28 +779,32 @@ uvm_pageout_thread(void *arg __unused)
 	/* The daemon begins before programs feel anything. */
 	phys_reserve_pages = reserve();
 	phys_low_pages = 4 * phys_reserve_pages;
-	phys_low_hook = pageout_low;
+	atomic_store_explicit(&phys_low_hook, pageout_low,
+	    memory_order_relaxed);
 	spin_enter(&wait_lock);
 	po.po_running = true;
 	while (!po.po_stop) {
 		/* pageout_low() may wake us just before we sleep. */
 		deadline = sleep_deadline(100 * MSEC);
-		if (!atomic_load(&po.po_wanted) || po.po_stuck)
+		if (!atomic_load_explicit(&po.po_wanted,
+			memory_order_relaxed) ||
+		    po.po_stuck)
 			(void)sleep_spin(&po.po_wanted, &wait_lock, 0,
 			    po.po_stuck ? sleep_deadline(NAP) : deadline,
 			    "pagedaemon");
-		if (!atomic_load(&po.po_wanted))
+		if (!atomic_load_explicit(&po.po_wanted, memory_order_relaxed))
 			continue;
 		spin_exit(&wait_lock);
 		uvm_pageout_stats.ps_wakeups++;
 		freed = round_run();
 		spin_enter(&wait_lock);
-		atomic_store(&po.po_wanted, false);
+		atomic_store_explicit(&po.po_wanted, false,
+		    memory_order_relaxed);
 		po.po_rounds++;
 		po.po_stuck = freed == 0 && !room();
 		wakeup(&po.po_rounds);
 	}
-	phys_low_hook = NULL;
+	atomic_store_explicit(&phys_low_hook, NULL, memory_order_relaxed);
 	phys_low_pages = 0;
 	phys_reserve_pages = before;
 	po.po_running = po.po_stop = false;
@@ -843,7 +847,8 @@ uvm_pageout_wait(void)
 		/* The round under way may have begun before we needed it. */
 		if (freed || (po.po_stuck && po.po_rounds - rounds >= 2))
 			break;
-		atomic_store(&po.po_wanted, true);
+		atomic_store_explicit(&po.po_wanted, true,
+		    memory_order_relaxed);
 		wakeup(&po.po_wanted);
 		(void)sleep_spin(&po.po_rounds, &wait_lock, 0,
 		    sleep_deadline(NAP), "nomem");

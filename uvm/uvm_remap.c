@@ -304,7 +304,7 @@ remap_locked(struct remap *re)
 	if ((moves || re->re_newlen > re->re_oldlen) && !asis && !uniform(re))
 		return EFAULT;
 	if (re->re_newlen > re->re_oldlen) {
-		if (map->vm_nentries >= uvm_map_count_max)
+		if (uvm_map_full(map))
 			return ENOMEM;
 		if (e->ve_obj != NULL &&
 		    entry_off(e, re->re_old) + re->re_newlen < re->re_newlen)

@@ -199,4 +199,12 @@ void uvm_map_verify(struct vm_map *map);
 /* Most entries a map may have: vm.max_map_count. */
 extern _Atomic(u_int) uvm_map_count_max;
 
+/* It has them.  Map locked. */
+static inline bool
+uvm_map_full(const struct vm_map *map)
+{
+	return map->vm_nentries >=
+	       atomic_load_explicit(&uvm_map_count_max, memory_order_relaxed);
+}
+
 #endif
