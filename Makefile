@@ -1,6 +1,6 @@
 # Makefile: the kernel, its test image, the hosted unit tests, the root image.
 #
-#	make [ARCH=amd64] [DEBUG=1] [CC=clang-14] [V=1] [B=build] [target]
+#	make [ARCH=amd64] [DEBUG=1] [LOCKSTAT=1] [CC=clang-14] [V=1] [B=build] [target]
 #
 #	all		kernel and root image
 #	unit		hosted unit tests, under ASan and UBSan: B/host/unit
@@ -21,12 +21,13 @@
 
 ARCH ?= amd64
 DEBUG ?= 0
+LOCKSTAT ?= 0
 B ?= build
 ifeq ($(origin CC),default)
 CC := gcc
 endif
 CLANG := $(findstring clang,$(CC))
-O := $(B)/$(ARCH)$(if $(filter 1,$(DEBUG)),-debug)$(if $(CLANG),-clang)
+O := $(B)/$(ARCH)$(if $(filter 1,$(DEBUG)),-debug)$(if $(filter 1,$(LOCKSTAT)),-lockstat)$(if $(CLANG),-clang)
 H := $(B)/host$(if $(CLANG),-clang)
 # The unit tests with another machine's tables, in a process of this one;
 # GRANULE=16 or 64: arm64's larger pages.
@@ -68,6 +69,10 @@ INC_all := port $(LAYERS)
 
 SRC_pmap := $(wildcard pmap/*.c pmap/$(ARCH)/*.c)
 $(foreach l,base phys dev uvm kern fs,$(eval SRC_$l := $(wildcard $l/*.c)))
+ifneq ($(LOCKSTAT),1)
+SRC_base := $(filter-out base/lockstat.c,$(SRC_base))
+SRC_fs := $(filter-out fs/proclock.c,$(SRC_fs))
+endif
 SRC_arch := $(wildcard arch/common/*.c arch/$(ARCH)/*.c arch/$(ARCH)/*.S)
 SRC_host := $(wildcard host/*.c host/mmu/mmu_*.c) host/det/swtch.c
 SRC_test := $(wildcard tests/unit/*.c)
@@ -80,7 +85,7 @@ incs = $(foreach d,$1 $(INC_$1),-I $d/include) -I sys/include \
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
     -Wvla -Werror
 CF_GEN := -std=gnu11 -g -O2 -fno-strict-aliasing -fno-common
-CF_ALL := $(CF_GEN) $(WARN) -DDEBUG=$(DEBUG) -MMD -MP
+CF_ALL := $(CF_GEN) $(WARN) -DDEBUG=$(DEBUG) -DLOCKSTAT=$(LOCKSTAT) -MMD -MP
 CF_KERN = $(LTO) -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
     -mgeneral-regs-only -I arch/$(ARCH)/include
@@ -91,7 +96,7 @@ CF_arm64 := -mno-outline-atomics
 # Release kernels by gcc are optimized as a whole.  The objects hold code of
 # their own besides: the nets look at it, and test kernels link it, faster.
 # "make LTO=" builds in less time.
-LTO ?= $(if $(CLANG)$(filter 1,$(DEBUG)),,-flto -ffat-lto-objects)
+LTO ?= $(if $(CLANG)$(filter 1,$(DEBUG) $(LOCKSTAT)),,-flto -ffat-lto-objects)
 # The compiler calls what is in there when it no longer looks for definitions.
 $(O)/base/libc.o $(O)/arch/common/ksyms.o: LTO :=
 CF_HOST := -std=gnu11 -g -O1 $(WARN) -fno-strict-aliasing -fno-common \

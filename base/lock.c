@@ -134,9 +134,11 @@ spin_enter_slow(struct spin *l, bool intr)
 	KASSERT(!spin_held(l));
 	/* Panics also if this thread holds l already. */
 	lock_rank_take(curthread(), l->sp_rank);
-	while (!spin_acquire(l, curthread()))
+	while (!spin_acquire(l, curthread())) {
+		lockstat_wait(l->sp_rank);
 		if (spin_wait(l))
 			break;
+	}
 	l->sp_intr = intr;
 }
 
@@ -154,10 +156,12 @@ spin_enter(struct spin *l)
 	if (__predict_false(
 		td->td_ranks >> rank != 0 || !spin_acquire(l, td))) {
 		spin_enter_slow(l, intr);
+		lockstat_taken(rank, LOCKSTAT_SITE);
 		return;
 	}
 	td->td_ranks |= RANKBIT(rank);
 	l->sp_intr = intr;
+	lockstat_taken(rank, LOCKSTAT_SITE);
 }
 
 bool
@@ -176,6 +180,7 @@ spin_try(struct spin *l)
 	}
 	l->sp_intr = intr;
 	lock_rank_note(l->sp_rank);
+	lockstat_taken(l->sp_rank, LOCKSTAT_SITE);
 	return true;
 }
 
@@ -224,6 +229,7 @@ cpulock_init(struct cpulock *cl, enum lock_rank rank)
 __unlikely_call void
 cpulock_wait(struct cpulock *cl)
 {
+	lockstat_wait(cl->cl_rank);
 	do {
 		if (atomic_load_explicit(&panicking, memory_order_relaxed)) {
 			if (!panic_mine())
@@ -303,6 +309,7 @@ mutex_enter_slow(struct mutex *m)
 	KASSERT(!mutex_held(m));
 	lock_rank_take(td, m->mx_rank);
 	for (spins = 0; !mutex_acquire(m, td); spins++) {
+		lockstat_wait(m->mx_rank);
 		if (atomic_load_explicit(&panicking, memory_order_relaxed)) {
 			if (!panic_mine())
 				panic_stop();
@@ -331,9 +338,11 @@ mutex_enter(struct mutex *m)
 		    (uintptr_t)td, memory_order_acquire,
 		    memory_order_relaxed))) {
 		mutex_enter_slow(m);
+		lockstat_taken(rank, LOCKSTAT_SITE);
 		return;
 	}
 	td->td_ranks |= RANKBIT(rank);
+	lockstat_taken(rank, LOCKSTAT_SITE);
 }
 
 bool
@@ -344,6 +353,7 @@ mutex_try(struct mutex *m)
 	if (!mutex_acquire(m, td))
 		return false;
 	lock_rank_note(m->mx_rank);
+	lockstat_taken(m->mx_rank, LOCKSTAT_SITE);
 	return true;
 }
 
@@ -393,8 +403,10 @@ big_enter(void)
 {
 	struct thread *td = curthread();
 
-	if (td->td_bigdepth == 0)
+	if (td->td_bigdepth == 0) {
 		mutex_enter(&big_lock);
+		lockstat_taken(RANK_BIG, LOCKSTAT_SITE);
+	}
 	KASSERT(mutex_held(&big_lock));
 	td->td_bigdepth++;
 	KASSERT(td->td_bigdepth != 0);

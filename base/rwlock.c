@@ -127,6 +127,7 @@ read_enter_slow(struct rwlock *rw)
 	/* Panics also if this thread has a lock of the rank: no recursion. */
 	lock_rank_take(td, rw->rw_rank);
 	while (!reader_acquire(rw)) {
+		lockstat_wait(rw->rw_rank);
 		if (walk_through(rw, RW_READER))
 			return;
 		if (cpu_count() > 1 && spins++ < RW_SPINS)
@@ -146,9 +147,11 @@ rw_read_enter(struct rwlock *rw)
 	if (__predict_false(td->td_nopreempt != 0 ||
 			    td->td_ranks >> rank != 0 || !reader_acquire(rw))) {
 		read_enter_slow(rw);
+		lockstat_taken(rank, LOCKSTAT_SITE);
 		return;
 	}
 	td->td_ranks |= (uint64_t)1 << rank;
+	lockstat_taken(rank, LOCKSTAT_SITE);
 }
 
 /* The rest of write_enter(): somebody holds it, or the order is wrong. */
@@ -161,6 +164,7 @@ write_enter_slow(struct rwlock *rw, bool nested)
 	KASSERT(td->td_nopreempt == 0);
 	lock_rank_take(td, rw->rw_rank + nested);
 	while (!writer_acquire(rw, td)) {
+		lockstat_wait(rw->rw_rank + nested);
 		if (walk_through(rw, (uintptr_t)td | RW_WRITE))
 			break;
 		if (cpu_count() > 1 && spins++ < RW_SPINS)
@@ -192,12 +196,14 @@ void
 rw_write_enter(struct rwlock *rw)
 {
 	write_enter(rw, false);
+	lockstat_taken(rw->rw_rank, LOCKSTAT_SITE);
 }
 
 void
 rw_write_enter_nested(struct rwlock *rw)
 {
 	write_enter(rw, true);
+	lockstat_taken(rw->rw_rank + 1u, LOCKSTAT_SITE);
 }
 
 bool
@@ -206,6 +212,7 @@ rw_read_try(struct rwlock *rw)
 	if (!reader_acquire(rw))
 		return false;
 	lock_rank_note(rw->rw_rank);
+	lockstat_taken(rw->rw_rank, LOCKSTAT_SITE);
 	return true;
 }
 
@@ -216,6 +223,7 @@ rw_write_try(struct rwlock *rw)
 		return false;
 	lock_rank_note(rw->rw_rank);
 	rw->rw_nested = false;
+	lockstat_taken(rw->rw_rank, LOCKSTAT_SITE);
 	return true;
 }
 

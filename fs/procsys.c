@@ -9,6 +9,7 @@
 #include <port/frame.h>
 #include <base/cpu.h>
 #include <base/epoch.h>
+#include <base/lockstat.h>
 #include <base/print.h>
 #include <phys/kmem.h>
 #include <phys/page.h>
@@ -555,6 +556,10 @@ const struct pent procsys_ents[] = {
     {PD_VMSPACE, "control", S_IFREG | 0200, 0, NULL, NULL, write_control},
     {PD_VMSPACE, "counters", REG, 0, show_counters, NULL, NULL},
     {PD_VMSPACE, "enosys", REG, 0, show_enosys, NULL, NULL},
+#if LOCKSTAT
+    {PD_VMSPACE, "lockstat", S_IFREG | 0600, 0, lockstat_show, NULL,
+	lockstat_write},
+#endif
     {PD_VMSPACE, "pools", REG, 0, show_pools, NULL, NULL},
     {PD_VMSPACE, "profile", S_IFREG | 0600, 0, profile_show, NULL,
 	profile_write},

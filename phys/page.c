@@ -547,6 +547,7 @@ page_lock_slow(struct vm_page *pg, enum lock_rank rank)
 	lock_rank_take(curthread(), rank);
 	while (atomic_exchange_explicit(&pg->pg_lock, 1,
 		   memory_order_acquire) != 0) {
+		lockstat_wait(rank);
 		while (page_locked(pg))
 			md_cpu_relax();
 	}

@@ -68,12 +68,12 @@ md_map_isdirect(paddr_t pa, size_t len)
 	return false;
 }
 
-/* The nearest symbol at or below pc; NULL: none known. */
-static const char *
-symbol(uintptr_t pc, uintptr_t *off)
+const char *
+md_symbol(uintptr_t pc, uintptr_t *off)
 {
 	u_int lo = 0, hi = md_nksyms, mid;
 
+	*off = 0;
 	while (lo < hi) {
 		mid = lo + (hi - lo) / 2;
 		if (MD_KERNBASE + md_ksyms[mid].ks_addr <= pc)
@@ -92,7 +92,7 @@ static void
 print_pc(uintptr_t pc, uintptr_t at)
 {
 	uintptr_t off;
-	const char *name = symbol(at, &off);
+	const char *name = md_symbol(at, &off);
 
 	if (name != NULL)
 		kprintf("  %#lx %s+%#lx\n", pc, name, off + (pc - at));
@@ -153,7 +153,7 @@ md_interrupted(const char **names, u_int max)
 			continue;
 		}
 		if (n > 0 || exact)
-			names[n++] = symbol(fp[1] - !exact, &off);
+			names[n++] = md_symbol(fp[1] - !exact, &off);
 		exact = false;
 	}
 	return n;

@@ -22,6 +22,7 @@
 #define BASE_THREAD_H
 
 #include <base/cpu.h>
+#include <base/lockstat.h>
 
 enum thread_state {
 	TD_NEW,     /* never ran */
@@ -68,6 +69,9 @@ struct thread {
 	void (*td_done)(struct thread *); /* [o] how it ends */
 	const char *td_phase; /* [o] of an exit, for profilers; NULL: none */
 	char td_name[16];     /* [o] */
+#if LOCKSTAT
+	struct lockhold td_hold[LOCKSTAT_NHELD]; /* [o] */
+#endif
 };
 
 /* A hint, unless the caller knows what keeps it so. */
@@ -186,6 +190,7 @@ lock_rank_untake(struct thread *td, u_int r)
 {
 	KASSERT((td->td_ranks >> r & 1) != 0);
 	td->td_ranks &= ~((uint64_t)1 << r);
+	lockstat_left(r);
 }
 
 /*
@@ -215,6 +220,7 @@ cpulock_enter(struct cpulock *cl)
 	if (__predict_false(atomic_exchange_explicit(&cl->cl_held, true,
 		memory_order_acquire)))
 		cpulock_wait(cl);
+	lockstat_taken(cl->cl_rank, 0);
 }
 
 static inline void
@@ -223,6 +229,7 @@ cpulock_exit(struct cpulock *cl)
 	KASSERT(atomic_load_explicit(&cl->cl_held, memory_order_relaxed));
 	if (DEBUG)
 		lock_rank_untake(curthread(), cl->cl_rank);
+	lockstat_left(cl->cl_rank);
 	atomic_store_explicit(&cl->cl_held, false, memory_order_release);
 	preempt_enable();
 }

@@ -105,6 +105,10 @@ extern const u_int nprocvm_ents;
 int profile_show(struct pnode *pn, struct pbuf *pb);
 int profile_write(struct pnode *pn, char *text, size_t len);
 
+/* proclock.c: /proc/vmspace/lockstat.  As those of profile. */
+int lockstat_show(struct pnode *pn, struct pbuf *pb);
+int lockstat_write(struct pnode *pn, char *text, size_t len);
+
 /* procswap.c: /proc/swaps, and the lines of /proc/vmstat about paging. */
 int show_swaps(struct pnode *pn, struct pbuf *pb);
 void vmstat_paging(struct pbuf *pb);

@@ -259,9 +259,11 @@ page_lock(struct vm_page *pg, enum lock_rank rank)
 			    atomic_exchange_explicit(&pg->pg_lock, 1,
 				memory_order_acquire) != 0)) {
 		page_lock_slow(pg, rank);
+		lockstat_taken(rank, 0);
 		return;
 	}
 	td->td_ranks |= (uint64_t)1 << rank;
+	lockstat_taken(rank, 0);
 }
 
 static inline void

@@ -64,6 +64,9 @@ void md_console_resume(void); /* [i] */
 /* Print the call chain of the caller, innermost first, to md_log(). */
 void md_backtrace(void); /* [isb] */
 
+/* The function that pc is in, and how far; NULL: not known. */
+const char *md_symbol(uintptr_t pc, uintptr_t *off); /* [isb] */
+
 /*
  * In an interrupt handler: the functions of the kernel that this CPU was in,
  * innermost first, by names that stay; at most max.  0: it was in a program.
