@@ -75,7 +75,7 @@ op_fork(struct vmspace *vm)
 {
 	struct vmspace *child;
 
-	must(uvmspace_fork(vm, &child) == 0, "uvmspace_fork");
+	must(uvmspace_fork(vm, &child, 0) == 0, "uvmspace_fork");
 	return child;
 }
 

@@ -26,7 +26,7 @@ vms_fork(struct vmspace *parent, struct vmspace **childp)
 	uint64_t t = vms_trace_begin();
 
 	return vms_trace_end("fork", parent, 0, t,
-	    uvmspace_fork(parent, childp));
+	    uvmspace_fork(parent, childp, 0));
 }
 
 void

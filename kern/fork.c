@@ -244,6 +244,18 @@ fork_pidfd(struct proc *p, const struct clone_args *ca, int *fdp)
 	return error;
 }
 
+/*
+ * What parent and child will both write to first: where their stack ends.  0:
+ * they have different ones, or other threads may write there meanwhile.
+ */
+static vaddr_t
+fork_hot(const struct proc *parent, const struct clone_args *ca)
+{
+	if (ca->ca_sp != 0 || parent->ps_nlwp > 1)
+		return 0;
+	return md_frame_sp(md_frame(curthread())) - 1;
+}
+
 static int
 fork_process(const struct clone_args *ca, pid_t *tidp, u_int event,
     struct ptrace **ptp)
@@ -274,7 +286,8 @@ fork_process(const struct clone_args *ca, pid_t *tidp, u_int event,
 		uvmspace_share(parent->ps_vmspace);
 		p->ps_vmspace = parent->ps_vmspace;
 	} else {
-		error = uvmspace_fork(parent->ps_vmspace, &p->ps_vmspace);
+		error = uvmspace_fork(parent->ps_vmspace, &p->ps_vmspace,
+		    fork_hot(parent, ca));
 		if (error != 0)
 			goto fail_proc;
 		error = shm_fork(parent->ps_vmspace, p->ps_vmspace);

@@ -210,6 +210,24 @@ leaf_write_protect(struct vm_page *table)
 		    slots + (u_int)__builtin_ctzll(lines) * PTE_PERLINE);
 }
 
+/* [t] The same but for entry idx, which stays as it is. */
+static void
+leaf_write_protect_but(struct vm_page *table, u_int idx)
+{
+	pte_slot_t *slots = table_slots(table), *keep = &slots[idx], *slot;
+	uint64_t mine = 1ull << (idx / PTE_PERLINE);
+	uint64_t lines = table_lines(table);
+
+	leaf_single(table, keep);
+	table_setlines(table, lines & ~mine);
+	leaf_write_protect(table);
+	table_setlines(table, lines);
+	slot = rounddown2(idx, PTE_PERLINE) + slots;
+	for (idx = 0; idx < PTE_PERLINE; idx++, slot++)
+		if (slot != keep)
+			pte_slot_forbid_write(slot);
+}
+
 /*
  * A walk over what upper tables hold, in order: of each level the table it is
  * in, what is still to be looked at, and the child's table of the same place.
@@ -268,15 +286,53 @@ upper_make(struct pmap *child, vaddr_t va, struct fork_level *at)
 }
 
 /*
+ * A leaf table for child alone, with the page it has for itself and nothing
+ * else, below upper.  Without memory it comes by a fault.
+ */
+static void
+leaf_give(struct pmap *child, struct vm_page *upper, const struct pmap_own *own)
+{
+	u_int idx = pte_index(own->po_va, 0);
+	struct vm_page *table;
+	pte_slot_t *slot;
+	int error;
+
+	table = page_alloc(PK_LOOSE, PA_ZERO);
+	if (table == NULL)
+		return;
+	table_init(table, child, own->po_va, 0, RANK_TABLE);
+	slot = &table_slots(table)[idx];
+	page_lock(table, RANK_TABLE);
+	error = pv_enter(table, slot, own->po_page);
+	KASSERT(error == 0); /* its first mapping */
+	atomic_store_explicit(slot,
+	    pte_make_leaf(page_to_phys(own->po_page), own->po_prot,
+		PTE_ATTR_REF | PTE_ATTR_MOD),
+	    memory_order_release);
+	table_count_up(table, idx);
+	page_unlock(table, RANK_TABLE);
+	upper_link(upper, own->po_va, 1, table);
+}
+
+/*
  * Write-protect a leaf table of pm over va, and let child, which nobody else
  * knows yet, use it too if that can be.
  */
 static void
 leaf_share(struct pmap *pm, struct pmap *child, struct vm_page *table,
-    vaddr_t va, struct fork_level *at)
+    vaddr_t va, struct fork_level *at, const struct pmap_own *own)
 {
 	struct vm_page *upper = upper_make(child, va, at);
 
+	if (own != NULL && table_base(own->po_va, 0) == table_base(va, 0)) {
+		page_lock(table, RANK_TABLE);
+		if (table_is(table, pm, va, 0) && !table_shared(table))
+			leaf_write_protect_but(table, pte_index(own->po_va, 0));
+		page_unlock(table, RANK_TABLE);
+		if (upper != NULL)
+			leaf_give(child, upper, own);
+		return;
+	}
 	page_lock(table, RANK_TABLE);
 	if (table_is(table, pm, va, 0)) {
 		if (!table_shared(table))
@@ -362,7 +418,8 @@ fork_ends(struct pmap *pm, vaddr_t *sva, vaddr_t *eva)
  * locked on the way down.
  */
 void
-pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva)
+pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva,
+    const struct pmap_own *own)
 {
 	struct fork_level at[PTE_LEVELS];
 	u_int level = PTE_ROOT;
@@ -382,7 +439,7 @@ pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva)
 		else if (level > 1)
 			fork_open(&at[--level], table, NULL);
 		else if (va >= sva && va < eva)
-			leaf_share(pm, child, table, va, at);
+			leaf_share(pm, child, table, va, at, own);
 	}
 	(void)leaf_flush(pm);
 }

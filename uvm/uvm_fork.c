@@ -75,6 +75,78 @@ fork_share(struct vm_entry *pe, struct vm_entry *ce)
 	return 0;
 }
 
+/*
+ * A page that both sides are going to write to: the child's copy of it, and the
+ * amap that holds it, are made now.  The parent's page stays alone with its
+ * anon and mapped as it is, so that neither takes a fault.
+ */
+struct fork_hot {
+	vaddr_t fh_va;         /* of the page; 0: there is none */
+	struct vm_anon *fh_an; /* the child's, held; NULL: not made */
+	struct pmap_own fh_own;
+};
+
+/* A new anon with what pe, which owns its amap, has alone at va; or NULL. */
+static struct vm_anon *
+hot_copy(const struct vm_entry *pe, vaddr_t va)
+{
+	struct vm_amap *am = pe->ve_amap;
+	struct vm_anon *an, *new = NULL;
+	struct vm_page *pg;
+	bool alone;
+
+	rw_read_enter(&am->am_lock);
+	an = amap_lookup(am, entry_slot(pe, va), &alone);
+	pg = alone ? uvm_anon_page(an) : NULL;
+	if (pg != NULL && (new = uvm_anon_alloc(0)) != NULL)
+		pmap_copy_page(pg, uvm_anon_page(new));
+	rw_exit(&am->am_lock);
+	return new;
+}
+
+/*
+ * The child's part of the private entry that the hot page is in.  False: it is
+ * not as it should be, or there is no memory, and nothing was done.
+ */
+static bool
+fork_hot(struct vm_entry *pe, struct vm_entry *ce, struct fork_hot *fh)
+{
+	uint64_t slot = entry_slot(pe, pe->ve_start);
+	struct vm_anon *an, *old;
+	struct vm_amap *am;
+	int error;
+
+	if (pe->ve_amap == NULL || amap_shared(pe->ve_amap) ||
+	    (pe->ve_flags & VE_NEEDSCOPY) != 0 || pe->ve_wired != 0 ||
+	    (pe->ve_prot & PROT_WRITE) == 0)
+		return false;
+	an = hot_copy(pe, fh->fh_va);
+	if (an == NULL)
+		return false;
+	am = amap_copy(pe->ve_amap, slot, entry_npages(pe));
+	error = ENOMEM;
+	if (am != NULL) {
+		rw_write_enter(&am->am_lock);
+		error = amap_replace(am, entry_slot(pe, fh->fh_va), an, &old);
+		if (error == 0)
+			fh->fh_own.po_page = uvm_anon_hold(an);
+		rw_exit(&am->am_lock);
+	}
+	if (error != 0) {
+		if (am != NULL)
+			amap_free(am);
+		uvm_anon_rele(an);
+		return false;
+	}
+	uvm_anon_rele(old);
+	ce->ve_amap = am;
+	ce->ve_flags |= VE_INHERITED;
+	fh->fh_an = an;
+	fh->fh_own.po_va = fh->fh_va;
+	fh->fh_own.po_prot = uvm_prot_effective(pe->ve_prot);
+	return true;
+}
+
 /* Entries for the child: some at a time, for as many as are to come. */
 struct fork_stock {
 	struct vm_entry *fs_entry[UVM_ENTRY_BATCH];
@@ -100,7 +172,8 @@ fork_clone(struct fork_stock *fs, const struct vm_entry *pe)
 
 /* The child's entry for pe; *cep NULL: it has none. */
 static int
-fork_entry(struct fork_stock *fs, struct vm_entry *pe, struct vm_entry **cep)
+fork_entry(struct fork_stock *fs, struct fork_hot *fh, struct vm_entry *pe,
+    struct vm_entry **cep)
 {
 	struct vm_entry *ce;
 	int error;
@@ -125,7 +198,10 @@ fork_entry(struct fork_stock *fs, struct vm_entry *pe, struct vm_entry **cep)
 		error = 0;
 		break;
 	default:
-		error = fork_copy(pe, ce);
+		error = 0;
+		if (fh->fh_va < pe->ve_start || fh->fh_va >= pe->ve_end ||
+		    !fork_hot(pe, ce, fh))
+			error = fork_copy(pe, ce);
 		break;
 	}
 	if (error != 0) {
@@ -152,7 +228,8 @@ fork_mapped(const struct vm_entry *pe)
  * each stretch between entries that it does not simply get.
  */
 static void
-fork_tables(struct vm_map *parent, struct vm_map *child)
+fork_tables(struct vm_map *parent, struct vm_map *child,
+    const struct pmap_own *own)
 {
 	struct vm_entry *pe;
 	vaddr_t start = 0;
@@ -160,22 +237,25 @@ fork_tables(struct vm_map *parent, struct vm_map *child)
 	for (pe = parent->vm_first; pe != NULL; pe = pe->ve_next) {
 		if (fork_mapped(pe))
 			continue;
-		pmap_fork(parent->vm_pmap, child->vm_pmap, start, pe->ve_start);
+		pmap_fork(parent->vm_pmap, child->vm_pmap, start, pe->ve_start,
+		    own);
 		start = pe->ve_end;
 		if (pe->ve_inherit == INHERIT_COPY)
 			pmap_protect(parent->vm_pmap, pe->ve_start, pe->ve_end,
 			    PROT_READ | PROT_EXEC);
 	}
-	pmap_fork(parent->vm_pmap, child->vm_pmap, start, VM_MAXUSER_ADDRESS);
+	pmap_fork(parent->vm_pmap, child->vm_pmap, start, VM_MAXUSER_ADDRESS,
+	    own);
 }
 
 int
-uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
+uvmspace_fork(struct vmspace *parent, struct vmspace **childp, vaddr_t hot)
 {
 	struct vm_map *pm = &parent->vm_map, *cm;
 	struct vm_entry *pe, *ce, *last = NULL;
 	struct vmspace *child;
 	struct fork_stock fs;
+	struct fork_hot fh;
 	bool alike = false; /* entries that differ in the parent may be */
 	int error;
 
@@ -198,10 +278,12 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 	cm->vm_aslimit = pm->vm_aslimit;
 	cm->vm_datalimit = pm->vm_datalimit;
 	cm->vm_mmapbase = pm->vm_mmapbase;
+	fh.fh_an = NULL;
+	fh.fh_va = refcount_load(&parent->vm_users) == 1 ? trunc_page(hot) : 0;
 	fs.fs_n = 0;
 	fs.fs_left = pm->vm_nentries;
 	for (pe = pm->vm_first; pe != NULL && error == 0; pe = pe->ve_next) {
-		error = fork_entry(&fs, pe, &ce);
+		error = fork_entry(&fs, &fh, pe, &ce);
 		fs.fs_left--;
 		alike |= pe->ve_wired != 0 || pe->ve_inherit == INHERIT_ZERO;
 		if (error == 0 && ce != NULL) {
@@ -216,7 +298,9 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp)
 		uvm_tree_build(cm);
 	if (alike)
 		uvm_map_simplify(cm, 0, VM_MAXUSER_ADDRESS);
-	fork_tables(pm, cm);
+	fork_tables(pm, cm, fh.fh_an != NULL ? &fh.fh_own : NULL);
+	if (fh.fh_an != NULL)
+		uvm_anon_unhold(fh.fh_an);
 	child->vm_maxsaddr = parent->vm_maxsaddr;
 	child->vm_minsaddr = parent->vm_minsaddr;
 	child->vm_ssize = parent->vm_ssize;

@@ -794,7 +794,7 @@ part_setup(void)
 	map(spaces[0], VA + PAGE_SIZE, pages[1], PROT_READ);
 	/* The tables above stay. */
 	map(spaces[0], 2 * VA, pages[3], PROT_READ);
-	pmap_fork(spaces[0], spaces[1], 0, VM_MAXUSER_ADDRESS);
+	pmap_fork(spaces[0], spaces[1], 0, VM_MAXUSER_ADDRESS, NULL);
 }
 
 static void

@@ -282,7 +282,7 @@ TEST(pmap_group_all)
 	if (!group_begin(&g) || !CHECK(pmap_create(&child) == 0))
 		return;
 	(void)group_make(&g, RW);
-	pmap_fork(g.g_pm, child, 0, VM_MAXUSER_ADDRESS);
+	pmap_fork(g.g_pm, child, 0, VM_MAXUSER_ADDRESS, NULL);
 	CHECK(all_mapped(&g, PROT_READ, N) && broken(&g) == 0);
 	pmap_verify(g.g_pm);
 	pmap_verify(child);

@@ -75,7 +75,7 @@ TEST(uvm_fault_anon_cases)
 	CHECK(only(COUNT_FLT_ANON));
 	CHECK(peek(vm, BASE) == 7);
 
-	if (!CHECK(uvmspace_fork(vm, &child) == 0))
+	if (!CHECK(uvmspace_fork(vm, &child, 0) == 0))
 		return;
 	CHECK(mapped_prot(vm, BASE) == PROT_READ);
 	/* 1A, shared: read-only, no copy of anything. */
@@ -185,7 +185,7 @@ TEST(uvm_io_force)
 	CHECK(map_object(vm, BASE, ptoa(2), PROT_READ | PROT_EXEC, uo, 0,
 		  true) == 0);
 	CHECK(peek(vm, BASE + PAGE_SIZE - 1) == 0);
-	if (!CHECK(uvmspace_fork(vm, &child) == 0))
+	if (!CHECK(uvmspace_fork(vm, &child, 0) == 0))
 		return;
 	CHECK(uvm_io(child, BASE + PAGE_SIZE - 1, buf, 3, true, 0, &done) ==
 		  EFAULT &&
@@ -352,7 +352,7 @@ TEST(uvm_fault_nomem)
 	CHECK(map_object(vm, BASE + 0x50000000, ptoa(2), RW, uo, 0, true) == 0);
 	CHECK(
 	    map_object(vm, BASE + 0x60000000, ptoa(2), RW, uo, 0, false) == 0);
-	if (!CHECK(uvmspace_fork(vm, &child) == 0))
+	if (!CHECK(uvmspace_fork(vm, &child, 0) == 0))
 		return;
 	for (op = 0; op < 4; op++) {
 		static const vaddr_t at[] = {0, 0x40000000, 0x50000000,

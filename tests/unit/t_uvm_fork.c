@@ -16,9 +16,9 @@ TEST(uvm_fork_generations)
 	CHECK(map_anon(vm[0], BASE, ptoa(8), RW) == 0);
 	for (i = 0; i < 8; i++)
 		CHECK(poke(vm[0], BASE + ptoa(i), (u_char)(i + 1)) == 0);
-	CHECK(uvmspace_fork(vm[0], &vm[1]) == 0);
+	CHECK(uvmspace_fork(vm[0], &vm[1], 0) == 0);
 	CHECK(poke(vm[1], BASE + ptoa(1), 101) == 0);
-	CHECK(uvmspace_fork(vm[1], &vm[2]) == 0);
+	CHECK(uvmspace_fork(vm[1], &vm[2], 0) == 0);
 	CHECK(poke(vm[0], BASE + ptoa(2), 102) == 0);
 	CHECK(poke(vm[2], BASE + ptoa(3), 103) == 0);
 	for (g = 0; g < 3; g++)
@@ -63,13 +63,13 @@ TEST(uvm_fork_copy_then_share)
 	CHECK(map_anon(p0, BASE, ptoa(4), RW) == 0);
 	for (i = 0; i < 4; i++)
 		CHECK(poke(p0, BASE + ptoa(i), 1) == 0);
-	if (!CHECK(uvmspace_fork(p0, &p1) == 0))
+	if (!CHECK(uvmspace_fork(p0, &p1, 0) == 0))
 		return;
 	/* P1 maps P0's pages to read before it starts to share. */
 	CHECK(peek(p1, BASE) == 1 && peek(p1, BASE + ptoa(1)) == 1);
 	CHECK(
 	    uvm_inherit(&p1->vm_map, BASE, BASE + ptoa(4), INHERIT_SHARE) == 0);
-	if (!CHECK(uvmspace_fork(p1, &p2) == 0))
+	if (!CHECK(uvmspace_fork(p1, &p2, 0) == 0))
 		return;
 	CHECK(peek(p1, BASE) == 1 && peek(p2, BASE) == 1);
 	CHECK(poke(p2, BASE, 2) == 0);
@@ -82,7 +82,7 @@ TEST(uvm_fork_copy_then_share)
 	    uvm_inherit(&p2->vm_map, BASE, BASE + ptoa(4), INHERIT_COPY) == 0);
 	CHECK(poke(p1, BASE + ptoa(2), 4) == 0);
 	CHECK(poke(p2, BASE + ptoa(2), 5) == 0);
-	if (!CHECK(uvmspace_fork(p2, &p3) == 0))
+	if (!CHECK(uvmspace_fork(p2, &p3, 0) == 0))
 		return;
 	CHECK(poke(p1, BASE + ptoa(2), 6) == 0);
 	CHECK(peek(p2, BASE + ptoa(2)) == 6 && peek(p3, BASE + ptoa(2)) == 5);
@@ -124,7 +124,7 @@ TEST(uvm_fork_inheritance)
 	CHECK(uvm_inherit(map, BASE + ptoa(12), BASE + ptoa(14),
 		  INHERIT_ZERO) == EINVAL);
 	CHECK(uvm_wire(map, BASE + ptoa(4), BASE + ptoa(6), true) == 0);
-	if (!CHECK(uvmspace_fork(vm, &child) == 0))
+	if (!CHECK(uvmspace_fork(vm, &child, 0) == 0))
 		return;
 	verify(vm);
 	verify(child);
@@ -172,7 +172,7 @@ TEST(uvm_fork_nomem)
 		  false) == 0);
 	for (n = 1;; n++) {
 		phys_fail_nth(n);
-		error = uvmspace_fork(vm, &child);
+		error = uvmspace_fork(vm, &child, 0);
 		phys_fail_nth(0);
 		verify(vm);
 		if (error == 0)
@@ -210,7 +210,7 @@ TEST(uvm_fork_split_halves)
 	/* Alone: half of it goes at once. */
 	CHECK(uvm_unmap(&vm->vm_map, BASE + ptoa(48), BASE + ptoa(64)) == 0);
 	CHECK(phys_free_count() >= before + 16);
-	if (!CHECK(uvmspace_fork(vm, &child) == 0))
+	if (!CHECK(uvmspace_fork(vm, &child, 0) == 0))
 		return;
 	CHECK(uvm_protect(&vm->vm_map, BASE + ptoa(16), BASE + ptoa(32),
 		  PROT_READ) == 0);
@@ -262,10 +262,94 @@ TEST(uvm_fork_merges)
 	CHECK(poke(vm, BASE + ptoa(9), 1) == 0);
 	CHECK(uvm_inherit(map, BASE + ptoa(9), BASE + ptoa(10), INHERIT_ZERO) ==
 	      0);
-	CHECK(uvmspace_fork(vm, &child) == 0);
+	CHECK(uvmspace_fork(vm, &child, 0) == 0);
 	CHECK(nentries(child) == 2);
 	verify(child);
 	verify(vm);
 	end_space(child);
+	end_space(vm);
+}
+
+/* What va is mapped to, if it may be written to there; 0: not so. */
+static paddr_t
+writable(struct vmspace *vm, vaddr_t va)
+{
+	vm_prot_t prot;
+	paddr_t pa;
+
+	if (!pmap_extract(vm->vm_map.vm_pmap, va, &pa, &prot))
+		return 0;
+	return (prot & PROT_WRITE) != 0 ? pa : 0;
+}
+
+/* The page that both write to first is there twice, and is written freely. */
+TEST(uvm_fork_hot)
+{
+	struct vmspace *vm = space(), *child, *twin;
+	const vaddr_t hot = BASE + PAGE_SIZE;
+	paddr_t pa;
+	u_int i;
+
+	if (vm == NULL)
+		return;
+	CHECK(map_anon(vm, BASE, ptoa(4), RW) == 0);
+	for (i = 0; i < 4; i++)
+		CHECK(poke(vm, BASE + ptoa(i), (u_char)(i + 1)) == 0);
+	pa = writable(vm, hot);
+	CHECK(pa != 0);
+	CHECK(uvmspace_fork(vm, &child, hot + 100) == 0);
+	CHECK(writable(vm, hot) == pa);
+	CHECK(writable(child, hot) != 0 && writable(child, hot) != pa);
+	CHECK(writable(vm, BASE) == 0 && writable(child, BASE) == 0);
+	for (i = 0; i < 4; i++)
+		CHECK(peek(child, BASE + ptoa(i)) == (int)i + 1);
+	CHECK(poke(vm, hot, 50) == 0 && poke(child, hot, 60) == 0);
+	CHECK(poke(vm, BASE, 51) == 0 && poke(child, BASE + ptoa(2), 61) == 0);
+	/* A child of each, while the other is there. */
+	CHECK(uvmspace_fork(child, &twin, hot) == 0);
+	CHECK(poke(child, hot, 62) == 0 && poke(twin, hot, 70) == 0);
+	verify(twin);
+	end_space(twin);
+	CHECK(uvmspace_fork(vm, &twin, BASE + ptoa(3)) == 0);
+	CHECK(poke(vm, BASE + ptoa(3), 52) == 0);
+	CHECK(peek(twin, BASE) == 51 && peek(twin, hot) == 50);
+	CHECK(peek(twin, BASE + ptoa(3)) == 4);
+	verify(child);
+	end_space(vm);
+	CHECK(peek(child, BASE) == 1 && peek(child, hot) == 62);
+	CHECK(peek(child, BASE + ptoa(2)) == 61);
+	CHECK(peek(child, BASE + ptoa(3)) == 4);
+	CHECK(poke(child, BASE + ptoa(3), 63) == 0);
+	CHECK(peek(twin, BASE + ptoa(3)) == 4);
+	verify(twin);
+	end_space(child);
+	end_space(twin);
+}
+
+/* Where it cannot be, the page is inherited like others. */
+TEST(uvm_fork_hot_refused)
+{
+	struct vmspace *vm = space(), *child;
+	vaddr_t va;
+
+	if (vm == NULL)
+		return;
+	CHECK(map_anon(vm, BASE, ptoa(4), RW) == 0);
+	CHECK(poke(vm, BASE, 1) == 0);
+	CHECK(poke(vm, BASE + ptoa(2), 3) == 0);
+	CHECK(uvm_inherit(&vm->vm_map, BASE + ptoa(2), BASE + ptoa(3),
+		  INHERIT_SHARE) == 0);
+	CHECK(uvm_protect(&vm->vm_map, BASE, BASE + PAGE_SIZE, PROT_READ) == 0);
+	/* Read-only, not there, shared, not mapped. */
+	for (va = BASE; va <= BASE + ptoa(4); va += PAGE_SIZE) {
+		CHECK(uvmspace_fork(vm, &child, va) == 0);
+		CHECK(peek(child, BASE) == 1);
+		CHECK(peek(child, BASE + PAGE_SIZE) == 0);
+		CHECK(poke(child, BASE + ptoa(2), (u_char)(va >> 12)) == 0);
+		CHECK(peek(vm, BASE + ptoa(2)) == (u_char)(va >> 12));
+		verify(child);
+		end_space(child);
+	}
+	verify(vm);
 	end_space(vm);
 }

@@ -102,7 +102,7 @@ TEST(uvm_fork_copies_fields)
 	vm->vm_daddr = 0x400;
 	vm->vm_argaddr = 0x500;
 	vm->vm_envend = 0x600;
-	CHECK(uvmspace_fork(vm, &child) == 0);
+	CHECK(uvmspace_fork(vm, &child, 0) == 0);
 	CHECK(child->vm_maxsaddr == vm->vm_maxsaddr);
 	CHECK(child->vm_minsaddr == vm->vm_minsaddr);
 	CHECK(child->vm_ssize == vm->vm_ssize);
@@ -393,7 +393,7 @@ TEST(uvm_io_copies_shared)
 		return;
 	CHECK(map_anon(vm, BASE, ptoa(2), RW) == 0);
 	CHECK(poke(vm, BASE, 1) == 0 && poke(vm, BASE + ptoa(1), 1) == 0);
-	CHECK(uvmspace_fork(vm, &child) == 0);
+	CHECK(uvmspace_fork(vm, &child, 0) == 0);
 	CHECK(
 	    uvm_protect(&child->vm_map, BASE, BASE + ptoa(1), PROT_READ) == 0);
 	for (i = 0; i < 2; i++) {
@@ -427,7 +427,7 @@ TEST(uvm_purge_is_unmap)
 	CHECK(map_object(vm, BASE + ptoa(64), ptoa(4), RW, uo, 0, false) == 0);
 	CHECK(map_object(vm, BASE + ptoa(99), ptoa(4), RW, uo, 0, true) == 0);
 	CHECK(map_anon(vm, BASE, ptoa(16), RW) == 0);
-	CHECK(uvmspace_fork(vm, &twin) == 0);
+	CHECK(uvmspace_fork(vm, &twin, 0) == 0);
 	for (i = 0; i < 16; i += 3) {
 		CHECK(poke(vm, BASE + ptoa(i), 1) == 0);
 		CHECK(poke(twin, BASE + ptoa(i), 2) == 0);

@@ -51,7 +51,7 @@ TEST(uvm_limit_commit)
 	CHECK(poke(vm, BASE, 1) == 0);
 	CHECK(uvm_protect(&vm->vm_map, BASE, BASE + ptoa(2), PROT_READ) == 0);
 	CHECK(uvm_committed() == before + 8);
-	if (!CHECK(uvmspace_fork(vm, &child) == 0))
+	if (!CHECK(uvmspace_fork(vm, &child, 0) == 0))
 		return;
 	CHECK(uvm_committed() == before + 16);
 	end_space(child);
@@ -78,7 +78,7 @@ TEST(uvm_limit_overcommit)
 	CHECK(map_anon(vm, BASE, ptoa(left + 1), RW) == ENOMEM);
 	CHECK(map_anon(vm, BASE, ptoa(left), RW) == 0);
 	CHECK(map_anon(vm, BASE + ptoa(left + 8), ptoa(1), RW) == ENOMEM);
-	CHECK(uvmspace_fork(vm, &(struct vmspace *){NULL}) == ENOMEM);
+	CHECK(uvmspace_fork(vm, &(struct vmspace *){NULL}, 0) == ENOMEM);
 	atomic_store(&uvm_overcommit, OVERCOMMIT_ALWAYS);
 	CHECK(map_anon(vm, BASE + ptoa(left + 8), ptoa(phys_total() + 1), RW) ==
 	      0);
@@ -112,7 +112,7 @@ TEST(uvm_seal)
 	/* It can be written, so it can be emptied. */
 	CHECK(uvm_discard(map, BASE + ptoa(1), BASE + ptoa(2)) == 0);
 	CHECK(peek(vm, BASE + ptoa(1)) == 0);
-	if (!CHECK(uvmspace_fork(vm, &child) == 0))
+	if (!CHECK(uvmspace_fork(vm, &child, 0) == 0))
 		return;
 	CHECK(uvm_unmap(&child->vm_map, BASE, BASE + ptoa(3)) == EPERM);
 	end_space(child);

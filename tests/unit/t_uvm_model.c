@@ -166,13 +166,16 @@ static void
 do_fork(u_int s)
 {
 	u_int t = ktest_random() % NSPACE;
+	vaddr_t hot = 0;
 
 	if (t == s)
 		return;
+	if (ktest_random() % 2 == 0)
+		hot = BASE + ptoa(ktest_random() % WINDOW) + 7;
 	if (vm[t] != NULL)
 		end_space(vm[t]);
 	vm[t] = NULL;
-	if (CHECK(uvmspace_fork(vm[s], &vm[t]) == 0))
+	if (CHECK(uvmspace_fork(vm[s], &vm[t], hot) == 0))
 		memcpy(cell[t], cell[s], sizeof(cell[t]));
 }
 

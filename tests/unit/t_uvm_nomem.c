@@ -94,13 +94,13 @@ TEST(uvm_nomem_fork_shared)
 		return;
 	CHECK(uvm_inherit(&vm->vm_map, BASE, BASE + ptoa(16), INHERIT_SHARE) ==
 	      0);
-	if (!CHECK(uvmspace_fork(vm, &sib) == 0))
+	if (!CHECK(uvmspace_fork(vm, &sib, 0) == 0))
 		return;
 	CHECK(
 	    uvm_inherit(&vm->vm_map, BASE, BASE + ptoa(16), INHERIT_COPY) == 0);
 	for (n = 1;; n++) {
 		phys_fail_nth(n);
-		error = uvmspace_fork(vm, &child);
+		error = uvmspace_fork(vm, &child, 0);
 		phys_fail_nth(0);
 		verify(vm);
 		if (error == 0)
@@ -131,7 +131,7 @@ TEST(uvm_nomem_discard)
 	u_long n;
 	int error;
 
-	if (vm == NULL || !CHECK(uvmspace_fork(vm, &child) == 0))
+	if (vm == NULL || !CHECK(uvmspace_fork(vm, &child, 0) == 0))
 		return;
 	for (n = 1;; n++) {
 		phys_fail_nth(n);

@@ -320,7 +320,7 @@ TEST(uvm_concurrent_truncate)
 				  i % 2 ? PROT_READ : RW) == 0);
 			break;
 		case 2:
-			if (!CHECK(uvmspace_fork(vm, &child) == 0))
+			if (!CHECK(uvmspace_fork(vm, &child, 0) == 0))
 				break;
 			(void)uvm_fault(&child->vm_map, va, PROT_WRITE, 0);
 			uao_resize(uo, ptoa(ktest_random() % 33));

@@ -65,7 +65,7 @@ TEST(uvm_purge_twice)
 	CHECK(uvm_remap(map, BASE, ptoa(1), ptoa(2), MREMAP_MAYMOVE, &va) ==
 	      EFAULT);
 	CHECK(!uvm_grow(vm, BASE, ~(vsize_t)0));
-	CHECK(uvmspace_fork(vm, &vm) == EFAULT);
+	CHECK(uvmspace_fork(vm, &vm, 0) == EFAULT);
 	uvmspace_free(vm);
 	/* One reference left: still there, still dead. */
 	CHECK(uvm_fault(map, BASE, PROT_READ, 0) == EFAULT);
@@ -278,7 +278,7 @@ TEST(uvm_discard)
 	CHECK(poke(vm, BASE, 1) == 0 && poke(vm, BASE + ptoa(1), 2) == 0);
 	CHECK(poke(vm, BASE + ptoa(8), 3) == 0);
 	CHECK(poke(vm, BASE + ptoa(4), 4) == 0);
-	if (!CHECK(uvmspace_fork(vm, &child) == 0))
+	if (!CHECK(uvmspace_fork(vm, &child, 0) == 0))
 		return;
 	CHECK(uvm_discard(&child->vm_map, BASE, BASE + ptoa(1)) == 0);
 	CHECK(peek(child, BASE) == 0 && peek(child, BASE + ptoa(1)) == 2);
@@ -490,7 +490,7 @@ TEST(uvm_object_resize)
 	CHECK(peek(vm, BASE + ptoa(1)) == 5);
 	CHECK(poke(vm, priv + ptoa(1), 50) == 0);
 	CHECK(poke(vm, priv, 51) == 0);
-	if (!CHECK(uvmspace_fork(vm, &child) == 0))
+	if (!CHECK(uvmspace_fork(vm, &child, 0) == 0))
 		return;
 	CHECK(poke(child, priv + ptoa(1), 52) == 0);
 
@@ -574,7 +574,7 @@ TEST(uvm_concurrent)
 				  i % 2 ? PROT_READ : RW) == 0);
 			break;
 		case 3:
-			if (!CHECK(uvmspace_fork(vm, &child) == 0))
+			if (!CHECK(uvmspace_fork(vm, &child, 0) == 0))
 				break;
 			thread_yield();
 			(void)uvm_fault(&child->vm_map, va, PROT_WRITE, 0);

@@ -265,7 +265,7 @@ TEST(uvm_swap_fork)
 	CHECK(uvm_swapon(&rd.rd_dev, -1, "/dev/rd0") == 0);
 	CHECK(map_anon(vm, BASE, ptoa(32), RW) == 0);
 	write_pages(vm, BASE, 32, 1);
-	CHECK(uvmspace_fork(vm, &child) == 0);
+	CHECK(uvmspace_fork(vm, &child, 0) == 0);
 	write_pages(child, BASE, 8, 101);
 	/* Copies ahead: at most as many as were written. */
 	n = out(vm) + out(child);
@@ -494,7 +494,7 @@ churn_space(void *arg)
 		thread_yield();
 		CHECK(holds_pages(vm, BASE, 24, first));
 		child = NULL;
-		CHECK(uvmspace_fork(vm, &child) == 0);
+		CHECK(uvmspace_fork(vm, &child, 0) == 0);
 		store_pages(vm, BASE, 12, first + 100);
 		thread_yield();
 		CHECK(holds_pages(child, BASE, 24, first));

@@ -120,8 +120,18 @@ u_long pmap_remove_all(struct pmap *pm);
  *	mapped in [sva, eva), except that neither may write: all of it that can
  *	be shared by the table, the rest comes by faults.  The caller excludes
  *	all that enters, narrows or removes by address.  S
+ *	own, unless NULL: a new page that child is to have at po_va, as po_prot,
+ *	in place of what pm has there, which keeps its rights if that can be.
+ *	Of what lies in the same leaf table child gets that page at most.  The
+ *	caller holds it, and sees to it that nobody writes to pm's meanwhile.
  */
-void pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva);
+struct pmap_own {
+	vaddr_t po_va;
+	struct vm_page *po_page;
+	vm_prot_t po_prot;
+};
+void pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva,
+    const struct pmap_own *own);
 
 /*
  * pmap_enter: map the page at pa at va with prot, replacing what was there.

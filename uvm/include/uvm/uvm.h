@@ -87,7 +87,10 @@ void uvm_init(void);
  *	maps write-locked, parent first; entries by inheritance; writable
  *	private memory write-protected in the parent and needs-copy in both.
  *	One user, one reference.  ENOMEM: nothing changed but protections;
- *	EFAULT: the parent is not live.
+ *	EFAULT: the parent is not live.  hot: an address that both are going to
+ *	write to at once, or 0: if its page is private and in memory, the child
+ *	has a copy of it, and both may write without a fault.  The caller is
+ *	the only thread in the space then.
  * uvmspace_share: one more user and reference (vfork, CLONE_VM); the caller
  *	runs in it.
  * uvmspace_addref: one more reference; the caller has one, or the process
@@ -118,7 +121,7 @@ u_long uvmspace_swapped(struct vmspace *vm);
 u_long uvm_entry_swapped(const struct vm_entry *e);
 bool uvm_entry_page_swapped(const struct vm_entry *e, vaddr_t va);
 int uvmspace_create(struct vmspace **vmp);
-int uvmspace_fork(struct vmspace *parent, struct vmspace **childp);
+int uvmspace_fork(struct vmspace *parent, struct vmspace **childp, vaddr_t hot);
 void uvmspace_share(struct vmspace *vm);
 void uvmspace_addref(struct vmspace *vm);
 bool uvmspace_tryref(struct vmspace *vm);
