@@ -31,7 +31,7 @@ CF_PORT := $(WARN) -D_GNU_SOURCE -I host
 # What the port wants to know of phys: host/vmsim/account.c.
 SIM_WRAP := page_alloc page_alloc_batch page_alloc_run page_free page_free_run \
     page_free_batch page_free_spans pool_get pool_put pool_get_batch \
-    pool_put_batch pool_put_run kmem_alloc kmem_free
+    pool_put_batch pool_put_runs kmem_alloc kmem_free
 # Where the phases of an exit meet: host/vmsim/cost.c.
 SIM_WRAP += uvmspace_leave uvmspace_purge uvmspace_free pmap_purge
 

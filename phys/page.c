@@ -70,17 +70,16 @@ page_filled(const struct vm_page *pg, uint64_t value)
 	return true;
 }
 
-/* The rest of page_retire(): the page has flags, or should not be freed. */
+/* page_retire() of a page that has flags, or should not be freed. */
 static __noinline void
-page_retire_odd(struct vm_page *pg, u_int flags)
+page_retire_odd(struct vm_page *pg)
 {
+	u_int flags = page_flags(pg), i;
 	uint64_t *w = page_direct(pg);
-	u_int i;
 
 	KASSERT(atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) == 0);
 	KASSERT(
 	    atomic_load_explicit(&pg->pg_pvmore, memory_order_relaxed) == NULL);
-	KASSERT(pg->pg_wired == 0);
 	KASSERT((flags & PG_BUSY) == 0);
 	flags &= PG_ZEROED;
 	if (DEBUG && flags == 0) {
@@ -89,6 +88,7 @@ page_retire_odd(struct vm_page *pg, u_int flags)
 		flags = PG_POISON;
 	}
 	atomic_store_explicit(&pg->pg_flags, flags, memory_order_relaxed);
+	page_setkind(pg, PK_FREE);
 }
 
 /*
@@ -98,19 +98,32 @@ page_retire_odd(struct vm_page *pg, u_int flags)
 static inline void
 page_retire(struct vm_page *pg)
 {
-	u_int flags;
-
 	KASSERT((1u << page_kind(pg) & PK_FREEABLE) != 0);
-	/* No mapping of either sort, no wiring, no flags: one question. */
-	flags = page_flags(pg);
-	if (__predict_false(
+	/* No mapping of either sort, no flags: one question. */
+	if (__predict_true(
 		(atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) |
 		    (uintptr_t)atomic_load_explicit(&pg->pg_pvmore,
 			memory_order_relaxed) |
-		    pg->pg_wired | flags) != 0 ||
-		DEBUG))
-		page_retire_odd(pg, flags);
-	page_setkind(pg, PK_FREE);
+		    page_flags(pg)) == 0 &&
+		!DEBUG))
+		page_setkind(pg, PK_FREE);
+	else
+		page_retire_odd(pg);
+}
+
+/* The n pages from pg on, neighbours, which are many. */
+static inline void
+span_retire(struct vm_page *pg, u_int n)
+{
+	u_int i;
+
+	for (; n >= 8; n -= 8, pg += 8) {
+#pragma GCC unroll 8
+		for (i = 0; i < 8; i++)
+			page_retire(&pg[i]);
+	}
+	for (i = 0; i < n; i++)
+		page_retire(&pg[i]);
 }
 
 /* Turn a free page into what was asked for. */
@@ -510,13 +523,11 @@ page_free_batch(struct vm_page **pgs, u_int n)
 void
 page_free_spans(const struct page_span *sp, u_int n)
 {
-	struct vm_page *pg, *end;
 	u_int total = 0, i;
 
 	for (i = 0; i < n; i++) {
 		total += sp[i].ps_n;
-		for (pg = sp[i].ps_first, end = pg + sp[i].ps_n; pg < end; pg++)
-			page_retire(pg);
+		span_retire(sp[i].ps_first, sp[i].ps_n);
 	}
 	buddy_give(sp, n);
 	count_add(COUNT_PAGE_FREE, total);

@@ -132,68 +132,131 @@ slab_create(struct pool *pl, u_int flags)
 	return pg;
 }
 
-/* Up to n objects from a slab that has some; how many. */
-static u_int
-slab_take_some(struct pool *pl, struct vm_page *pg, void **obj, u_int n)
+/* The first k objects of a free run of slab pg into obj[]; what is left of it. */
+static inline struct pool_free *
+run_take(struct pool *pl, struct vm_page *pg, struct pool_free *pf, void **obj,
+    u_int k)
 {
-	struct pool_free *pf = pg->pg_kva, *rest;
-	u_int got = 0, i, k;
-	char *p;
+	struct pool_free *rest;
+	char *p = (char *)pf;
+	u_int i;
 
-	while (pf != NULL && got < n) {
-		k = MIN(pf->pf_n, n - got);
-		p = (char *)pf;
-		for (i = 0; i < k; i++, p += pl->pl_size)
-			obj[got + i] = p;
-		got += k;
-		if (k < pf->pf_n) {
-			rest = (void *)p;
-			rest->pf_n = (uint16_t)(pf->pf_n - k);
-			rest->pf_next = pf->pf_next;
-			pf = rest;
-		} else {
-			pf = slab_run(pg, pf->pf_next);
-		}
+	for (i = 0; i < k; i++, p += pl->pl_size)
+		obj[i] = p;
+	if (k == pf->pf_n)
+		return slab_run(pg, pf->pf_next);
+	rest = (void *)p;
+	rest->pf_n = (uint16_t)(pf->pf_n - k);
+	rest->pf_next = pf->pf_next;
+	return rest;
+}
+
+/* Slab pg has k objects less, and its runs from head on.  pl_lock is held. */
+static inline void
+slab_lost(struct pool *pl, struct vm_page *pg, struct pool_free *head, u_int k)
+{
+	if (pg->pg_count == 0)
+		pl->pl_nempty--;
+	pg->pg_kva = head;
+	pg->pg_count += (uint16_t)k;
+	pl->pl_nused += k;
+	KASSERT(k > 0 && pg->pg_count <= pl->pl_perslab);
+	if (head == NULL) {
+		KASSERT(pg->pg_count == pl->pl_perslab);
+		TAILQ_REMOVE(&pl->pl_part, pg, pg_link);
 	}
-	pg->pg_kva = pf;
-	return got;
+}
+
+/* One slab more, from which the caller takes something.  pl_lock is held. */
+static struct vm_page *
+slab_grow(struct pool *pl, u_int flags)
+{
+	struct vm_page *pg = slab_create(pl, flags);
+
+	if (pg == NULL)
+		return NULL;
+	pl->pl_nslab++;
+	pl->pl_nempty++;
+	TAILQ_INSERT_TAIL(&pl->pl_part, pg, pg_link);
+	return pg;
 }
 
 /* Up to n objects from the slabs, at least one unless memory is out. */
 static u_int
 slab_take(struct pool *pl, void **obj, u_int n, u_int flags)
 {
+	struct pool_free *pf;
 	struct vm_page *pg;
-	u_int got = 0, k;
+	u_int got = 0, k, was;
 
 	spin_enter(&pl->pl_lock);
 	while (got < n) {
 		pg = TAILQ_FIRST(&pl->pl_part);
-		if (pg == NULL) {
-			/* Batches are for speed, not a reason to grow. */
-			if (got > 0)
-				break;
-			pg = slab_create(pl, flags);
-			if (pg == NULL)
-				break;
-			pl->pl_nslab++;
-			pl->pl_nempty++;
-			TAILQ_INSERT_HEAD(&pl->pl_part, pg, pg_link);
+		/* Batches are for speed, not a reason to grow. */
+		if (pg == NULL && got == 0)
+			pg = slab_grow(pl, flags);
+		if (pg == NULL)
+			break;
+		was = got;
+		for (pf = pg->pg_kva; pf != NULL && got < n; got += k) {
+			k = MIN(pf->pf_n, n - got);
+			pf = run_take(pl, pg, pf, obj + got, k);
 		}
-		if (pg->pg_count == 0)
-			pl->pl_nempty--;
-		k = slab_take_some(pl, pg, obj + got, n - got);
-		got += k;
-		pg->pg_count += (uint16_t)k;
-		pl->pl_nused += k;
-		KASSERT(k > 0 && pg->pg_count <= pl->pl_perslab);
-		if (pg->pg_kva == NULL) {
-			KASSERT(pg->pg_count == pl->pl_perslab);
-			TAILQ_REMOVE(&pl->pl_part, pg, pg_link);
-		}
+		slab_lost(pl, pg, pf, got - was);
 	}
 	spin_exit(&pl->pl_lock);
 	return got;
+}
+
+#define RUN_LOOK 4u /* slabs, and runs in each, that are asked for room */
+
+/* n objects side by side from slab pg; false: it does not seem to have them. */
+static bool
+slab_cut(struct pool *pl, struct vm_page *pg, void **obj, u_int n)
+{
+	struct pool_free *pf = pg->pg_kva, *prev = NULL, *rest;
+	u_int i;
+
+	for (i = 0; pf->pf_n < n; i++) {
+		prev = pf;
+		pf = slab_run(pg, pf->pf_next);
+		if (pf == NULL || i == RUN_LOOK)
+			return false;
+	}
+	rest = run_take(pl, pg, pf, obj, n);
+	if (prev != NULL) {
+		prev->pf_next = run_offset(rest);
+		rest = pg->pg_kva;
+	}
+	slab_lost(pl, pg, rest, n);
+	return true;
+}
+
+/*
+ * n objects side by side, or none.  Slabs with short runs are at the head of the
+ * list, for who wants single objects; so these begin at its end.
+ */
+static u_int
+slab_take_run(struct pool *pl, void **obj, u_int n, u_int flags)
+{
+	struct vm_page *pg;
+	u_int i = 0;
+
+	spin_enter(&pl->pl_lock);
+	pg = TAILQ_LAST(&pl->pl_part, pageq);
+	while (pg != NULL && !slab_cut(pl, pg, obj, n)) {
+		pg = TAILQ_PREV(pg, pageq, pg_link);
+		if (++i == RUN_LOOK)
+			pg = NULL;
+	}
+	if (pg == NULL) {
+		pg = slab_grow(pl, flags);
+		if (pg != NULL && !slab_cut(pl, pg, obj, n))
+			panic("pool %s: a slab holds no run of %u", pl->pl_name,
+			    n);
+	}
+	spin_exit(&pl->pl_lock);
+	return pg == NULL ? 0 : n;
 }
 
 /*
@@ -501,27 +564,40 @@ pool_put_batch(struct pool *pl, void **obj, u_int n)
 	cpulock_exit(&m->mg_lock);
 }
 
-void
-pool_put_run(struct pool *pl, void *first, u_int n)
+/* n objects side by side, from first on, back to their slabs. */
+static void
+slab_give_run(struct pool *pl, void *first, u_int n)
 {
 	char *p = first, *end;
 	struct vm_page *pg;
-	u_int i, k;
+	u_int k;
 
-	for (i = 0; DEBUG && i < n; i++)
-		pool_poison(pl, p + (size_t)i * pl->pl_size);
-	spin_enter(&pl->pl_lock);
-	for (i = 0; i < n; i += k) {
+	for (; n > 0; n -= k, p = end) {
 		/* A run goes on from page to page where slabs are full. */
 		k = (u_int)(PAGE_SIZE - ((uintptr_t)p & PAGE_MASK)) /
 		    pl->pl_size;
-		k = MIN(k, n - i);
+		k = MIN(k, n);
 		pg = phys_page(md_direct_pa(p));
 		end = p + (size_t)k * pl->pl_size;
 		slab_gained(pl, pg, run_push(pg->pg_kva, (void *)p, k, end), k);
-		p = end;
 	}
-	slab_trim(pl, n, 1);
+}
+
+void
+pool_put_runs(struct pool *pl, const struct pool_run *r, u_int n)
+{
+	u_int total = 0, i, k;
+
+	for (i = 0; DEBUG && i < n; i++)
+		for (k = 0; k < r[i].pr_n; k++)
+			pool_poison(pl,
+			    (char *)r[i].pr_first + (size_t)k * pl->pl_size);
+	spin_enter(&pl->pl_lock);
+	for (i = 0; i < n; i++) {
+		slab_give_run(pl, r[i].pr_first, r[i].pr_n);
+		total += r[i].pr_n;
+	}
+	slab_trim(pl, total, 1);
 	spin_exit(&pl->pl_lock);
 }
 
@@ -554,7 +630,9 @@ pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags)
 		return 0;
 	m = pl->pl_mag[curcpu()->cpu_id];
 	/* Many are wanted side by side. */
-	if (m != NULL && n < MAG_BYPASS)
+	if (n >= MAG_BYPASS && n <= pl->pl_perslab)
+		got = slab_take_run(pl, obj, n, flags);
+	else if (m != NULL)
 		got = mag_get_some(m, obj, n);
 	if (got < n)
 		got += slab_take(pl, obj + got, n - got, flags);

@@ -780,6 +780,53 @@ leaf_lines(const struct vm_page *table, vaddr_t sva, vaddr_t eva)
 	       (~0ull >> (PTE_NLINE - 1 - last));
 }
 
+/* The address that entry idx of a leaf table maps. */
+static vaddr_t
+leaf_va(const struct vm_page *table, u_int idx)
+{
+	return table->pg_va + ((vaddr_t)idx << PAGE_SHIFT);
+}
+
+/* A line of valid entries, from va on, is gone. */
+static inline void
+tlb_gather_line(struct tlb_gather *tg, vaddr_t va)
+{
+	u_int i;
+
+	for (i = 0; i < PTE_PERLINE && !tg->tg_over; i++)
+		tlb_gather_add(tg, va + ptoa(i));
+}
+
+/*
+ * The valid ones of the entries from first up to last, all in a line of a
+ * locked leaf table, the first over va, go; how many.
+ */
+static u_int
+entries_clear(struct vm_page *table, pte_slot_t *first, const pte_slot_t *last,
+    vaddr_t va, struct pte_run *run, struct tlb_gather *tg)
+{
+	pte_slot_t *slot;
+	u_int n = 0;
+	pte_t old;
+
+	for (slot = first; slot < last; slot++, va += PAGE_SIZE) {
+		if (!pte_valid(pte_load(slot)))
+			continue;
+		/*
+		 * The MMU may set bits between.  What it did before is
+		 * ordered by the flush, not by the entry.
+		 */
+		old = atomic_exchange_explicit(slot, 0, memory_order_relaxed);
+		if (__predict_true(pte_managed(old)))
+			mapping_forget(table, slot, old,
+			    pte_run_page(run, old));
+		if (!tg->tg_over)
+			tlb_gather_add(tg, va);
+		n++;
+	}
+	return n;
+}
+
 /*
  * Every valid entry of [sva, eva), all in this locked leaf table, goes.
  */
@@ -787,12 +834,13 @@ static void
 leaf_clear(struct vm_page *table, vaddr_t sva, vaddr_t eva,
     struct tlb_gather *tg)
 {
-	pte_slot_t *slots = table_slots(table), *slot, *first, *last;
+	pte_slot_t *slots = table_slots(table), *first, *last;
 	u_int end = pte_index(eva - PAGE_SIZE, 0) + 1, line, n;
 	u_int start = pte_index(sva, 0);
 	struct pte_run run = {0, NULL};
 	uint64_t lines;
-	pte_t old;
+	vaddr_t va;
+	bool whole;
 
 	leaf_cut(table, start, end);
 	for (lines = leaf_lines(table, sva, eva); lines != 0;
@@ -800,27 +848,17 @@ leaf_clear(struct vm_page *table, vaddr_t sva, vaddr_t eva,
 		line = (u_int)__builtin_ctzll(lines);
 		first = slots + MAX(line * PTE_PERLINE, start);
 		last = slots + MIN((line + 1) * PTE_PERLINE, end);
-		for (n = 0, slot = first; slot < last; slot++) {
-			if (!pte_valid(pte_load(slot)))
-				continue;
-			/*
-			 * The MMU may set bits between.  What it did before is
-			 * ordered by the flush, not by the entry.
-			 */
-			old = atomic_exchange_explicit(slot, 0,
-			    memory_order_relaxed);
-			if (__predict_true(pte_managed(old)))
-				mapping_forget(table, slot, old,
-				    pte_run_page(&run, old));
-			if (!tg->tg_over)
-				tlb_gather_add(tg,
-				    table->pg_va + ((vaddr_t)(slot - slots)
-						       << PAGE_SHIFT));
-			n++;
+		va = leaf_va(table, (u_int)(first - slots));
+		whole = last - first == PTE_PERLINE;
+		if (whole && line_is_run(first) && line_empty(first, &run)) {
+			tlb_gather_line(tg, va);
+			n = PTE_PERLINE;
+		} else {
+			n = entries_clear(table, first, last, va, &run, tg);
 		}
 		KASSERT(table->pg_count >= n);
 		table->pg_count -= (uint16_t)n;
-		if (last - first == PTE_PERLINE)
+		if (whole)
 			table_setlines(table,
 			    table_lines(table) & ~(1ull << line));
 		else

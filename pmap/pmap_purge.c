@@ -62,22 +62,6 @@ entry_empty(struct vm_page *table, pte_slot_t *slot)
 		mapping_forget(table, slot, pte, phys_page(pte_pa(pte)));
 }
 
-/* Clear a run of entries: nothing is found out for each of them. */
-static inline void
-line_empty(struct vm_page *table, pte_slot_t *line)
-{
-	struct vm_page *pg = phys_page(pte_pa(pte_load(line)));
-	u_int i;
-
-#pragma GCC unroll 8
-	for (i = 0; i < PTE_PERLINE; i++) {
-		atomic_store_explicit(&line[i], 0, memory_order_relaxed);
-		atomic_store_explicit(&pg[i].pg_ref, 1, memory_order_relaxed);
-		atomic_store_explicit(&pg[i].pg_mod, 1, memory_order_relaxed);
-		pv_leave(table, &line[i], &pg[i]);
-	}
-}
-
 /*
  * Clear a leaf table that is locked.  The loop that the exit of a process
  * spends its time in: a page with one mapping, in itself, costs its entry and
@@ -88,15 +72,14 @@ leaf_empty(struct vm_page *table)
 {
 	pte_slot_t *line, *slots = table_slots(table);
 	uint64_t lines = table_lines(table);
+	struct pte_run run = {0, NULL};
 	u_int nline = 0, i;
 
 	for (; lines != 0; lines &= lines - 1) {
 		nline++;
 		line = slots + (u_int)__builtin_ctzll(lines) * PTE_PERLINE;
-		if (line_is_run(line)) {
-			line_empty(table, line);
+		if (line_is_run(line) && line_empty(line, &run))
 			continue;
-		}
 		for (i = 0; i < PTE_PERLINE; i++)
 			entry_empty(table, &line[i]);
 	}

@@ -479,12 +479,22 @@ pv_enter(struct vm_page *table, pte_slot_t *slot, struct vm_page *pg)
 	return pv_enter_link(table, (u_int)(slot - table_slots(table)), pg);
 }
 
+/*
+ * [t] Whether the entry at slot, of those that map pg, is the one that needs no
+ * link.
+ */
+static inline bool
+pv_first(const pte_slot_t *slot, const struct vm_page *pg)
+{
+	return atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) ==
+	       (uintptr_t)slot;
+}
+
 /* The entry at slot of a locked leaf table, which mapped pg, is gone. */
 static inline void
 pv_leave(struct vm_page *table, pte_slot_t *slot, struct vm_page *pg)
 {
-	if (__predict_true(atomic_load_explicit(&pg->pg_pv,
-			       memory_order_relaxed) == (uintptr_t)slot))
+	if (__predict_true(pv_first(slot, pg)))
 		/* Release: who finds no mapping finds the carried bits. */
 		atomic_store_explicit(&pg->pg_pv, 0, memory_order_release);
 	else
@@ -527,6 +537,34 @@ pte_run_page(struct pte_run *r, pte_t pte)
 		r->pr_page = phys_page(pte_pa(pte));
 	r->pr_next = pte + PTE_NEXT;
 	return r->pr_page;
+}
+
+/*
+ * [t] Clear a line of entries that line_is_run(), if none of them has
+ * a link: nothing is found out for each of them then, and the MMU does not
+ * write to them.  False: one has.
+ */
+static inline bool
+line_empty(pte_slot_t *line, struct pte_run *r)
+{
+	struct vm_page *pg = pte_run_page(r, pte_load(line));
+	u_int i;
+
+	r->pr_page += PTE_PERLINE - 1;
+	r->pr_next += (PTE_PERLINE - 1) * PTE_NEXT;
+#pragma GCC unroll 8
+	for (i = 0; i < PTE_PERLINE; i++)
+		if (!pv_first(&line[i], &pg[i]))
+			return false;
+#pragma GCC unroll 8
+	for (i = 0; i < PTE_PERLINE; i++) {
+		atomic_store_explicit(&line[i], 0, memory_order_relaxed);
+		atomic_store_explicit(&pg[i].pg_ref, 1, memory_order_relaxed);
+		atomic_store_explicit(&pg[i].pg_mod, 1, memory_order_relaxed);
+		/* Release: as in pv_leave(). */
+		atomic_store_explicit(&pg[i].pg_pv, 0, memory_order_release);
+	}
+	return true;
 }
 
 #endif

@@ -91,23 +91,44 @@ uvm_batch_flush(struct uvm_batch *b)
 	b->ub_npages = 0;
 	if (b->ub_nspans > 0)
 		page_free_spans(b->ub_span, b->ub_nspans);
-	b->ub_nspans = b->ub_nspanned = 0;
+	if (b->ub_nruns > 0)
+		pool_put_runs(&anon_pool, b->ub_run, b->ub_nruns);
+	b->ub_nspans = b->ub_nruns = b->ub_nspanned = 0;
 	if (b->ub_nanons > 0)
 		pool_put_batch(&anon_pool, b->ub_anon, b->ub_nanons);
 	b->ub_nanons = 0;
 }
 
-/* Into b: n dead anons side by side, and what was in them, side by side. */
+/*
+ * Into b: n dead anons side by side, and what was in them, side by side, which
+ * may go on where those before them ended.
+ */
 static inline void
 batch_add_run(struct uvm_batch *b, struct vm_anon *an, struct vm_page *pg,
     u_int n)
 {
-	b->ub_span[b->ub_nspans].ps_first = pg;
-	b->ub_span[b->ub_nspans++].ps_n = n;
+	struct page_span *sp = &b->ub_span[b->ub_nspans];
+	struct pool_run *r = &b->ub_run[b->ub_nruns];
+
+	if (b->ub_nspans > 0 && sp[-1].ps_first + sp[-1].ps_n == pg) {
+		sp[-1].ps_n += n;
+	} else {
+		sp->ps_first = pg;
+		sp->ps_n = n;
+		b->ub_nspans++;
+	}
+	if (b->ub_nruns > 0 &&
+	    (struct vm_anon *)r[-1].pr_first + r[-1].pr_n == an) {
+		r[-1].pr_n += n;
+	} else {
+		r->pr_first = an;
+		r->pr_n = n;
+		b->ub_nruns++;
+	}
 	b->ub_nspanned += n;
-	if (b->ub_nspans == UVM_BATCH || b->ub_nspanned >= UVM_BATCH_PAGES)
+	if (b->ub_nspans == UVM_BATCH || b->ub_nruns == UVM_BATCH ||
+	    b->ub_nspanned >= UVM_BATCH_PAGES)
 		uvm_batch_flush(b);
-	pool_put_run(&anon_pool, an, n);
 }
 
 /* A dead anon and its page, or NULL, into b, where there is room. */
@@ -119,30 +140,37 @@ batch_add_anon(struct uvm_batch *b, struct vm_anon *an, struct vm_page *pg)
 		b->ub_page[b->ub_npages++] = pg;
 }
 
+/* Whether an is ours alone, in pg and nowhere else, and held by nobody. */
+static inline bool
+anon_plain(const struct vm_anon *an, const struct vm_page *pg)
+{
+	return anon_alone(an) &&
+	       atomic_load_explicit(&an->an_where, memory_order_relaxed) ==
+		   (uintptr_t)pg &&
+	       (atomic_load_explicit(&an->an_hold, memory_order_relaxed) |
+		   pg->pg_index) == 0;
+}
+
 /*
- * How many of the n anons at v[] follow an, which was in pg, side by side: ours
- * alone, not held, and in pages that follow pg and nowhere else.  They give
- * their pages up.
+ * How many of the n anons at v[], the first an, are side by side, and plain, in
+ * pages side by side.
  */
 static inline u_int
-anons_follow(struct vm_anon *an, struct vm_page *pg, void *const *v, u_int n)
+anons_row(const struct vm_anon *an, void *const *v, u_int n)
 {
-	u_int i;
+	const struct vm_page *pg = uvm_anon_page(an);
+	u_int done, i;
 
-	for (i = 0; i < n; i++) {
-		an++;
-		pg++;
-		if (v[i] != an || !anon_alone(an) ||
-		    atomic_load_explicit(&an->an_where, memory_order_relaxed) !=
-			(uintptr_t)pg ||
-		    atomic_load_explicit(&an->an_hold, memory_order_relaxed) !=
-			0 ||
-		    (((uintptr_t)pg->pg_anon ^ (uintptr_t)an) | pg->pg_index) !=
-			0)
-			break;
-		pg->pg_anon = NULL;
+	for (done = 0; pg != NULL && n - done >= 8; done += 8) {
+#pragma GCC unroll 8
+		for (i = 0; i < 8; i++)
+			if (v[done + i] != &an[i] ||
+			    !anon_plain(&an[i], &pg[i]))
+				return done + i;
+		an += 8;
+		pg += 8;
 	}
-	return i;
+	return done;
 }
 
 /*
@@ -155,30 +183,27 @@ anons_drop(void *arg, void **v, u_int n)
 {
 	struct uvm_batch *b = arg;
 	struct vm_anon *an;
-	struct vm_page *pg;
 	u_int i, k, run;
 
 	KASSERT(n <= UVM_BATCH);
 	if (b->ub_npages + n > UVM_BATCH || b->ub_nanons + n > UVM_BATCH)
 		uvm_batch_flush(b);
-	for (i = 0; i < n; i += run) {
+	for (i = 0; i < n; i += MAX(run, 1)) {
 		an = v[i];
-		run = 1;
-		/* Alone with it, nobody can raise the count: a plain load. */
-		if (!anon_alone(an) && !refcount_release(&an->an_refs))
-			continue;
-		pg = anon_dissolve(an);
-		if (i + 1 < n && v[i + 1] == an + 1 && pg != NULL &&
-		    atomic_load_explicit(&an[1].an_where,
-			memory_order_relaxed) == (uintptr_t)(pg + 1))
-			run += anons_follow(an, pg, v + i + 1, n - i - 1);
+		run = 0;
+		if (n - i >= UVM_SPAN &&
+		    v[i + UVM_SPAN - 1] == an + UVM_SPAN - 1)
+			run = anons_row(an, v + i, n - i);
 		if (run >= UVM_SPAN) {
-			batch_add_run(b, an, pg, run);
+			batch_add_run(b, an, uvm_anon_page(an), run);
 			continue;
 		}
-		batch_add_anon(b, an, pg);
-		for (k = 1; k < run; k++)
-			batch_add_anon(b, an + k, pg + k);
+		for (k = 0; k < run; k++)
+			batch_add_anon(b, an + k, uvm_anon_page(an + k));
+		/* Alone with it, nobody can raise the count: a plain load. */
+		if (run == 0 &&
+		    (anon_alone(an) || refcount_release(&an->an_refs)))
+			batch_add_anon(b, an, anon_dissolve(an));
 	}
 }
 

@@ -9,6 +9,8 @@
 
 #include <base/kassert.h>
 
+#include <phys/pool.h>
+
 #include <uvm/uvm.h>
 
 #include "uvm_pageout.h"
@@ -24,17 +26,19 @@ struct uvm_batch {
 	u_int ub_npages;
 	u_int ub_nanons;
 	u_int ub_nspans;
+	u_int ub_nruns;
 	u_int ub_nspanned; /* pages in all spans */
 	struct vm_page *ub_page[UVM_BATCH];
 	void *ub_anon[UVM_BATCH];
 	struct page_span ub_span[UVM_BATCH];
+	struct pool_run ub_run[UVM_BATCH]; /* of anons */
 };
 
 static inline void
 uvm_batch_init(struct uvm_batch *b)
 {
 	b->ub_npages = b->ub_nanons = 0;
-	b->ub_nspans = b->ub_nspanned = 0;
+	b->ub_nspans = b->ub_nruns = b->ub_nspanned = 0;
 }
 
 /* uvm_amap.c: give back what is in b, which is empty then. */

@@ -78,7 +78,6 @@ anon_dissolve(struct vm_anon *an)
 		KASSERT(pg->pg_anon == an);
 		swap_free(pg->pg_index - 1, 1);
 	}
-	pg->pg_anon = NULL;
 	return pg;
 }
 

@@ -534,6 +534,17 @@ leaf_gather(struct radix_node *n, uint64_t slots, void **v)
 	return k;
 }
 
+/*
+ * The same to the beginning of a leaf that is not needed any more: a full one
+ * is the list as it is.
+ */
+static u_int
+leaf_squeeze(struct radix_node *n, uint64_t slots)
+{
+	return slots == ~(uint64_t)0 ? RX_SLOTS
+				     : leaf_gather(n, slots, n->rn_slot);
+}
+
 void
 radix_wipe(struct radix *rx, void (*fn)(void *, void **, u_int), void *arg)
 {
@@ -549,11 +560,7 @@ radix_wipe(struct radix *rx, void (*fn)(void *, void **, u_int), void *arg)
 	while (depth > 0) {
 		n = path[depth - 1];
 		if (is_leaf(n)) {
-			/* A full leaf is the list, another is squeezed. */
-			s = RX_SLOTS;
-			if (n->rn_used != ~(uint64_t)0)
-				s = leaf_gather(n, n->rn_used, n->rn_slot);
-			fn(arg, n->rn_slot, s);
+			fn(arg, n->rn_slot, leaf_squeeze(n, n->rn_used));
 			n->rn_used = 0;
 		}
 		if (n->rn_used == 0) {
@@ -614,15 +621,17 @@ radix_remove_range(struct radix *rx, uint64_t first, uint64_t last,
 			link = &n->rn_slot[slot_of(n, first)];
 		}
 		slots = n->rn_used & slots_within(n, first, last);
-		k = leaf_gather(n, slots, v);
 		end = node_last(n);
 		n->rn_used &= ~slots;
-		if (n->rn_used == 0)
+		if (n->rn_used == 0) {
+			fn(arg, n->rn_slot, leaf_squeeze(n, slots));
 			leaf_gone(link, plink);
-		else
+		} else {
+			k = leaf_gather(n, slots, v);
 			for (; slots != 0; slots &= slots - 1)
 				n->rn_slot[first_slot(slots)] = NULL;
-		fn(arg, v, k);
+			fn(arg, v, k);
+		}
 		if (end >= last)
 			break;
 		first = end + 1;

@@ -40,7 +40,7 @@ void *__real_pool_get(struct pool *pl, u_int flags);
 void __real_pool_put(struct pool *pl, void *obj);
 u_int __real_pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags);
 void __real_pool_put_batch(struct pool *pl, void **obj, u_int n);
-void __real_pool_put_run(struct pool *pl, void *first, u_int n);
+void __real_pool_put_runs(struct pool *pl, const struct pool_run *r, u_int n);
 void *__real_kmem_alloc(size_t len, u_int flags);
 void __real_kmem_free(void *p, size_t len);
 struct vm_page *__wrap_page_alloc(enum page_kind kind, u_int flags);
@@ -56,7 +56,7 @@ void *__wrap_pool_get(struct pool *pl, u_int flags);
 void __wrap_pool_put(struct pool *pl, void *obj);
 u_int __wrap_pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags);
 void __wrap_pool_put_batch(struct pool *pl, void **obj, u_int n);
-void __wrap_pool_put_run(struct pool *pl, void *first, u_int n);
+void __wrap_pool_put_runs(struct pool *pl, const struct pool_run *r, u_int n);
 void *__wrap_kmem_alloc(size_t len, u_int flags);
 void __wrap_kmem_free(void *p, size_t len);
 
@@ -268,15 +268,18 @@ __wrap_pool_put_batch(struct pool *pl, void **obj, u_int n)
 }
 
 void
-__wrap_pool_put_run(struct pool *pl, void *first, u_int n)
+__wrap_pool_put_runs(struct pool *pl, const struct pool_run *r, u_int n)
 {
-	u_int i;
+	u_int i, k;
 
-	for (i = 0; i < n; i++)
-		det_mem_free((char *)first + (size_t)i * pl->pl_size,
-		    pl->pl_size);
-	pool_count(pl, -(long)n);
-	__real_pool_put_run(pl, first, n);
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < r[i].pr_n; k++)
+			det_mem_free((char *)r[i].pr_first +
+					 (size_t)k * pl->pl_size,
+			    pl->pl_size);
+		pool_count(pl, -(long)r[i].pr_n);
+	}
+	__real_pool_put_runs(pl, r, n);
 }
 
 static void

@@ -57,7 +57,8 @@ TEST(pool_objects)
 TEST(pool_runs)
 {
 	struct pool *pl = &test_pool;
-	u_int got, i, j, n, round, run;
+	u_int got, i, j, n, nrun = 0, round, run;
+	struct pool_run r[5];
 	void *tmp;
 
 	pool_init(pl, "ktest", 16, 16);
@@ -84,10 +85,16 @@ TEST(pool_runs)
 				if ((char *)objs[i + run] !=
 				    (char *)objs[i] + (size_t)run * 16)
 					break;
-			if (run > 4)
-				pool_put_run(pl, objs[i], run);
-			else
+			if (run > 4) {
+				r[nrun].pr_first = objs[i];
+				r[nrun++].pr_n = run;
+			} else {
 				pool_put_batch(pl, objs + i, run);
+			}
+			if (nrun == nitems(r) || i + run >= n) {
+				pool_put_runs(pl, r, nrun);
+				nrun = 0;
+			}
 		}
 		CHECK(pool_used(pl) == 0);
 		pool_verify(pl);

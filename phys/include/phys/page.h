@@ -100,16 +100,13 @@ struct vm_page {
 	};
 	_Atomic(uint32_t) pg_flags; /* [a] PG_* */
 	uint32_t pg_pfn;            /* [I] address / PAGE_SIZE */
-	union {
-		uint16_t pg_wired; /* [O] wirings */
-		uint16_t pg_count; /* [t] PK_TABLE: valid entries */
-	};
-	_Atomic(uint8_t) pg_lock; /* [a] page_lock() */
-	_Atomic(uint8_t) pg_kind; /* [a] enum page_kind */
-	_Atomic(uint8_t) pg_ref;  /* [a] referenced, as far as told */
-	_Atomic(uint8_t) pg_mod;  /* [a] modified since last clean */
-	uint8_t pg_order;         /* [b] of the free run it heads */
-	uint8_t pg_level;         /* [t] PK_TABLE: 0 = leaves */
+	uint16_t pg_count;          /* [t] PK_TABLE: valid entries */
+	_Atomic(uint8_t) pg_lock;   /* [a] page_lock() */
+	_Atomic(uint8_t) pg_kind;   /* [a] enum page_kind */
+	_Atomic(uint8_t) pg_ref;    /* [a] referenced, as far as told */
+	_Atomic(uint8_t) pg_mod;    /* [a] modified since last clean */
+	uint8_t pg_order;           /* [b] of the free run it heads */
+	uint8_t pg_level;           /* [t] PK_TABLE: 0 = leaves */
 };
 _Static_assert(sizeof(struct vm_page) == CACHELINE, "vm_page: one line");
 

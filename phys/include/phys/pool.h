@@ -41,6 +41,12 @@ struct pool {
 	struct pool_mag *pl_mag[MAXCPU]; /* [i] NULL: none */
 };
 
+/* Objects that lie side by side, from the lowest on. */
+struct pool_run {
+	void *pr_first;
+	u_int pr_n;
+};
+
 /*
  * pool_init: objects of size bytes aligned to align (a power of two up to 256,
  *	0: 16), size at most PAGE_SIZE / 4.  name is not copied.
@@ -49,11 +55,12 @@ struct pool {
  *	memory.  flags as page_alloc().
  * pool_put: give it back; panics when it is not out of this pool.
  * pool_get_batch: up to n objects into obj[], contents undefined; how many, at
- *	least one unless memory is out.  Does not grow the pool by more than
- *	one page.
+ *	least one unless memory is out.  Many of them, but not more than a page
+ *	holds, lie side by side unless there is no memory for that.  Does not
+ *	grow the pool by more than one page.
  * pool_put_batch: n objects back.
- * pool_put_run: n objects that lie side by side, the first the lowest; costs
- *	the same however many they are.
+ * pool_put_runs: n runs of objects that lie side by side; each costs the same
+ *	however many they are.
  * pool_drain, pool_drain_all: give every empty page back, the magazines of all
  *	CPUs included.
  * Never sleep; not from interrupt handlers; spin locks below RANK_POOL held.
@@ -64,7 +71,7 @@ void *pool_get(struct pool *pl, u_int flags);
 void pool_put(struct pool *pl, void *obj);
 u_int pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags);
 void pool_put_batch(struct pool *pl, void **obj, u_int n);
-void pool_put_run(struct pool *pl, void *first, u_int n);
+void pool_put_runs(struct pool *pl, const struct pool_run *r, u_int n);
 void pool_drain(struct pool *pl);
 void pool_drain_all(void);
 
