@@ -536,8 +536,8 @@ pool_put(struct pool *pl, void *obj)
 	cpulock_exit(&m->mg_lock);
 }
 
-/* From so many objects on a batch passes the magazine by. */
-#define MAG_BYPASS MAG_HALF
+/* From so many objects on a batch passes the magazine by, and is a run. */
+#define MAG_BYPASS 15
 
 void
 pool_put_batch(struct pool *pl, void **obj, u_int n)

@@ -151,6 +151,20 @@ anon_plain(const struct vm_anon *an, const struct vm_page *pg)
 		   pg->pg_index) == 0;
 }
 
+/* Whether the first of the n anons at v[] look like a row: a quick guess. */
+static inline bool
+row_begins(void *const *v, u_int n)
+{
+	const struct vm_anon *an = v[0], *end;
+
+	if (n < UVM_SPAN || v[UVM_SPAN - 1] != an + (UVM_SPAN - 1))
+		return false;
+	end = an + (UVM_SPAN - 1);
+	return atomic_load_explicit(&end->an_where, memory_order_relaxed) -
+		   atomic_load_explicit(&an->an_where, memory_order_relaxed) ==
+	       (UVM_SPAN - 1) * sizeof(struct vm_page);
+}
+
 /*
  * How many of the n anons at v[], the first an, are side by side, and plain, in
  * pages side by side.
@@ -190,10 +204,8 @@ anons_drop(void *arg, void **v, u_int n)
 		uvm_batch_flush(b);
 	for (i = 0; i < n; i += MAX(run, 1)) {
 		an = v[i];
-		run = 0;
-		if (n - i >= UVM_SPAN &&
-		    v[i + UVM_SPAN - 1] == an + UVM_SPAN - 1)
-			run = anons_row(an, v + i, n - i);
+		run =
+		    row_begins(v + i, n - i) ? anons_row(an, v + i, n - i) : 0;
 		if (run >= UVM_SPAN) {
 			batch_add_run(b, an, uvm_anon_page(an), run);
 			continue;
