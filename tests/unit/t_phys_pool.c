@@ -105,6 +105,41 @@ TEST(pool_runs)
 }
 
 /*
+ * Goal: many objects come side by side also when the slabs that have room are
+ * broken up, and single ones use what short runs there are.
+ */
+TEST(pool_batch_is_run)
+{
+	struct pool *pl = &test_pool;
+	void *run[16];
+	u_int i, nslab;
+
+	pool_init(pl, "ktest", 64, 64);
+	for (i = 0; i < NOBJ; i++)
+		if (!CHECK((objs[i] = pool_get(pl, 0)) != NULL))
+			return;
+	for (i = 0; i < NOBJ; i++)
+		if (i % 8 != 0)
+			pool_put(pl, objs[i]);
+	nslab = (u_int)pl->pl_nslab;
+	if (CHECK(pool_get_batch(pl, run, 16, 0) == 16)) {
+		for (i = 1; i < 16; i++)
+			CHECK((char *)run[i] == (char *)run[0] + i * 64);
+		pool_put_batch(pl, run, 16);
+	}
+	for (i = 0; i < NOBJ; i++)
+		if (i % 8 != 0)
+			CHECK((objs[i] = pool_get(pl, 0)) != NULL);
+	CHECK(pl->pl_nslab <= nslab + 1);
+	for (i = 0; i < NOBJ; i++)
+		pool_put(pl, objs[i]);
+	pool_verify(pl);
+	pool_drain(pl);
+	CHECK(pl->pl_nslab == 0 && pl->pl_nused == 0);
+	pool_fini(pl);
+}
+
+/*
  * Goal: no memory at any point is an answer, and nothing is lost by it.
  */
 TEST(pool_enomem)
