@@ -152,8 +152,8 @@ print_where(uint64_t idx, uintptr_t where)
 		printf("      %6llu swap slot %llu\n", (unsigned long long)idx,
 		    (unsigned long long)uvm_slot_of(where));
 	else
-		printf("      %6llu page %#lx%s%s%s\n",
-		    (unsigned long long)idx, (u_long)page_to_phys(pg),
+		printf("      %6llu page %#lx%s%s%s\n", (unsigned long long)idx,
+		    (u_long)page_to_phys(pg),
 		    (page_flags(pg) & PG_BUSY) != 0 ? " busy" : "",
 		    atomic_load(&pg->pg_ref) != 0 ? " referenced" : "",
 		    atomic_load(&pg->pg_mod) != 0 ? " modified" : "");
