@@ -13,16 +13,12 @@
 
 #include <port/machdep.h>
 #include <base/cpu.h>
+#include <base/rwquick.h>
 #include <base/thread.h>
 
 #include "base_impl.h"
 
-#define RW_WAITERS ((uintptr_t)1)
-#define RW_WRITE   ((uintptr_t)2)
-#define RW_WANTED  ((uintptr_t)4)
-#define RW_FLAGS   ((uintptr_t)7)
-#define RW_READER  ((uintptr_t)8)
-#define RW_SPINS   100
+#define RW_SPINS 100
 
 _Static_assert(_Alignof(struct thread) >= RW_READER,
     "the flags fit below the address of a thread");
@@ -47,32 +43,6 @@ rw_init(struct rwlock *rw, enum lock_rank rank)
 	atomic_init(&rw->rw_word, 0);
 	rw->rw_rank = rank;
 	rw->rw_nested = false;
-}
-
-/* One more reader, unless a writer owns or wants the lock. */
-static bool
-reader_acquire(struct rwlock *rw)
-{
-	uintptr_t old;
-
-	old = atomic_load_explicit(&rw->rw_word, memory_order_relaxed);
-	do {
-		if ((old & (RW_WRITE | RW_WANTED)) != 0)
-			return false;
-	} while (!atomic_compare_exchange_weak_explicit(&rw->rw_word, &old,
-	    old + RW_READER, memory_order_acquire, memory_order_relaxed));
-	return true;
-}
-
-/* Own the lock, if it has neither owner nor reader nor heirs. */
-static bool
-writer_acquire(struct rwlock *rw, struct thread *td)
-{
-	uintptr_t old = 0;
-
-	return atomic_compare_exchange_strong_explicit(&rw->rw_word, &old,
-	    (uintptr_t)td | RW_WRITE, memory_order_acquire,
-	    memory_order_relaxed);
 }
 
 /*
@@ -126,7 +96,7 @@ read_enter_slow(struct rwlock *rw)
 	KASSERT(td->td_nopreempt == 0);
 	/* Panics also if this thread has a lock of the rank: no recursion. */
 	lock_rank_take(td, rw->rw_rank);
-	while (!reader_acquire(rw)) {
+	while (!rw_reader_acquire(rw)) {
 		lockstat_wait(rw->rw_rank);
 		if (walk_through(rw, RW_READER))
 			return;
@@ -141,20 +111,12 @@ read_enter_slow(struct rwlock *rw)
 void
 rw_read_enter(struct rwlock *rw)
 {
-	struct thread *td = curthread();
-	u_int rank = rw->rw_rank;
-
-	if (__predict_false(td->td_nopreempt != 0 ||
-			    td->td_ranks >> rank != 0 || !reader_acquire(rw))) {
+	if (__predict_false(!rw_read_take(rw, rw->rw_rank)))
 		read_enter_slow(rw);
-		lockstat_taken(rank, LOCKSTAT_SITE);
-		return;
-	}
-	td->td_ranks |= (uint64_t)1 << rank;
-	lockstat_taken(rank, LOCKSTAT_SITE);
+	lockstat_taken(rw->rw_rank, LOCKSTAT_SITE);
 }
 
-/* The rest of write_enter(): somebody holds it, or the order is wrong. */
+/* The rest of rw_write_enter(): somebody holds it, or the order is wrong. */
 static __noinline void
 write_enter_slow(struct rwlock *rw, bool nested)
 {
@@ -163,7 +125,7 @@ write_enter_slow(struct rwlock *rw, bool nested)
 
 	KASSERT(td->td_nopreempt == 0);
 	lock_rank_take(td, rw->rw_rank + nested);
-	while (!writer_acquire(rw, td)) {
+	while (!rw_writer_acquire(rw, td)) {
 		lockstat_wait(rw->rw_rank + nested);
 		if (walk_through(rw, (uintptr_t)td | RW_WRITE))
 			break;
@@ -176,40 +138,25 @@ write_enter_slow(struct rwlock *rw, bool nested)
 	rw->rw_nested = nested;
 }
 
-static inline void
-write_enter(struct rwlock *rw, bool nested)
-{
-	struct thread *td = curthread();
-	u_int rank = rw->rw_rank + nested;
-
-	if (__predict_false(td->td_nopreempt != 0 ||
-			    td->td_ranks >> rank != 0 ||
-			    !writer_acquire(rw, td))) {
-		write_enter_slow(rw, nested);
-		return;
-	}
-	td->td_ranks |= (uint64_t)1 << rank;
-	rw->rw_nested = nested;
-}
-
 void
 rw_write_enter(struct rwlock *rw)
 {
-	write_enter(rw, false);
+	if (__predict_false(!rw_write_take(rw, rw->rw_rank)))
+		write_enter_slow(rw, false);
 	lockstat_taken(rw->rw_rank, LOCKSTAT_SITE);
 }
 
 void
 rw_write_enter_nested(struct rwlock *rw)
 {
-	write_enter(rw, true);
+	write_enter_slow(rw, true);
 	lockstat_taken(rw->rw_rank + 1u, LOCKSTAT_SITE);
 }
 
 bool
 rw_read_try(struct rwlock *rw)
 {
-	if (!reader_acquire(rw))
+	if (!rw_reader_acquire(rw))
 		return false;
 	lock_rank_note(rw->rw_rank);
 	lockstat_taken(rw->rw_rank, LOCKSTAT_SITE);
@@ -219,7 +166,7 @@ rw_read_try(struct rwlock *rw)
 bool
 rw_write_try(struct rwlock *rw)
 {
-	if (!writer_acquire(rw, curthread()))
+	if (!rw_writer_acquire(rw, curthread()))
 		return false;
 	lock_rank_note(rw->rw_rank);
 	rw->rw_nested = false;

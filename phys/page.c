@@ -270,66 +270,84 @@ phys_drain_all(void)
 }
 
 /*
- * One page from the CPU's cache, refilled if need be; NULL: neither has one.
+ * A page from the CPU's cache, zeroed if flags ask and there is such; NULL:
+ * there is none of the kind, or, if any, none at all.  pc_lock is held.
  */
-static struct vm_page *
-pc_alloc(struct phys_cpu *pc, u_int flags)
+static inline struct vm_page *
+pc_take(struct phys_cpu *pc, u_int flags, bool any)
 {
-	struct vm_page *pg = NULL;
-	u_int n;
+	u_int n = pc_get(&pc->pc_n), nzero = pc_get(&pc->pc_nzero);
+
+	if (nzero > 0 && ((flags & PA_ZERO) != 0 || (any && n == 0))) {
+		pc_set(&pc->pc_nzero, --nzero);
+		return pc->pc_zero[nzero];
+	}
+	if (n == 0)
+		return NULL;
+	pc_set(&pc->pc_n, --n);
+	return pc->pc_page[n];
+}
+
+/* The same with more in the cache than there was, if that can be had. */
+static struct vm_page *
+pc_refill(struct phys_cpu *pc, u_int flags)
+{
+	struct vm_page *pg;
 
 	cpulock_enter(&pc->pc_lock);
-	n = pc_get(&pc->pc_nzero);
-	if ((flags & PA_ZERO) != 0 && n > 0) {
-		pg = pc->pc_zero[--n];
-		pc_set(&pc->pc_nzero, n);
-		goto out;
-	}
-	n = pc_get(&pc->pc_n);
-	if (n == 0) {
+	if (pc_get(&pc->pc_n) == 0) {
 		count_add(COUNT_PCP_MISS, 1);
-		n = buddy_take(pc->pc_page, pc->pc_limit / 2, 0, flags);
-	} else {
-		count_add(COUNT_PCP_HIT, 1);
+		pc_set(&pc->pc_n,
+		    buddy_take(pc->pc_page, pc->pc_limit / 2, 0, flags));
 	}
-	if (n > 0) {
-		pg = pc->pc_page[--n];
-		pc_set(&pc->pc_n, n);
-	} else if ((n = pc_get(&pc->pc_nzero)) > 0) {
-		pg = pc->pc_zero[--n];
-		pc_set(&pc->pc_nzero, n);
-	}
-out:
+	pg = pc_take(pc, flags, true);
 	cpulock_exit(&pc->pc_lock);
 	return pg;
+}
+
+/* The rest of page_alloc(): this CPU has nothing at hand.  Not prepared. */
+static __unlikely_call struct vm_page *
+page_alloc_slow(u_int flags)
+{
+	struct phys_cpu *pc;
+	struct vm_page *pg;
+	bool drained = false;
+
+	for (;;) {
+		/* The cache of a CPU just left serves as well: it is locked. */
+		pc = curcpu()->cpu_phys;
+		pg = pc != NULL ? pc_refill(pc, flags)
+				: buddy_take_run(0, flags);
+		if (pg != NULL || drained)
+			return pg;
+		phys_drain_all();
+		drained = true;
+	}
 }
 
 struct vm_page *
 page_alloc(enum page_kind kind, u_int flags)
 {
-	struct phys_cpu *pc;
-	struct vm_page *pg;
-	bool drained = false;
+	struct phys_cpu *pc = curcpu()->cpu_phys;
+	struct vm_page *pg = NULL;
 
 	KASSERT(kind >= PK_KERNEL && kind < PK_NKIND && kind != PK_TABLE);
 	if (phys_fail_here())
 		return NULL;
 	if (kind > PK_TABLE)
 		flags |= PA_USER;
-	for (;;) {
-		/* The cache of a CPU just left serves as well: it is locked. */
-		pc = curcpu()->cpu_phys;
-		if (pc != NULL)
-			pg = pc_alloc(pc, flags);
-		else
-			pg = buddy_take_run(0, flags);
-		if (pg != NULL || drained)
-			break;
-		phys_drain_all();
-		drained = true;
+	if (__predict_true(pc != NULL)) {
+		cpulock_enter(&pc->pc_lock);
+		pg = pc_take(pc, flags, false);
+		cpulock_exit(&pc->pc_lock);
 	}
-	if (pg == NULL)
-		return NULL;
+	if (__predict_true(pg != NULL)) {
+		count_add(COUNT_PCP_HIT, 1);
+	} else {
+		pg = page_alloc_slow(flags);
+		if (pg == NULL)
+			return NULL;
+	}
 	page_prepare(pg, kind, flags);
 	count_add(COUNT_PAGE_ALLOC, 1);
 	return pg;

@@ -268,40 +268,31 @@ leaf_hint(struct pmap_cpu *pc, struct pmap *pm, vaddr_t va)
 	return atomic_load_explicit(&pc->pc_leaf, memory_order_relaxed);
 }
 
-/* Table, which is locked, is the hint now; NULL: forget it. */
+/* Table, which is locked, is the hint now. */
 static inline void
 leaf_hint_set(struct pmap_cpu *pc, struct pmap *pm, struct vm_page *table)
 {
-	if (table == atomic_load_explicit(&pc->pc_leaf, memory_order_relaxed))
-		return;
 	atomic_store_explicit(&pc->pc_leaf, table, memory_order_relaxed);
-	if (table == NULL)
-		return;
 	atomic_store_explicit(&pc->pc_leafpm, pm, memory_order_relaxed);
 	atomic_store_explicit(&pc->pc_leafva, table->pg_va,
 	    memory_order_relaxed);
 }
 
 /*
- * The leaf table over va that pm has for itself, locked, made if need be.
- * 0	*tablep; nothing translates through one that was shared before
- * ENOMEM, ESRCH (not live)
+ * What leaf_make() does where the hint is of no use: find the table, or make
+ * it, or have one that is shared no longer.
  */
-static int
-leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
+static __noinline int
+leaf_search(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 {
-	struct pmap_cpu *pc = pmap_curcpu();
 	struct vm_page *table;
 	u_int level;
 	bool flushed = false, mine, shared;
 	int error;
 
 	for (;;) {
-		/* What a hint names is asked like what a descent finds. */
 		level = 0;
-		table = leaf_hint(pc, pm, va);
-		if (table == NULL)
-			table = table_descend(pm, va, &level);
+		table = table_descend(pm, va, &level);
 		if (level > 0) {
 			if (pmap_state(pm) != PMAP_LIVE)
 				return ESRCH;
@@ -324,17 +315,48 @@ leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 		shared = mine && table_shared(table);
 		if (mine && !shared &&
 		    (flushed || __predict_true(!leaf_parting(pm)))) {
-			leaf_hint_set(pc, pm, table);
+			leaf_hint_set(pmap_curcpu(), pm, table);
 			*tablep = table;
 			return 0;
 		}
-		leaf_hint_set(pc, pm, NULL);
 		page_unlock(table, RANK_TABLE);
 		if (shared)
 			leaf_part(pm, va);
 		else if (mine)
 			flushed = leaf_flush(pm);
 	}
+}
+
+/*
+ * Whether a locked table, as which a hint names it, is what leaf_search() would
+ * find: it is asked the same.
+ */
+static inline bool
+leaf_usable(struct vm_page *table, struct pmap *pm, vaddr_t va)
+{
+	return __predict_true(pmap_state(pm) == PMAP_LIVE &&
+			      table_own(table, pm, va) && !leaf_parting(pm));
+}
+
+/*
+ * The leaf table over va that pm has for itself, locked, made if need be.
+ * 0	*tablep; nothing translates through one that was shared before
+ * ENOMEM, ESRCH (not live)
+ */
+static int
+leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
+{
+	struct vm_page *table = leaf_hint(pmap_curcpu(), pm, va);
+
+	if (table != NULL) {
+		page_lock(table, RANK_TABLE);
+		if (leaf_usable(table, pm, va)) {
+			*tablep = table;
+			return 0;
+		}
+		page_unlock(table, RANK_TABLE);
+	}
+	return leaf_search(pm, va, tablep);
 }
 
 /* The leaf table over va, locked; NULL: there is none. */
@@ -468,15 +490,15 @@ leaf_update(struct vm_page *table, pte_slot_t *slot, pte_t new, vaddr_t va,
 }
 
 /*
- * Make entry idx of a locked leaf table new.  *cached: an access to the same
+ * Make entry idx of a locked leaf table new, which maps pg.  *cached: an access to the same
  * page may have been refused by what some CPU has cached.
  * 0		done
  * EAGAIN	the old mapping is out; flush before trying again
  * ENOMEM	the old mapping, if any, is out
  */
-static int
-leaf_enter(struct vm_page *table, u_int idx, pte_t new, vaddr_t va,
-    struct tlb_gather *tg, bool *cached)
+static inline int
+leaf_enter(struct vm_page *table, u_int idx, pte_t new, struct vm_page *pg,
+    vaddr_t va, struct tlb_gather *tg, bool *cached)
 {
 	pte_slot_t *slot = &table_slots(table)[idx];
 	pte_t old = pte_load(slot);
@@ -502,8 +524,8 @@ leaf_enter(struct vm_page *table, u_int idx, pte_t new, vaddr_t va,
 			    phys_page(pte_pa(old)));
 		replaced = true;
 	}
-	if (pte_managed(new)) {
-		error = pv_enter(table, slot, phys_page(pte_pa(new)));
+	if (pg != NULL) {
+		error = pv_enter(table, slot, pg);
 		if (error != 0) {
 			if (replaced)
 				table_count_down(table, idx);
@@ -536,41 +558,33 @@ pmap_page_written(struct vm_page *pg)
 		md_icache_sync(page_direct(pg), PAGE_SIZE);
 }
 
-int
-pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
+/*
+ * Enter new, which maps pg (NULL: nothing that is managed), at va.  table, which
+ * is locked then, may be the one to do it in; NULL: none is known.
+ */
+static __noinline int
+enter(struct pmap *pm, vaddr_t va, pte_t new, struct vm_page *pg, u_int flags,
+    struct vm_page *table)
 {
 	struct tlb_gather tg;
-	struct vm_page *table;
 	bool cached = false;
-	u_int attr = 0;
-	pte_t new;
 	int error;
 
 	KASSERT(pm != &pmap_kernel);
-	KASSERT(((va | pa) & PAGE_MASK) == 0 && va < VM_MAXUSER_ADDRESS);
-	KASSERT((prot & PROT_ALL) != 0);
-	KASSERT((flags & PMAP_UNMANAGED) != 0 || phys_to_page(pa) != NULL);
-
-	if ((flags & PROT_ALL) != 0)
-		attr |= PTE_ATTR_REF;
-	if ((flags & PROT_WRITE) != 0 && (prot & PROT_WRITE) != 0)
-		attr |= PTE_ATTR_MOD;
-	if ((flags & PMAP_UNMANAGED) != 0)
-		attr |= PTE_ATTR_UNMANAGED;
-	if ((flags & PMAP_WIRED) != 0)
-		attr |= PTE_ATTR_WIRED;
-	new = pte_make_leaf(pa, prot, attr);
-	if ((prot & PROT_EXEC) != 0 && (flags & PMAP_UNMANAGED) == 0)
-		exec_sync(phys_page(pa));
-
+	KASSERT((va & PAGE_MASK) == 0 && va < VM_MAXUSER_ADDRESS);
 	tlb_gather_init(&tg);
+	if (table != NULL && !leaf_usable(table, pm, va)) {
+		page_unlock(table, RANK_TABLE);
+		table = NULL;
+	}
 	do {
-		error = leaf_make(pm, va, &table);
+		error = table != NULL ? 0 : leaf_make(pm, va, &table);
 		if (error != 0)
 			break;
-		error =
-		    leaf_enter(table, pte_index(va, 0), new, va, &tg, &cached);
+		error = leaf_enter(table, pte_index(va, 0), new, pg, va, &tg,
+		    &cached);
 		page_unlock(table, RANK_TABLE);
+		table = NULL;
 		/* Nearly always there was nothing to forget. */
 		if (__predict_false(tg.tg_n > 0)) {
 			tlb_gather_pmap(&tg, pm);
@@ -580,6 +594,80 @@ pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
 	if (PTE_FAULT_STAYS && cached && (flags & PROT_ALL) != 0)
 		tlb_forget(pm, va);
 	return error;
+}
+
+/* The attributes that the flags of pmap_enter() ask for. */
+static inline u_int
+enter_attr(vm_prot_t prot, u_int flags)
+{
+	u_int attr = 0;
+
+	KASSERT((prot & PROT_ALL) != 0);
+	if ((flags & PROT_ALL) != 0)
+		attr |= PTE_ATTR_REF;
+	if ((flags & PROT_WRITE) != 0 && (prot & PROT_WRITE) != 0)
+		attr |= PTE_ATTR_MOD;
+	if ((flags & PMAP_WIRED) != 0)
+		attr |= PTE_ATTR_WIRED;
+	return attr;
+}
+
+int
+pmap_enter_page(struct pmap *pm, vaddr_t va, struct vm_page *pg, vm_prot_t prot,
+    u_int flags)
+{
+	KASSERT((flags & PMAP_UNMANAGED) == 0);
+	if ((prot & PROT_EXEC) != 0)
+		exec_sync(pg);
+	return enter(pm, va,
+	    pte_make_leaf(page_to_phys(pg), prot, enter_attr(prot, flags)), pg,
+	    flags, NULL);
+}
+
+/*
+ * The usual case is done here, without a call: the table is at hand, nothing is
+ * mapped at va, and the page is mapped nowhere.
+ */
+int
+pmap_enter_used(struct pmap *pm, vaddr_t va, struct vm_page *pg, vm_prot_t prot,
+    bool write)
+{
+	struct vm_page *table = leaf_hint(pmap_curcpu(), pm, va);
+	u_int idx = pte_index(va, 0);
+	pte_slot_t *slot;
+	pte_t new;
+
+	if ((prot & PROT_EXEC) != 0)
+		exec_sync(pg);
+	new = write ? pte_make_leaf(page_to_phys(pg), prot,
+			  PTE_ATTR_REF | PTE_ATTR_MOD)
+		    : pte_make_leaf(page_to_phys(pg), prot, PTE_ATTR_REF);
+	if (__predict_false(
+		table == NULL || !page_lock_free(table, RANK_TABLE)))
+		return enter(pm, va, new, pg, PROT_READ, NULL);
+	slot = &table_slots(table)[idx];
+	if (__predict_false(!leaf_usable(table, pm, va) ||
+			    pte_valid(pte_load(slot)) ||
+			    !pv_enter_first(slot, pg)))
+		return enter(pm, va, new, pg, PROT_READ, table);
+	atomic_store_explicit(slot, new, memory_order_release);
+	table_count_up(table, idx);
+	page_unlock(table, RANK_TABLE);
+	return 0;
+}
+
+int
+pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, u_int flags)
+{
+	KASSERT((pa & PAGE_MASK) == 0);
+	if ((flags & PMAP_UNMANAGED) == 0) {
+		KASSERT(phys_to_page(pa) != NULL);
+		return pmap_enter_page(pm, va, phys_page(pa), prot, flags);
+	}
+	return enter(pm, va,
+	    pte_make_leaf(pa, prot,
+		enter_attr(prot, flags) | PTE_ATTR_UNMANAGED),
+	    NULL, flags, NULL);
 }
 
 /*

@@ -406,6 +406,16 @@ table_is(const struct vm_page *pg, const struct pmap *pm, vaddr_t va,
 	       (pg->pg_pmap == pm || (table_shared(pg) && table_user(pg, pm)));
 }
 
+/* The same of a leaf table, and that no other space shares it. */
+static inline bool
+table_own(const struct vm_page *pg, const struct pmap *pm, vaddr_t va)
+{
+	KASSERT(page_locked(pg));
+	/* One that is shared is nobody's: pg_pmap is NULL. */
+	return page_kind(pg) == PK_TABLE && pg->pg_level == 0 &&
+	       pg->pg_va == table_base(va, 0) && pg->pg_pmap == pm;
+}
+
 /* [t] Lines that may hold valid entries. */
 static inline uint64_t
 table_lines(const struct vm_page *table)
@@ -465,16 +475,26 @@ table_lines_up(struct vm_page *table, u_int idx, u_int n)
 		((~0ull << first) & (~0ull >> (PTE_NLINE - 1 - last))));
 }
 
-/* The entry at slot of a locked leaf table is about to map pg.  0, ENOMEM. */
-static inline int
-pv_enter(struct vm_page *table, pte_slot_t *slot, struct vm_page *pg)
+/*
+ * The entry at slot of a locked leaf table is about to map pg by the page's own
+ * word.  False: that is in use.
+ */
+static inline bool
+pv_enter_first(pte_slot_t *slot, struct vm_page *pg)
 {
 	uintptr_t none = 0;
 
 	/* Who finds the name locks the table before he follows it. */
-	if (atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) == 0 &&
-	    atomic_compare_exchange_strong_explicit(&pg->pg_pv, &none,
-		(uintptr_t)slot, memory_order_relaxed, memory_order_relaxed))
+	return atomic_load_explicit(&pg->pg_pv, memory_order_relaxed) == 0 &&
+	       atomic_compare_exchange_strong_explicit(&pg->pg_pv, &none,
+		   (uintptr_t)slot, memory_order_relaxed, memory_order_relaxed);
+}
+
+/* The same by whatever there is.  0, ENOMEM. */
+static inline int
+pv_enter(struct vm_page *table, pte_slot_t *slot, struct vm_page *pg)
+{
+	if (pv_enter_first(slot, pg))
 		return 0;
 	return pv_enter_link(table, (u_int)(slot - table_slots(table)), pg);
 }

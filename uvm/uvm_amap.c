@@ -27,14 +27,6 @@
 static struct pool amap_pool;
 static struct pool anon_pool;
 
-/* The acquire pairs with the release of whoever let go of it. */
-static inline bool
-anon_alone(const struct vm_anon *an)
-{
-	return atomic_load_explicit(&an->an_refs.rc_count,
-		   memory_order_acquire) == 1;
-}
-
 void
 amap_boot(void)
 {
@@ -43,7 +35,7 @@ amap_boot(void)
 }
 
 struct vm_anon *
-uvm_anon_alloc(u_int flags)
+uvm_anon_alloc(u_int flags, struct vm_page **pgp)
 {
 	struct vm_anon *an;
 	struct vm_page *pg;
@@ -60,6 +52,7 @@ uvm_anon_alloc(u_int flags)
 	atomic_init(&an->an_where, (uintptr_t)pg);
 	atomic_init(&an->an_hold, 0);
 	refcount_init(&an->an_refs, 1);
+	*pgp = pg;
 	return an;
 }
 
@@ -232,21 +225,35 @@ uvm_anons_rele(struct vm_anon **an, u_int n)
 void
 uvm_anon_rele(struct vm_anon *an)
 {
-	uvm_anons_rele(&an, 1);
+	struct vm_page *pg;
+
+	if (!anon_alone(an) && !refcount_release(&an->an_refs))
+		return;
+	pg = anon_dissolve(an);
+	if (pg != NULL)
+		page_free(pg);
+	pool_put(&anon_pool, an);
 }
 
 /* For the tree, when a node is copied. */
 static void
-anons_count(void *const *slots, u_int n, int by)
+anons_count(void *const *slots, uint64_t used, int by)
 {
 	struct vm_anon *an;
 	bool last;
 	u_int i;
 
-	for (i = 0; i < n; i++) {
-		an = slots[i];
-		if (an == NULL)
-			continue;
+	/* Memory that was filled in order is full nodes. */
+	if (by > 0 && used == ~(uint64_t)0) {
+#pragma GCC unroll 4
+		for (i = 0; i < RADIX_LEAF; i++) {
+			an = slots[i];
+			refcount_acquire(&an->an_refs);
+		}
+		return;
+	}
+	for (; used != 0; used &= used - 1) {
+		an = slots[__builtin_ctzll(used)];
 		if (by > 0) {
 			refcount_acquire(&an->an_refs);
 			continue;
@@ -310,50 +317,54 @@ amap_free(struct vm_amap *am)
 }
 
 struct vm_anon *
-amap_lookup(struct vm_amap *am, uint64_t slot, bool *alone)
+amap_lookup(struct vm_amap *am, uint64_t slot)
+{
+	KASSERT(rw_held(&am->am_lock));
+	return radix_lookup(&am->am_anons, slot);
+}
+
+struct vm_anon *
+amap_find(struct vm_amap *am, uint64_t slot, struct radix_at *at, bool *alone)
 {
 	struct vm_anon *an;
-	bool shared;
 
 	KASSERT(rw_held(&am->am_lock));
-	an = radix_lookup_shared(&am->am_anons, slot, &shared);
-	if (alone != NULL)
-		*alone = an != NULL && !shared && anon_alone(an);
+	an = radix_find(&am->am_anons, slot, at);
+	*alone = an != NULL && amap_alone(an, at);
 	return an;
 }
 
 int
-amap_add(struct vm_amap *am, uint64_t slot, struct vm_anon *an)
+amap_add(struct vm_amap *am, uint64_t slot, struct vm_anon **an, u_int n,
+    struct radix_at *at)
 {
-	KASSERT(rw_write_held(&am->am_lock));
-	return radix_insert(&am->am_anons, slot, an);
+	return radix_insert_at(&am->am_anons, slot, (void **)an, n, at);
 }
 
 int
-amap_add_run(struct vm_amap *am, uint64_t slot, struct vm_anon **an, u_int n)
+amap_replace(struct vm_amap *am, uint64_t slot, struct vm_anon **an,
+    struct vm_anon **old, u_int n, struct radix_at *at)
 {
-	KASSERT(rw_write_held(&am->am_lock));
-	return radix_insert_run(&am->am_anons, slot, (void **)an, n);
+	return radix_replace_at(&am->am_anons, slot, (void **)an, (void **)old,
+	    n, at);
 }
 
 u_int
 amap_gather(struct vm_amap *am, uint64_t slot, u_int n, struct vm_anon **an)
 {
 	KASSERT(rw_held(&am->am_lock));
-	return radix_gather(&am->am_anons, slot, n, (void **)an, NULL);
+	return radix_gather(&am->am_anons, slot, n, (void **)an);
 }
 
 u_int
-amap_gather_alike(struct vm_amap *am, uint64_t slot, u_int n, bool alone,
+amap_gather_alike(const struct radix_at *at, uint64_t slot, u_int n, bool alone,
     struct vm_anon **an)
 {
 	u_int found, i;
-	bool shared;
 
-	KASSERT(rw_held(&am->am_lock));
-	found = radix_gather(&am->am_anons, slot, n, (void **)an, &shared);
+	found = radix_gather_at(at, slot, n, (void **)an);
 	for (i = 0; found > 0 && i < n; i++) {
-		if (an[i] == NULL || (!shared && anon_alone(an[i])) == alone)
+		if (an[i] == NULL || amap_alone(an[i], at) == alone)
 			continue;
 		an[i] = NULL;
 		found--;
@@ -362,40 +373,16 @@ amap_gather_alike(struct vm_amap *am, uint64_t slot, u_int n, bool alone,
 }
 
 u_int
-amap_run(struct vm_amap *am, uint64_t slot, u_int max)
+amap_run(struct vm_amap *am, const struct radix_at *at, uint64_t slot,
+    u_int max)
 {
-	KASSERT(rw_held(&am->am_lock));
-	return radix_run(&am->am_anons, slot, max);
+	return radix_run(&am->am_anons, at, slot, max);
 }
 
 u_int
-amap_gap(struct vm_amap *am, uint64_t slot, u_int max)
+amap_gap(const struct radix_at *at, uint64_t slot, u_int max)
 {
-	KASSERT(rw_held(&am->am_lock));
-	return radix_gap(&am->am_anons, slot, max);
-}
-
-int
-amap_replace(struct vm_amap *am, uint64_t slot, struct vm_anon *an,
-    struct vm_anon **oldp)
-{
-	void *old;
-	int error;
-
-	KASSERT(rw_write_held(&am->am_lock));
-	error = radix_replace(&am->am_anons, slot, an, &old);
-	if (error == 0)
-		*oldp = old;
-	return error;
-}
-
-int
-amap_replace_run(struct vm_amap *am, uint64_t slot, struct vm_anon **an,
-    struct vm_anon **old, u_int n)
-{
-	KASSERT(rw_write_held(&am->am_lock));
-	return radix_replace_run(&am->am_anons, slot, (void **)an, (void **)old,
-	    n);
+	return radix_gap(at, slot, max);
 }
 
 /* Drop the anons in [slot, last].  ENOMEM: some are left. */

@@ -10,7 +10,7 @@
  * the lock of one is not enough to take the page away from under the others.
  * Whoever pages has a reference of his own.  Therefore:
  *
- *	- an anon that an amap has alone (amap_lookup()), the amap locked, is
+ *	- an anon that an amap has alone (amap_find()), the amap locked, is
  *	  not being paged: the common case of a fault needs nothing new;
  *	- while it is being written no mapping is writable, because only anons
  *	  that an amap has alone are mapped so: what is written is what stays;
@@ -141,7 +141,7 @@ anon_claim(struct vm_anon *an, uintptr_t w)
 static bool
 anon_near(struct vm_amap *am, uint64_t slot)
 {
-	struct vm_anon *an = amap_lookup(am, slot, NULL);
+	struct vm_anon *an = amap_lookup(am, slot);
 
 	return an != NULL && uvm_anon_page(an) != NULL;
 }

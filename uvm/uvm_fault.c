@@ -58,6 +58,7 @@
 #include <base/cpu.h>
 #include <base/kassert.h>
 #include <base/probe.h>
+#include <base/rwquick.h>
 
 #include "uvm_local.h"
 
@@ -84,15 +85,14 @@ uvm_nomem(void)
 	return uvm_pageout_wait() || uvm_upcalls->up_nomem();
 }
 
-/* Release everything and forget what was found. */
-static void
+/* Release everything that fault_lookup() and what follows it took. */
+static inline void
 fault_unlock(struct uvm_faultinfo *ufi)
 {
 	if (ufi->ufi_obj != NULL)
 		rw_exit(&ufi->ufi_obj->uo_lock);
 	if (ufi->ufi_held != NULL)
 		uvm_anon_unhold(ufi->ufi_held);
-	ufi->ufi_held = NULL;
 	if (ufi->ufi_near != NULL)
 		while (ufi->ufi_near->un_nheld > 0)
 			uvm_anon_unhold(
@@ -100,10 +100,6 @@ fault_unlock(struct uvm_faultinfo *ufi)
 	if (ufi->ufi_amap != NULL)
 		rw_exit(&ufi->ufi_amap->am_lock);
 	rw_exit(&ufi->ufi_map->vm_lock);
-	ufi->ufi_obj = NULL;
-	ufi->ufi_amap = NULL;
-	ufi->ufi_entry = NULL;
-	ufi->ufi_page = NULL;
 }
 
 /*
@@ -128,11 +124,12 @@ allowed(const struct vm_entry *e, u_int flags)
  * entry's slots its own, for which the map is write-locked at first.  On
  * FAULT_GO the map is read-locked; else it is locked.
  */
-static enum verdict
+static inline enum verdict
 fault_lookup(struct uvm_faultinfo *ufi, bool own)
 {
 	struct vm_map *map = ufi->ufi_map;
 	struct vm_entry *e;
+	vm_prot_t prot;
 
 	if (own)
 		rw_write_enter(&map->vm_lock);
@@ -143,7 +140,9 @@ fault_lookup(struct uvm_faultinfo *ufi, bool own)
 	e = uvm_map_lookup(map, ufi->ufi_va);
 	if (e == NULL)
 		return FAULT_EFAULT;
-	if ((ufi->ufi_access & ~allowed(e, ufi->ufi_flags)) != 0)
+	prot = uvm_prot_effective(e->ve_prot);
+	if ((ufi->ufi_access & ~prot) != 0 &&
+	    (ufi->ufi_access & ~allowed(e, ufi->ufi_flags)) != 0)
 		return FAULT_EACCES;
 	if (own) {
 		if ((e->ve_flags & VE_COW) != 0 && uvm_entry_own(e) != 0)
@@ -152,7 +151,7 @@ fault_lookup(struct uvm_faultinfo *ufi, bool own)
 	}
 	ufi->ufi_entry = e;
 	ufi->ufi_slot = entry_slot(e, ufi->ufi_va);
-	ufi->ufi_prot = uvm_prot_effective(e->ve_prot);
+	ufi->ufi_prot = prot;
 	return FAULT_GO;
 }
 
@@ -175,14 +174,20 @@ fault_promote(struct uvm_faultinfo *ufi, struct vm_anon *old,
 {
 	struct vm_amap *am = ufi->ufi_amap;
 	struct vm_anon *an;
+	struct vm_page *pg;
+	int error;
 
-	an = uvm_anon_alloc(src == NULL ? PA_ZERO : 0);
+	an = uvm_anon_alloc(src == NULL ? PA_ZERO : 0, &pg);
 	if (an == NULL)
 		return FAULT_NOMEM;
 	if (src != NULL)
-		pmap_copy_page(src, uvm_anon_page(an));
-	if ((old != NULL ? amap_replace(am, ufi->ufi_slot, an, &ufi->ufi_old)
-			 : amap_add(am, ufi->ufi_slot, an)) != 0) {
+		pmap_copy_page(src, pg);
+	if (old == NULL)
+		error = amap_add(am, ufi->ufi_slot, &an, 1, &ufi->ufi_at);
+	else
+		error = amap_replace(am, ufi->ufi_slot, &an, &ufi->ufi_old, 1,
+		    &ufi->ufi_at);
+	if (error != 0) {
 		uvm_anon_rele(an);
 		return FAULT_NOMEM;
 	}
@@ -196,7 +201,7 @@ fault_promote(struct uvm_faultinfo *ufi, struct vm_anon *old,
 		if (amap_shared(am))
 			pmap_page_protect(src, PROT_NONE);
 	}
-	ufi->ufi_page = uvm_anon_page(an);
+	ufi->ufi_page = pg;
 	return FAULT_GO;
 }
 
@@ -250,7 +255,7 @@ near_anons(struct uvm_faultinfo *ufi, bool alone)
 
 	if (!near_window(ufi, &near->un_va, &slot, &n))
 		return;
-	found = amap_gather_alike(ufi->ufi_amap, slot, n, alone, an);
+	found = amap_gather_alike(&ufi->ufi_at, slot, n, alone, an);
 	if (found < 2)
 		return;
 	near->un_whole = alone && found == FAULT_NEAR;
@@ -285,16 +290,15 @@ near_pages(struct uvm_faultinfo *ufi)
 static u_int
 near_zeroes(const struct uvm_faultinfo *ufi)
 {
-	struct vm_amap *am = ufi->ufi_amap;
 	vaddr_t va;
 	uint64_t slot;
 	u_int n, run;
 
-	if (!near_window(ufi, &va, &slot, &n))
+	run = amap_run(ufi->ufi_amap, &ufi->ufi_at, ufi->ufi_slot, FAULT_NEAR);
+	if (run <= 1 || !near_window(ufi, &va, &slot, &n))
 		return 1;
-	run = amap_run(am, ufi->ufi_slot, FAULT_NEAR);
 	n = MIN(n - (u_int)(ufi->ufi_slot - slot), run);
-	return n <= 1 ? 1 : amap_gap(am, ufi->ufi_slot, n);
+	return n <= 1 ? 1 : amap_gap(&ufi->ufi_at, ufi->ufi_slot, n);
 }
 
 /* Case 2C: the amap, write-locked, has an empty slot, with nothing below. */
@@ -309,12 +313,10 @@ fault_zero(struct uvm_faultinfo *ufi)
 	n = near_zeroes(ufi);
 	if (n > 1)
 		n = uvm_anon_alloc_batch(PA_ZERO, an, near->un_page, n);
-	else
-		return fault_promote(ufi, NULL, NULL);
 	/* Short of memory one page is still worth a search for it. */
-	if (n == 0)
+	if (n <= 1)
 		return fault_promote(ufi, NULL, NULL);
-	if (amap_add_run(ufi->ufi_amap, ufi->ufi_slot, an, n) != 0) {
+	if (amap_add(ufi->ufi_amap, ufi->ufi_slot, an, n, &ufi->ufi_at) != 0) {
 		for (i = 0; i < n; i++)
 			uvm_anon_rele(an[i]);
 		return FAULT_NOMEM;
@@ -350,7 +352,7 @@ near_copies(struct uvm_faultinfo *ufi)
 		return;
 	}
 	n = (u_int)MIN(first + n - next, am->am_copyrun - 1);
-	if (n > 0 && amap_gather_alike(am, next, n, false, an) == 0)
+	if (n > 0 && amap_gather_alike(&ufi->ufi_at, next, n, false, an) == 0)
 		n = 0;
 	for (i = 0; i < n && an[i] != NULL; i++) {
 		src = near_page(near, an[i], false);
@@ -363,7 +365,8 @@ near_copies(struct uvm_faultinfo *ufi)
 		pmap_copy_page(near->un_page[i], pg[i]);
 		near->un_page[i] = pg[i];
 	}
-	if (n > 0 && amap_replace_run(am, next, new, near->un_old, n) != 0) {
+	if (n > 0 &&
+	    amap_replace(am, next, new, near->un_old, n, &ufi->ufi_at) != 0) {
 		uvm_anons_rele(new, n);
 		n = 0;
 	}
@@ -461,7 +464,7 @@ fault_page(struct uvm_faultinfo *ufi)
 	if (e->ve_amap != NULL) {
 		ufi->ufi_amap = e->ve_amap;
 		rw_write_enter(&e->ve_amap->am_lock);
-		an = amap_lookup(e->ve_amap, ufi->ufi_slot, &alone);
+		an = amap_find(e->ve_amap, ufi->ufi_slot, &ufi->ufi_at, &alone);
 	}
 	if (past_end(ufi))
 		return FAULT_ENXIO;
@@ -545,16 +548,14 @@ uvm_fault_hold(struct uvm_faultinfo *ufi)
 
 	KASSERT((ufi->ufi_va & PAGE_MASK) == 0);
 	KASSERT(lock_none_above(RANK_MAP));
-	ufi->ufi_entry = NULL;
-	ufi->ufi_amap = NULL;
-	ufi->ufi_obj = NULL;
-	ufi->ufi_page = NULL;
 	ufi->ufi_old = NULL;
-	ufi->ufi_held = NULL;
 	ufi->ufi_stale = false;
 	ufi->ufi_major = false;
 	own = false;
 	for (;;) {
+		ufi->ufi_amap = NULL;
+		ufi->ufi_obj = NULL;
+		ufi->ufi_held = NULL;
 		v = fault_lookup(ufi, own);
 		if (v == FAULT_GO)
 			v = fault_page(ufi);
@@ -596,7 +597,6 @@ uvm_fault_drop(struct uvm_faultinfo *ufi)
 	struct uvm_near *near = ufi->ufi_near;
 	struct vm_anon *old = ufi->ufi_old;
 
-	KASSERT(rw_held(&ufi->ufi_map->vm_lock));
 	if (ufi->ufi_stale)
 		pmap_remove(ufi->ufi_map->vm_pmap, ufi->ufi_va,
 		    ufi->ufi_va + PAGE_SIZE);
@@ -627,8 +627,8 @@ fault_enter(struct uvm_faultinfo *ufi, const struct uvm_near *near)
 	}
 	if (ufi->ufi_entry->ve_wired != 0)
 		how |= PMAP_WIRED;
-	error = pmap_enter(pm, ufi->ufi_va, page_to_phys(ufi->ufi_page),
-	    ufi->ufi_prot, how);
+	error =
+	    pmap_enter_page(pm, ufi->ufi_va, ufi->ufi_page, ufi->ufi_prot, how);
 	if (error != 0)
 		return error;
 	ufi->ufi_stale = false;
@@ -638,22 +638,118 @@ fault_enter(struct uvm_faultinfo *ufi, const struct uvm_near *near)
 	return 0;
 }
 
-int
-uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
+/*
+ * Whether quick_make() may fill the slot at is at, which has old or nothing
+ * (NULL): 0, and the leaf is the amap's own; EAGAIN: another case, or neighbours
+ * are wanted; ENOMEM.
+ */
+static inline int
+quick_slot(struct vm_amap *am, uint64_t slot, struct radix_at *at,
+    struct vm_anon *old, bool write)
 {
-	struct uvm_near near;
-	struct uvm_faultinfo ufi = {
-	    .ufi_map = map,
-	    .ufi_va = trunc_page(va),
-	    .ufi_access = access,
-	    .ufi_flags = flags,
-	    .ufi_near = flags == 0 ? &near : NULL,
-	};
+	if (old == NULL)
+		return radix_ready(at) && !radix_behind(at, slot) ? 0 : EAGAIN;
+	if (!write || amap_alone(old, at) || am->am_copynext == slot ||
+	    amap_shared(am))
+		return EAGAIN;
+	return at->ra_alone ? 0 : radix_own(&am->am_anons, slot, at);
+}
+
+/*
+ * Put a copy in the place of old (1B), or zeroes where there is nothing (2C),
+ * and map it.  0; EAGAIN: old is on swap; ENOMEM, ESRCH.
+ */
+static inline int
+quick_make(struct pmap *pm, vaddr_t va, vm_prot_t prot, bool write,
+    struct vm_amap *am, uint64_t slot, const struct radix_at *at,
+    struct vm_anon *old)
+{
+	struct vm_page *pg, *src = NULL;
+	struct vm_anon *an;
 	int error;
 
-	KASSERT(access != PROT_NONE && (access & ~PROT_ALL) == 0);
-	count_add(COUNT_FAULT, 1);
-	PROBE3(uvm, fault, va, access, flags);
+	if (old != NULL && (src = uvm_anon_hold(old)) == NULL)
+		return EAGAIN;
+	an = uvm_anon_alloc(old == NULL ? PA_ZERO : 0, &pg);
+	if (__predict_false(an == NULL)) {
+		if (old != NULL)
+			uvm_anon_unhold(old);
+		return ENOMEM;
+	}
+	if (old == NULL) {
+		count_add(COUNT_FLT_ZERO, 1);
+	} else {
+		count_add(COUNT_FLT_ACOW, 1);
+		pmap_copy_page(src, pg);
+		am->am_copynext = slot + 1;
+		am->am_copyrun = 1;
+	}
+	radix_put(at, slot, an);
+	error = pmap_enter_used(pm, va, pg, prot, write);
+	if (old != NULL) {
+		/* What may show the old page goes before that does. */
+		if (__predict_false(error != 0))
+			pmap_remove(pm, va, va + PAGE_SIZE);
+		uvm_anon_unhold(old);
+		uvm_anon_rele(old);
+	}
+	return error;
+}
+
+/*
+ * The usual access to private, writable memory that is no file's: where nothing
+ * is yet (2C), or a write to what is shared since a fork (1B).  The entry owns
+ * its slots, what it takes is at hand, and no neighbours are wanted.  The steps
+ * and locks are those of the long way, but nothing waits and nothing is passed
+ * on.  0; otherwise the long way has to be gone, and what was done here is what
+ * it would have begun with.  ENOMEM: once there is memory.
+ */
+static inline int
+fault_quick(struct vm_map *map, vaddr_t va, bool write)
+{
+	int error = EAGAIN;
+	struct vm_entry *e;
+	struct radix_at at;
+	struct vm_amap *am;
+	struct vm_anon *old;
+	uint64_t slot;
+
+	if (!rw_read_quick(&map->vm_lock, RANK_MAP))
+		return EAGAIN;
+	e = map->vm_state == VM_LIVE ? uvm_map_lookup(map, va) : NULL;
+	if (e == NULL || e->ve_amap == NULL || e->ve_obj != NULL ||
+	    (e->ve_flags & (VE_COW | VE_NEEDSCOPY)) != VE_COW ||
+	    (e->ve_prot & PROT_WRITE) == 0 || e->ve_wired != 0)
+		goto out;
+	am = e->ve_amap;
+	if (!rw_write_quick(&am->am_lock, RANK_AMAP))
+		goto out;
+	slot = entry_slot(e, va);
+	old = radix_find(&am->am_anons, slot, &at);
+	error = quick_slot(am, slot, &at, old, write);
+	if (error == 0)
+		error = quick_make(map->vm_pmap, va, e->ve_prot | PROT_READ,
+		    write, am, slot, &at, old);
+	rw_write_done(&am->am_lock, RANK_AMAP);
+out:
+	rw_read_done(&map->vm_lock, RANK_MAP);
+	return error;
+}
+
+/* uvm_fault() for all others. */
+static __noinline int
+fault_long(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
+{
+	struct uvm_near near;
+	struct uvm_faultinfo ufi;
+	int error;
+
+	/* One by one: the rest of it is not worth clearing. */
+	ufi.ufi_map = map;
+	ufi.ufi_va = trunc_page(va);
+	ufi.ufi_access = access;
+	ufi.ufi_flags = flags;
+	ufi.ufi_near = flags == 0 ? &near : NULL;
 	near.un_nheld = 0;
 	for (;;) {
 		near.un_n = near.un_nold = 0;
@@ -683,4 +779,22 @@ uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
 			return EFAULT;
 		}
 	}
+}
+
+int
+uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
+{
+	int error;
+
+	KASSERT(access != PROT_NONE && (access & ~PROT_ALL) == 0);
+	count_add(COUNT_FAULT, 1);
+	PROBE3(uvm, fault, va, access, flags);
+	if (access != PROT_EXEC && flags == 0) {
+		error = fault_quick(map, trunc_page(va), access == PROT_WRITE);
+		if (error == 0)
+			return 0;
+		if (error == ENOMEM && !uvm_nomem())
+			return ENOMEM;
+	}
+	return fault_long(map, va, access, flags);
 }

@@ -92,14 +92,15 @@ hot_copy(const struct vm_entry *pe, vaddr_t va)
 {
 	struct vm_amap *am = pe->ve_amap;
 	struct vm_anon *an, *new = NULL;
-	struct vm_page *pg;
+	struct vm_page *pg, *copy;
+	struct radix_at at;
 	bool alone;
 
 	rw_read_enter(&am->am_lock);
-	an = amap_lookup(am, entry_slot(pe, va), &alone);
+	an = amap_find(am, entry_slot(pe, va), &at, &alone);
 	pg = alone ? uvm_anon_page(an) : NULL;
-	if (pg != NULL && (new = uvm_anon_alloc(0)) != NULL)
-		pmap_copy_page(pg, uvm_anon_page(new));
+	if (pg != NULL && (new = uvm_anon_alloc(0, &copy)) != NULL)
+		pmap_copy_page(pg, copy);
 	rw_exit(&am->am_lock);
 	return new;
 }
@@ -112,8 +113,11 @@ static bool
 fork_hot(struct vm_entry *pe, struct vm_entry *ce, struct fork_hot *fh)
 {
 	uint64_t slot = entry_slot(pe, pe->ve_start);
+	uint64_t hot = entry_slot(pe, fh->fh_va);
 	struct vm_anon *an, *old;
+	struct radix_at at;
 	struct vm_amap *am;
+	bool alone;
 	int error;
 
 	if (pe->ve_amap == NULL || amap_shared(pe->ve_amap) ||
@@ -127,7 +131,8 @@ fork_hot(struct vm_entry *pe, struct vm_entry *ce, struct fork_hot *fh)
 	error = ENOMEM;
 	if (am != NULL) {
 		rw_write_enter(&am->am_lock);
-		error = amap_replace(am, entry_slot(pe, fh->fh_va), an, &old);
+		(void)amap_find(am, hot, &at, &alone);
+		error = amap_replace(am, hot, &an, &old, 1, &at);
 		if (error == 0)
 			fh->fh_own.po_page = uvm_anon_hold(an);
 		rw_exit(&am->am_lock);

@@ -271,6 +271,7 @@ struct uvm_faultinfo {
 	struct vm_amap *ufi_amap;     /* write-locked, or NULL */
 	struct uvm_object *ufi_obj;   /* locked, or NULL */
 	uint64_t ufi_slot;            /* of ufi_va, in both */
+	struct radix_at ufi_at;       /* where that is in the amap */
 	struct vm_page *ufi_page;     /* the answer */
 	vm_prot_t ufi_prot;           /* as which it may be mapped */
 	struct vm_anon *ufi_old;      /* replaced by a copy; ours to drop */

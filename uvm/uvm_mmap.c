@@ -438,7 +438,7 @@ mincore_one(struct vm_entry *e, vaddr_t start, vaddr_t end, uint8_t *vec)
 		rw_read_enter(&uo->uo_lock);
 	for (va = start; va < end; va += PAGE_SIZE) {
 		slot = entry_slot(e, va);
-		an = am != NULL ? amap_lookup(am, slot, NULL) : NULL;
+		an = am != NULL ? amap_lookup(am, slot) : NULL;
 		if (an != NULL)
 			*vec++ = uvm_anon_page(an) != NULL;
 		else

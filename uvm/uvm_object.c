@@ -369,7 +369,7 @@ uvm_object_gather(struct uvm_object *uo, uint64_t idx, u_int n,
 	u_int found, i;
 
 	KASSERT(rw_held(&uo->uo_lock));
-	found = radix_gather(&uo->uo_pages, idx, n, (void **)pgs, NULL);
+	found = radix_gather(&uo->uo_pages, idx, n, (void **)pgs);
 	for (i = 0; i < n; i++) {
 		if (pgs[i] == NULL ||
 		    (idx + i < end && !uvm_is_slot((uintptr_t)pgs[i]) &&

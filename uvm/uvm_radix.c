@@ -35,18 +35,9 @@
 
 #include <phys/pool.h>
 
-#define RX_BITS  6
+#define RX_BITS  RADIX_BITS
 #define RX_SLOTS RADIX_LEAF
-_Static_assert(RX_SLOTS == 1u << RX_BITS, "radix: bits and slots");
 #define RX_DEPTH 11 /* levels of a full tree: 64 / 6, rounded up */
-
-struct radix_node {
-	uint64_t rn_base;        /* first index of its range */
-	uint64_t rn_used;        /* a bit for each slot in use */
-	u_int rn_shift;          /* multiple of RX_BITS; 0: leaf */
-	refcount_t rn_refs;      /* slots and trees that hold it */
-	void *rn_slot[RX_SLOTS]; /* values or struct radix_node */
-};
 
 static struct pool radix_pool;
 
@@ -56,24 +47,12 @@ slot_bit(u_int s)
 	return (uint64_t)1 << s;
 }
 
-static inline u_int
-slot_of(const struct radix_node *n, uint64_t idx)
-{
-	return (idx >> n->rn_shift) & (RX_SLOTS - 1);
-}
-
 /* The part of an index that a node with this shift leaves open. */
 static inline uint64_t
 span_mask(u_int shift)
 {
 	return shift + RX_BITS >= 64 ? ~(uint64_t)0
 				     : slot_bit(shift + RX_BITS) - 1;
-}
-
-static inline bool
-covers(const struct radix_node *n, uint64_t idx)
-{
-	return ((idx ^ n->rn_base) & ~span_mask(n->rn_shift)) == 0;
 }
 
 /* The last index of its range. */
@@ -117,19 +96,11 @@ node_set(struct radix_node *n, u_int s, void *v)
 	n->rn_used |= slot_bit(s);
 }
 
-/* As far as n itself goes, it is of one tree. */
-static inline bool
-node_alone(const struct radix_node *n)
-{
-	return atomic_load_explicit(&n->rn_refs.rc_count,
-		   memory_order_acquire) == 1;
-}
-
 /* One reference less; true: it was the last, and what n holds is ours. */
 static inline bool
 node_release(struct radix_node *n)
 {
-	return node_alone(n) || refcount_release(&n->rn_refs);
+	return radix_node_alone(n) || refcount_release(&n->rn_refs);
 }
 
 /* What each slot of n refers to has one reference more, or less. */
@@ -137,17 +108,15 @@ static void
 node_count(const struct radix *rx, struct radix_node *n, int by)
 {
 	struct radix_node *child;
+	uint64_t used;
 	bool last;
-	u_int s;
 
 	if (is_leaf(n)) {
-		rx->rx_count(n->rn_slot, RX_SLOTS, by);
+		rx->rx_count(n->rn_slot, n->rn_used, by);
 		return;
 	}
-	for (s = 0; s < RX_SLOTS; s++) {
-		child = n->rn_slot[s];
-		if (child == NULL)
-			continue;
+	for (used = n->rn_used; used != 0; used &= used - 1) {
+		child = n->rn_slot[first_slot(used)];
 		if (by > 0) {
 			refcount_acquire(&child->rn_refs);
 			continue;
@@ -157,16 +126,12 @@ node_count(const struct radix *rx, struct radix_node *n, int by)
 	}
 }
 
-/*
- * Make the node at *link, which hangs in a node of ours, ours alone.  ENOMEM.
- */
-static int
-node_own(const struct radix *rx, void **link, u_int flags)
+/* Put a copy of the node at *link, which others hold too, in its place. */
+static __noinline int
+node_copy(const struct radix *rx, void **link, u_int flags)
 {
 	struct radix_node *n = *link, *c;
 
-	if (__predict_true(node_alone(n)))
-		return 0;
 	KASSERT(rx->rx_count != NULL);
 	c = pool_get(&radix_pool, flags);
 	if (c == NULL)
@@ -184,6 +149,18 @@ node_own(const struct radix *rx, void **link, u_int flags)
 		pool_put(&radix_pool, n);
 	}
 	return 0;
+}
+
+/*
+ * Make the node at *link, which hangs in a node of ours, ours alone.  ENOMEM.
+ */
+static inline int
+node_own(const struct radix *rx, void **link, u_int flags)
+{
+	struct radix_node *n = *link;
+
+	return __predict_true(radix_node_alone(n)) ? 0
+						   : node_copy(rx, link, flags);
 }
 
 /* The shift of the lowest node that has a and b in different slots. */
@@ -204,7 +181,8 @@ radix_boot(void)
 }
 
 void
-radix_init(struct radix *rx, void (*count)(void *const *slots, u_int n, int by))
+radix_init(struct radix *rx,
+    void (*count)(void *const *slots, uint64_t used, int by))
 {
 	rx->rx_root = NULL;
 	rx->rx_count = count;
@@ -216,30 +194,14 @@ radix_empty(const struct radix *rx)
 	return rx->rx_root == NULL;
 }
 
-/*
- * The leaf that idx would be in, or NULL; *alone becomes false if it is, or
- * hangs below, a node of several trees.
- */
-static inline struct radix_node *
-search_leaf(const struct radix *rx, uint64_t idx, bool *alone)
-{
-	struct radix_node *n;
-
-	for (n = rx->rx_root; n != NULL; n = n->rn_slot[slot_of(n, idx)]) {
-		if (!covers(n, idx))
-			return NULL;
-		if (alone != NULL && !node_alone(n))
-			*alone = false;
-		if (is_leaf(n))
-			return n;
-	}
-	return NULL;
-}
-
+/* The leaf that idx would be in, or NULL. */
 static struct radix_node *
 find_leaf(const struct radix *rx, uint64_t idx)
 {
-	return search_leaf(rx, idx, NULL);
+	struct radix_at at;
+
+	(void)radix_find(rx, idx, &at);
+	return at.ra_leaf;
 }
 
 /*
@@ -253,7 +215,7 @@ path_own(struct radix *rx, uint64_t idx, u_int flags, struct radix_node **leafp)
 	struct radix_node *n;
 
 	*leafp = NULL;
-	while ((n = *link) != NULL && covers(n, idx)) {
+	while ((n = *link) != NULL && radix_covers(n, idx)) {
 		if (node_own(rx, link, flags) != 0)
 			return ENOMEM;
 		n = *link;
@@ -261,7 +223,7 @@ path_own(struct radix *rx, uint64_t idx, u_int flags, struct radix_node **leafp)
 			*leafp = n;
 			break;
 		}
-		link = &n->rn_slot[slot_of(n, idx)];
+		link = &n->rn_slot[radix_slot(n, idx)];
 	}
 	return 0;
 }
@@ -269,36 +231,19 @@ path_own(struct radix *rx, uint64_t idx, u_int flags, struct radix_node **leafp)
 void *
 radix_lookup(const struct radix *rx, uint64_t idx)
 {
-	struct radix_node *n;
+	struct radix_at at;
 
-	n = find_leaf(rx, idx);
-	return n == NULL ? NULL : n->rn_slot[slot_of(n, idx)];
-}
-
-void *
-radix_lookup_shared(const struct radix *rx, uint64_t idx, bool *shared)
-{
-	struct radix_node *n;
-	bool alone = true;
-
-	n = search_leaf(rx, idx, &alone);
-	*shared = !alone;
-	return n == NULL ? NULL : n->rn_slot[slot_of(n, idx)];
+	return radix_find(rx, idx, &at);
 }
 
 u_int
-radix_gather(const struct radix *rx, uint64_t idx, u_int n, void **v,
-    bool *shared)
+radix_gather_at(const struct radix_at *at, uint64_t idx, u_int n, void **v)
 {
-	struct radix_node *leaf;
-	u_int found = 0, i, s;
-	bool alone = true;
+	const struct radix_node *leaf = at->ra_leaf;
+	u_int found = 0, i, s = (u_int)idx & (RX_SLOTS - 1);
 
-	leaf = search_leaf(rx, idx, &alone);
-	if (shared != NULL)
-		*shared = !alone;
-	s = (u_int)idx & (RX_SLOTS - 1);
 	KASSERT(n > 0 && s + n <= RX_SLOTS);
+	KASSERT(leaf == NULL || radix_covers(leaf, idx));
 	for (i = 0; i < n; i++) {
 		v[i] = leaf == NULL ? NULL : leaf->rn_slot[s + i];
 		found += v[i] != NULL;
@@ -307,76 +252,84 @@ radix_gather(const struct radix *rx, uint64_t idx, u_int n, void **v,
 }
 
 u_int
-radix_gap(const struct radix *rx, uint64_t idx, u_int max)
+radix_gather(const struct radix *rx, uint64_t idx, u_int n, void **v)
 {
-	const struct radix_node *leaf = find_leaf(rx, idx);
+	struct radix_at at;
+
+	(void)radix_find(rx, idx, &at);
+	return radix_gather_at(&at, idx, n, v);
+}
+
+u_int
+radix_gap(const struct radix_at *at, uint64_t idx, u_int max)
+{
 	u_int s = (u_int)idx & (RX_SLOTS - 1);
-	uint64_t used = leaf == NULL ? 0 : leaf->rn_used >> s;
+	uint64_t used = at->ra_leaf == NULL ? 0 : at->ra_leaf->rn_used >> s;
 
 	KASSERT(s + max <= RX_SLOTS);
 	return used == 0 ? max : MIN(max, first_slot(used));
 }
 
-int
-radix_insert_run(struct radix *rx, uint64_t idx, void **v, u_int n)
+/* How many slots of the leaf are used just below slot s, without a gap. */
+static inline u_int
+leaf_run(const struct radix_node *leaf, u_int s)
 {
-	struct radix_node *leaf;
-	uint64_t mask;
-	u_int i, s;
-	int error;
+	uint64_t gaps = s == 0 ? 0 : ~leaf->rn_used << (RX_SLOTS - s);
 
-	s = (u_int)idx & (RX_SLOTS - 1);
-	KASSERT(n > 0 && s + n <= RX_SLOTS);
-	error = radix_insert(rx, idx, v[0]);
-	if (error != 0 || n == 1)
-		return error;
-	leaf = find_leaf(rx, idx);
-	mask = (~(uint64_t)0 >> (RX_SLOTS - (n - 1))) << (s + 1);
-	KASSERT((leaf->rn_used & mask) == 0);
-	leaf->rn_used |= mask;
-	for (i = 1; i < n; i++)
-		leaf->rn_slot[s + i] = v[i];
-	return 0;
+	/* The slot before s is the highest bit now. */
+	return gaps == 0 ? s : (u_int)__builtin_clzll(gaps);
 }
 
 u_int
-radix_run(const struct radix *rx, uint64_t idx, u_int max)
+radix_run(const struct radix *rx, const struct radix_at *at, uint64_t idx,
+    u_int max)
 {
-	const struct radix_node *leaf;
-	u_int run = 0, n, s;
-	uint64_t gaps;
+	const struct radix_node *leaf = at->ra_leaf;
+	u_int run, n, s = (u_int)idx & (RX_SLOTS - 1);
 
 	KASSERT(max <= RX_SLOTS);
-	while (run < max && idx > 0) {
-		leaf = find_leaf(rx, idx - 1);
+	n = leaf == NULL ? 0 : leaf_run(leaf, s);
+	run = n;
+	/* All of the leaf that lies below: it may go on in the one before. */
+	while (n == s && run < max && idx > run) {
+		leaf = find_leaf(rx, idx - run - 1);
 		if (leaf == NULL)
 			break;
-		/* The slot before idx becomes the highest bit. */
-		s = (u_int)(idx - 1) & (RX_SLOTS - 1);
-		gaps = ~leaf->rn_used << (RX_SLOTS - 1 - s);
-		n = gaps == 0 ? s + 1 : (u_int)__builtin_clzll(gaps);
+		s = RX_SLOTS;
+		n = leaf_run(leaf, s);
 		run += n;
-		idx -= n;
-		if (n <= s)
-			break;
 	}
 	return MIN(run, max);
 }
 
 int
-radix_replace_run(struct radix *rx, uint64_t idx, void **v, void **old, u_int n)
+radix_own(struct radix *rx, uint64_t idx, struct radix_at *at)
 {
-	struct radix_node *leaf;
+	int error;
+
+	KASSERT(at->ra_leaf != NULL && radix_covers(at->ra_leaf, idx));
+	if (at->ra_alone)
+		return 0;
+	error = path_own(rx, idx, 0, &at->ra_leaf);
+	at->ra_alone = error == 0;
+	return error;
+}
+
+int
+radix_replace_at(struct radix *rx, uint64_t idx, void **v, void **old, u_int n,
+    struct radix_at *at)
+{
 	u_int i, s = (u_int)idx & (RX_SLOTS - 1);
+	void **slot;
 
 	KASSERT(n > 0 && s + n <= RX_SLOTS);
-	if (path_own(rx, idx, 0, &leaf) != 0)
+	if (radix_own(rx, idx, at) != 0)
 		return ENOMEM;
-	KASSERT(leaf != NULL);
+	slot = at->ra_leaf->rn_slot + s;
 	for (i = 0; i < n; i++) {
-		KASSERT(v[i] != NULL && leaf->rn_slot[s + i] != NULL);
-		old[i] = leaf->rn_slot[s + i];
-		leaf->rn_slot[s + i] = v[i];
+		KASSERT(v[i] != NULL && slot[i] != NULL);
+		old[i] = slot[i];
+		slot[i] = v[i];
 	}
 	return 0;
 }
@@ -384,11 +337,18 @@ radix_replace_run(struct radix *rx, uint64_t idx, void **v, void **old, u_int n)
 int
 radix_replace(struct radix *rx, uint64_t idx, void *v, void **old)
 {
-	return radix_replace_run(rx, idx, &v, old, 1);
+	struct radix_at at;
+
+	(void)radix_find(rx, idx, &at);
+	return radix_replace_at(rx, idx, &v, old, 1, &at);
 }
 
-int
-radix_insert(struct radix *rx, uint64_t idx, void *v)
+/*
+ * Store v where no leaf of the tree is yet, or one that others hold too; the
+ * leaf that has it then, or NULL: ENOMEM.
+ */
+static __noinline struct radix_node *
+insert_path(struct radix *rx, uint64_t idx, void *v)
 {
 	struct radix_node *n, *leaf, *fork, *parent;
 	void **link;
@@ -396,39 +356,74 @@ radix_insert(struct radix *rx, uint64_t idx, void *v)
 	KASSERT(v != NULL);
 	parent = NULL;
 	link = &rx->rx_root;
-	while ((n = *link) != NULL && covers(n, idx)) {
+	while ((n = *link) != NULL && radix_covers(n, idx)) {
 		if (node_own(rx, link, 0) != 0)
-			return ENOMEM;
+			return NULL;
 		n = *link;
 		if (is_leaf(n)) {
-			node_set(n, slot_of(n, idx), v);
-			return 0;
+			node_set(n, radix_slot(n, idx), v);
+			return n;
 		}
 		parent = n;
-		link = &n->rn_slot[slot_of(n, idx)];
+		link = &n->rn_slot[radix_slot(n, idx)];
 	}
 
 	leaf = node_alloc(idx, 0);
 	if (leaf == NULL)
-		return ENOMEM;
-	node_set(leaf, slot_of(leaf, idx), v);
+		return NULL;
+	node_set(leaf, radix_slot(leaf, idx), v);
 	if (n == NULL) {
 		if (parent == NULL)
 			*link = leaf;
 		else
-			node_set(parent, slot_of(parent, idx), leaf);
-		return 0;
+			node_set(parent, radix_slot(parent, idx), leaf);
+		return leaf;
 	}
 
 	/* A subtree is in the way: the two meet in a new node above both. */
 	fork = node_alloc(idx, parting_shift(idx, n->rn_base));
 	if (fork == NULL) {
 		pool_put(&radix_pool, leaf);
-		return ENOMEM;
+		return NULL;
 	}
-	node_set(fork, slot_of(fork, n->rn_base), n);
-	node_set(fork, slot_of(fork, idx), leaf);
+	node_set(fork, radix_slot(fork, n->rn_base), n);
+	node_set(fork, radix_slot(fork, idx), leaf);
 	*link = fork;
+	return leaf;
+}
+
+int
+radix_insert(struct radix *rx, uint64_t idx, void *v)
+{
+	return insert_path(rx, idx, v) == NULL ? ENOMEM : 0;
+}
+
+int
+radix_insert_at(struct radix *rx, uint64_t idx, void **v, u_int n,
+    struct radix_at *at)
+{
+	u_int i, s = (u_int)idx & (RX_SLOTS - 1);
+	struct radix_node *leaf = at->ra_leaf;
+	uint64_t mask;
+
+	KASSERT(n > 0 && s + n <= RX_SLOTS);
+	if (__predict_false(leaf == NULL || !at->ra_alone)) {
+		leaf = insert_path(rx, idx, v[0]);
+		if (leaf == NULL)
+			return ENOMEM;
+		at->ra_leaf = leaf;
+		at->ra_alone = true;
+		if (--n == 0)
+			return 0;
+		v++;
+		s++;
+	}
+	KASSERT(radix_covers(leaf, idx));
+	mask = ~(uint64_t)0 >> (RX_SLOTS - n) << s;
+	KASSERT((leaf->rn_used & mask) == 0);
+	leaf->rn_used |= mask;
+	for (i = 0; i < n; i++)
+		leaf->rn_slot[s + i] = v[i];
 	return 0;
 }
 
@@ -444,7 +439,7 @@ leaf_gone(void **link, void **plink)
 	*link = NULL;
 	if (plink != NULL) {
 		parent = *plink;
-		parent->rn_used &= ~slot_bit(slot_of(parent, leaf->rn_base));
+		parent->rn_used &= ~slot_bit(radix_slot(parent, leaf->rn_base));
 		KASSERT(parent->rn_used != 0);
 		if ((parent->rn_used & (parent->rn_used - 1)) == 0) {
 			*plink = parent->rn_slot[first_slot(parent->rn_used)];
@@ -467,9 +462,9 @@ radix_remove(struct radix *rx, uint64_t idx)
 	link = &rx->rx_root;
 	for (;;) {
 		n = *link;
-		if (n == NULL || !covers(n, idx))
+		if (n == NULL || !radix_covers(n, idx))
 			return NULL;
-		s = slot_of(n, idx);
+		s = radix_slot(n, idx);
 		if (is_leaf(n))
 			break;
 		plink = link;
@@ -495,8 +490,8 @@ radix_next(const struct radix *rx, uint64_t *idx)
 	/* later: the nearest subtree known to lie wholly behind *idx. */
 	later = NULL;
 	n = rx->rx_root;
-	while (n != NULL && covers(n, *idx)) {
-		s = slot_of(n, *idx);
+	while (n != NULL && radix_covers(n, *idx)) {
+		s = radix_slot(n, *idx);
 		rest = n->rn_used & (~(uint64_t)0 << s);
 		if (is_leaf(n)) {
 			if (rest == 0) {
@@ -595,9 +590,9 @@ slots_within(const struct radix_node *n, uint64_t first, uint64_t last)
 	uint64_t mask = ~(uint64_t)0;
 
 	if (first > n->rn_base)
-		mask <<= slot_of(n, first);
+		mask <<= radix_slot(n, first);
 	if (last < node_last(n))
-		mask &= ~(uint64_t)0 >> (RX_SLOTS - 1 - slot_of(n, last));
+		mask &= ~(uint64_t)0 >> (RX_SLOTS - 1 - radix_slot(n, last));
 	return mask;
 }
 
@@ -618,7 +613,7 @@ radix_remove_range(struct radix *rx, uint64_t first, uint64_t last,
 		link = &rx->rx_root;
 		for (n = *link; !is_leaf(n); n = *link) {
 			plink = link;
-			link = &n->rn_slot[slot_of(n, first)];
+			link = &n->rn_slot[radix_slot(n, first)];
 		}
 		slots = n->rn_used & slots_within(n, first, last);
 		end = node_last(n);
@@ -683,7 +678,7 @@ radix_split(struct radix *rx, uint64_t idx, struct radix *high)
 	depth = 0;
 	for (n = rx->rx_root;
 	     n != NULL && n->rn_base < idx && node_last(n) >= idx;
-	     n = is_leaf(n) ? NULL : n->rn_slot[slot_of(n, idx)]) {
+	     n = is_leaf(n) ? NULL : n->rn_slot[radix_slot(n, idx)]) {
 		KASSERT(depth < RX_DEPTH);
 		spare[depth] = node_alloc(n->rn_base, n->rn_shift);
 		if (spare[depth] == NULL) {
@@ -701,7 +696,7 @@ radix_split(struct radix *rx, uint64_t idx, struct radix *high)
 		*hlink = h = spare[i];
 		path[i].low = link;
 		path[i].high = hlink;
-		path[i].slot = s = slot_of(n, idx);
+		path[i].slot = s = radix_slot(n, idx);
 		link = &n->rn_slot[s];
 		hlink = &h->rn_slot[s];
 		for (s = is_leaf(n) ? s : s + 1; s < RX_SLOTS; s++) {
@@ -810,18 +805,20 @@ radix_join(struct radix *low, struct radix *high)
 				break;
 			link = &l->rn_slot[s];
 			l = *link;
-		} else if (l->rn_shift > h->rn_shift && covers(l, h->rn_base)) {
+		} else if (l->rn_shift > h->rn_shift &&
+			   radix_covers(l, h->rn_base)) {
 			*link = l;
-			s = slot_of(l, h->rn_base);
+			s = radix_slot(l, h->rn_base);
 			if (l->rn_slot[s] == NULL) {
 				node_set(l, s, h);
 				break;
 			}
 			link = &l->rn_slot[s];
 			l = *link;
-		} else if (h->rn_shift > l->rn_shift && covers(h, l->rn_base)) {
+		} else if (h->rn_shift > l->rn_shift &&
+			   radix_covers(h, l->rn_base)) {
 			*link = h;
-			s = slot_of(h, l->rn_base);
+			s = radix_slot(h, l->rn_base);
 			if (h->rn_slot[s] == NULL) {
 				node_set(h, s, l);
 				break;
@@ -832,8 +829,8 @@ radix_join(struct radix *low, struct radix *high)
 			KASSERT(l->rn_base < h->rn_base);
 			fork->rn_shift = parting_shift(l->rn_base, h->rn_base);
 			fork->rn_base = l->rn_base & ~span_mask(fork->rn_shift);
-			node_set(fork, slot_of(fork, l->rn_base), l);
-			node_set(fork, slot_of(fork, h->rn_base), h);
+			node_set(fork, radix_slot(fork, l->rn_base), l);
+			node_set(fork, radix_slot(fork, h->rn_base), h);
 			*link = fork;
 			return 0;
 		}
@@ -886,8 +883,8 @@ radix_verify(const struct radix *rx)
 		path[depth - 1].todo &= path[depth - 1].todo - 1;
 		child = n->rn_slot[s];
 		KASSERT(child->rn_shift < n->rn_shift);
-		KASSERT(covers(n, child->rn_base));
-		KASSERT(slot_of(n, child->rn_base) == s);
+		KASSERT(radix_covers(n, child->rn_base));
+		KASSERT(radix_slot(n, child->rn_base) == s);
 		KASSERT(depth < RX_DEPTH);
 		path[depth].n = child;
 		path[depth++].todo = child->rn_used;

@@ -863,8 +863,10 @@ static struct vm_amap *amap;
 static void
 anon_setup(void)
 {
+	struct vm_page *pg;
+
 	uvm_init();
-	anon = uvm_anon_alloc(PA_ZERO);
+	anon = uvm_anon_alloc(PA_ZERO, &pg);
 	amap = amap_create(NULL);
 	CHECK(anon != NULL && amap != NULL);
 }

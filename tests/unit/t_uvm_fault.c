@@ -99,6 +99,69 @@ TEST(uvm_fault_anon_cases)
 	end_space(vm);
 }
 
+/*
+ * The quick way: pages on their own, in an amap that is the entry's own, by
+ * the table that this CPU entered something in last.  After each of them the
+ * others see what they saw, also when an allocation fails.
+ */
+static bool
+try_again(void)
+{
+	phys_fail_nth(0);
+	return true;
+}
+
+static bool
+not_killed(void)
+{
+	return false;
+}
+
+TEST(uvm_fault_quick)
+{
+	static const struct uvm_upcalls giving = {
+	    .up_nomem = try_again,
+	    .up_killed = not_killed,
+	};
+	const struct uvm_upcalls *old = uvm_upcalls;
+	struct vmspace *vm = space(), *child;
+	vaddr_t va;
+	int i;
+
+	if (vm == NULL || !CHECK(map_anon(vm, BASE, ptoa(192), RW) == 0))
+		return;
+	for (i = 0; i < 64; i++)
+		CHECK(poke(vm, BASE + ptoa((vaddr_t)(3 * i)), (u_char)i) == 0);
+	if (!CHECK(uvmspace_fork(vm, &child, 0) == 0))
+		return;
+	uvm_upcalls = &giving;
+	for (i = 0; i < 64; i += 2) {
+		va = BASE + ptoa((vaddr_t)(3 * i));
+		phys_fail_nth((u_long)i / 8);
+		/* The hint is vm's, and the table may be the child's, too. */
+		CHECK(poke(vm, va, 100) == 0);
+		phys_fail_nth(0);
+		CHECK(mapped_prot(vm, va) == RW);
+		CHECK(peek(child, va) == i && peek(vm, va) == 100);
+		phys_fail_nth((u_long)i / 8);
+		CHECK(poke(child, va + ptoa(1), 101) == 0);
+		CHECK(poke(child, va, 102) == 0);
+		phys_fail_nth(0);
+		CHECK(peek(vm, va + ptoa(1)) == 0 && peek(vm, va) == 100);
+		CHECK(peek(child, va + ptoa(1)) == 101);
+	}
+	for (i = 0; i < 64; i++) {
+		va = BASE + ptoa((vaddr_t)(3 * i));
+		CHECK(peek(vm, va) == (i % 2 == 0 ? 100 : i));
+		CHECK(peek(child, va) == (i % 2 == 0 ? 102 : i));
+	}
+	uvm_upcalls = old;
+	verify(vm);
+	verify(child);
+	end_space(child);
+	end_space(vm);
+}
+
 TEST(uvm_fault_object_cases)
 {
 	struct vmspace *vm = space();

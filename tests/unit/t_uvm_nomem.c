@@ -156,6 +156,7 @@ TEST(uvm_nomem_small)
 	const struct uvm_upcalls *old = quiet_upcalls();
 	struct vmspace *vm = prepare();
 	struct uvm_object *uo = NULL;
+	struct vm_page *pg;
 	struct vm_map *map;
 
 	if (vm == NULL)
@@ -164,9 +165,9 @@ TEST(uvm_nomem_small)
 	phys_fail_nth(1);
 	CHECK(uao_create(1, &uo) == ENOMEM && uo == NULL);
 	phys_fail_nth(1);
-	CHECK(uvm_anon_alloc(0) == NULL);
+	CHECK(uvm_anon_alloc(0, &pg) == NULL);
 	phys_fail_nth(2);
-	CHECK(uvm_anon_alloc(0) == NULL);
+	CHECK(uvm_anon_alloc(0, &pg) == NULL);
 	vm->vm_brkbase = vm->vm_brk = BASE + ptoa(64);
 	phys_fail_nth(1);
 	CHECK(uvm_brk(vm, BASE + ptoa(65), ~0ul) == BASE + ptoa(64));

@@ -232,13 +232,15 @@ shared_index(u_int i)
 }
 
 static void
-shared_count(void *const *slots, u_int n, int by)
+shared_count(void *const *slots, uint64_t used, int by)
 {
 	u_int i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < RADIX_LEAF; i++) {
+		CHECK((slots[i] != NULL) == (used >> i & 1));
 		if (slots[i] != NULL)
 			*(u_int *)slots[i] += (u_int)by;
+	}
 }
 
 static void

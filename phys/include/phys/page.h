@@ -263,6 +263,27 @@ page_lock(struct vm_page *pg, enum lock_rank rank)
 	lockstat_taken(rank, 0);
 }
 
+/*
+ * page_lock() if nobody holds it, and the order is right; else false.  Then
+ * whoever goes on to page_lock() and page_unlock() finds what is due meanwhile.
+ */
+static inline bool
+page_lock_free(struct vm_page *pg, enum lock_rank rank)
+{
+	struct thread *td = curthread();
+
+	preempt_disable();
+	if (__predict_false(td->td_ranks >> rank != 0 ||
+			    atomic_exchange_explicit(&pg->pg_lock, 1,
+				memory_order_acquire) != 0)) {
+		td->td_nopreempt--;
+		return false;
+	}
+	td->td_ranks |= (uint64_t)1 << rank;
+	lockstat_taken(rank, 0);
+	return true;
+}
+
 static inline void
 page_unlock(struct vm_page *pg, enum lock_rank rank)
 {

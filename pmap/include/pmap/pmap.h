@@ -138,6 +138,9 @@ void pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva,
  *	flags: PMAP_WIRED: pmap_age() tells; access bits PROT_* that just
  *	happened are recorded as referenced and modified.  PMAP_UNMANAGED:
  *	pa has no vm_page or needs no reverse map.
+ * pmap_enter_page: the same for who has the page; not PMAP_UNMANAGED.
+ * pmap_enter_used: the same with PROT_READ or, if write, PROT_WRITE for flags:
+ *	prot grants what has just happened.
  *	The caller holds the lock of the page's owner, so that the page stays.
  *	0; ENOMEM: no table page or reverse-map chunk, nothing changed (an
  *	old mapping of va may be gone); ESRCH: the pmap is detached.  S
@@ -146,6 +149,10 @@ void pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva,
 #define PMAP_UNMANAGED 0x20u
 int pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot,
     u_int flags);
+int pmap_enter_page(struct pmap *pm, vaddr_t va, struct vm_page *pg,
+    vm_prot_t prot, u_int flags);
+int pmap_enter_used(struct pmap *pm, vaddr_t va, struct vm_page *pg,
+    vm_prot_t prot, bool write);
 
 /*
  * pmap_enter_more: on a guess, after a fault at at, map those of the n pages

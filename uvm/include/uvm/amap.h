@@ -58,7 +58,7 @@ struct uvm_object;
  * two is changed, and then all but those on the way to the change; a node's
  * slot counts as one reference, however many amaps hold the node.  So an amap
  * has an anon for itself if it is the only reference and no node on the way
- * is shared: amap_lookup() tells.  Only who has locked the one amap that has
+ * is shared: amap_find() tells.  Only who has locked the one amap that has
  * an anon can share it.
  */
 struct vm_anon {
@@ -96,22 +96,23 @@ void amap_boot(void);
  * amap_free: one less; the last frees every anon in one pass.  Cost follows
  *	anons present.  No amap or object lock held.  The dropping entry's
  *	mappings are gone.
- * amap_lookup: the anon at slot or NULL; *alone (unless NULL): this amap is
- *	the only one that has it, what others did to the page before they let
- *	go of it is done.  am_lock held.
- * amap_add: an anon into an empty slot, taking over the caller's reference.
- *	am_lock write-held.  ENOMEM.
- * amap_add_run: n anons into empty slots from slot on, which are in one aligned
- *	range of RADIX_LEAF slots; otherwise the same.
- * amap_gather: the anons in n such slots, NULL where there is none, into an[];
- *	how many.  am_lock held.
- * amap_gather_alike: only those for which amap_lookup() would say alone.
+ * amap_lookup: the anon at slot or NULL.  am_lock held.
+ * amap_find: the same; *at says where that is, for what is done next to slots of
+ *	the aligned range of RADIX_LEAF that slot is in, am_lock still held;
+ *	*alone: this amap is the only one that has the anon, what others did to
+ *	the page before they let go of it is done.
+ * amap_add: n anons into empty slots of that range from slot on, taking over
+ *	the caller's references.  am_lock write-held.  ENOMEM.
+ * amap_replace: n anons into used slots of it; old[] are what they held, whose
+ *	references are the caller's.  am_lock write-held.  ENOMEM: nothing
+ *	changed, and at is good
+ *	for nothing.
+ * amap_gather: the anons in n slots of one such range, NULL where there is none,
+ *	into an[]; how many.  am_lock held.
+ * amap_gather_alike: in the range of at, those for which amap_find() would say
+ *	alone.
  * amap_run: how many slots just below slot are used, at most max.
- * amap_gap: how many from slot on are not, at most max, in one such range.
- * amap_replace: an anon into a used slot; *old is the old one, its reference
- *	the caller's.  am_lock write-held.  ENOMEM.
- * amap_replace_run: n at once, in one aligned range of RADIX_LEAF slots, all of
- *	them used.  ENOMEM: nothing changed.
+ * amap_gap: how many from slot on are not, at most max, in the range of at.
  * amap_remove_range: drop the anons in [slot, slot + n), which have been
  *	unmapped.  am_lock write-held.  ENOMEM: some are left; that happens
  *	only while nodes are shared with another amap.
@@ -124,20 +125,20 @@ void amap_boot(void);
 struct vm_amap *amap_create(struct uvm_object *uo);
 void amap_ref(struct vm_amap *am);
 void amap_free(struct vm_amap *am);
-struct vm_anon *amap_lookup(struct vm_amap *am, uint64_t slot, bool *alone);
-int amap_add(struct vm_amap *am, uint64_t slot, struct vm_anon *an);
-int amap_add_run(struct vm_amap *am, uint64_t slot, struct vm_anon **an,
-    u_int n);
+struct vm_anon *amap_lookup(struct vm_amap *am, uint64_t slot);
+struct vm_anon *amap_find(struct vm_amap *am, uint64_t slot,
+    struct radix_at *at, bool *alone);
+int amap_add(struct vm_amap *am, uint64_t slot, struct vm_anon **an, u_int n,
+    struct radix_at *at);
+int amap_replace(struct vm_amap *am, uint64_t slot, struct vm_anon **an,
+    struct vm_anon **old, u_int n, struct radix_at *at);
 u_int amap_gather(struct vm_amap *am, uint64_t slot, u_int n,
     struct vm_anon **an);
-u_int amap_gather_alike(struct vm_amap *am, uint64_t slot, u_int n, bool alone,
-    struct vm_anon **an);
-u_int amap_run(struct vm_amap *am, uint64_t slot, u_int max);
-u_int amap_gap(struct vm_amap *am, uint64_t slot, u_int max);
-int amap_replace(struct vm_amap *am, uint64_t slot, struct vm_anon *an,
-    struct vm_anon **old);
-int amap_replace_run(struct vm_amap *am, uint64_t slot, struct vm_anon **an,
-    struct vm_anon **old, u_int n);
+u_int amap_gather_alike(const struct radix_at *at, uint64_t slot, u_int n,
+    bool alone, struct vm_anon **an);
+u_int amap_run(struct vm_amap *am, const struct radix_at *at, uint64_t slot,
+    u_int max);
+u_int amap_gap(const struct radix_at *at, uint64_t slot, u_int max);
 int amap_remove_range(struct vm_amap *am, uint64_t slot, uint64_t n);
 bool amap_range_empty(struct vm_amap *am, uint64_t slot, uint64_t n);
 struct vm_amap *amap_copy(struct vm_amap *old, uint64_t slot, uint64_t n);
@@ -167,8 +168,8 @@ void amap_protect_pages(struct vm_amap *am, uint64_t slot, uint64_t n);
 void amap_truncate(struct uvm_object *uo, uint64_t first);
 
 /*
- * uvm_anon_alloc: a new anon, one reference, with a page (PK_ANON, contents
- *	as flags: PA_ZERO) of its own.  NULL: no memory.
+ * uvm_anon_alloc: a new anon, one reference, with a page of its own (PK_ANON,
+ *	contents as flags: PA_ZERO), which is *pgp.  NULL: no memory.
  * uvm_anon_alloc_batch: up to n of these into an[], their pages into pg[]; how
  *	many, perhaps none while there is memory.  PHYS_RUN of them have
  *	neighbouring, aligned pages where there are such.
@@ -179,7 +180,7 @@ void amap_truncate(struct uvm_object *uo, uint64_t first);
  * uvm_anon_hold: its page, which stays until uvm_anon_unhold(); NULL: it is on
  *	swap and nothing is held.  Spins briefly; the caller has a reference.
  */
-struct vm_anon *uvm_anon_alloc(u_int flags);
+struct vm_anon *uvm_anon_alloc(u_int flags, struct vm_page **pgp);
 u_int uvm_anon_alloc_batch(u_int flags, struct vm_anon **an,
     struct vm_page **pg, u_int n);
 void uvm_anon_rele(struct vm_anon *an);
@@ -195,6 +196,24 @@ uvm_anon_page(const struct vm_anon *an)
 
 struct vm_page *uvm_anon_hold(struct vm_anon *an);
 void uvm_anon_unhold(struct vm_anon *an);
+
+/*
+ * anon_alone: one slot, or somebody else, has the only reference.  The acquire
+ *	pairs with the release of whoever let go of it.
+ * amap_alone: and that is a slot of the amap at is in: amap_find()'s alone.
+ */
+static inline bool
+anon_alone(const struct vm_anon *an)
+{
+	return atomic_load_explicit(&an->an_refs.rc_count,
+		   memory_order_acquire) == 1;
+}
+
+static inline bool
+amap_alone(const struct vm_anon *an, const struct radix_at *at)
+{
+	return at->ra_alone && anon_alone(an);
+}
 
 /* Other maps may write through it.  Any context. */
 static inline bool
