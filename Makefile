@@ -14,6 +14,7 @@
 #	lifecycle	docs/design/lifecycle.md, from comments beside tests
 #	build-bench	Debian's gcc and make building C inside, and their times
 #	bench		this kernel beside Linux; bench-quick: smaller sizes
+#	bench-plots readme	what make bench left, as plots; in README.md
 #	bench-host	cycles and instructions per page of the hosted release
 #	conflicts	cache lines that operations share which need not
 #	component demo port-check dist tiers	for other kernels: embed/embed.mk
@@ -22,12 +23,13 @@
 ARCH ?= amd64
 DEBUG ?= 0
 LOCKSTAT ?= 0
+KASSERTS ?= 1
 B ?= build
 ifeq ($(origin CC),default)
 CC := gcc
 endif
 CLANG := $(findstring clang,$(CC))
-O := $(B)/$(ARCH)$(if $(filter 1,$(DEBUG)),-debug)$(if $(filter 1,$(LOCKSTAT)),-lockstat)$(if $(CLANG),-clang)
+O := $(B)/$(ARCH)$(if $(filter 1,$(DEBUG)),-debug)$(if $(filter 1,$(LOCKSTAT)),-lockstat)$(if $(filter 0,$(KASSERTS)),-unchecked)$(if $(CLANG),-clang)
 H := $(B)/host$(if $(CLANG),-clang)
 # The unit tests with another machine's tables, in a process of this one;
 # GRANULE=16 or 64: arm64's larger pages.
@@ -85,7 +87,7 @@ incs = $(foreach d,$1 $(INC_$1),-I $d/include) -I sys/include \
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
     -Wvla -Werror
 CF_GEN := -std=gnu11 -g -O2 -fno-strict-aliasing -fno-common
-CF_ALL := $(CF_GEN) $(WARN) -DDEBUG=$(DEBUG) -DLOCKSTAT=$(LOCKSTAT) -MMD -MP
+CF_ALL := $(CF_GEN) $(WARN) -DDEBUG=$(DEBUG) -DLOCKSTAT=$(LOCKSTAT) -DKASSERTS=$(KASSERTS) -MMD -MP
 CF_KERN = $(LTO) -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
     -mgeneral-regs-only -I arch/$(ARCH)/include
@@ -274,11 +276,18 @@ $(BENCH)/root.cpio: $(BENCH)/root/init $(BENCH)/root/tiny $(B)/host/mkcpio
 	@mkdir -p $(BENCH)/root/dev
 	$(Q)$(B)/host/mkcpio $(BENCH)/root >$@
 bench-image: $(BENCH)/root.cpio
+# What was measured last, again drawn, and into README.md.
+bench-plots:
+	$(Q)B=$(B) bench/plot $(ARCH)
+readme:
+	$(Q)B=$(B) bench/readme
 build-bench: image
 	$(Q)B=$(B) ARCH=$(ARCH) bench/build
-bench: kernel bench-image
+bench: kernel bench-image $(B)/host/mkswap $(H)/vmsim-amd64
+	$(Q)$(MAKE) ARCH=$(ARCH) KASSERTS=0 kernel
+	$(Q)ln -sf vmsim-amd64 $(H)/vmsim
 	$(Q)B=$(B) ARCH=$(ARCH) bench/bench
-bench-quick: kernel bench-image
+bench-quick: kernel bench-image $(B)/host/mkswap
 	$(Q)B=$(B) ARCH=$(ARCH) bench/bench quick
 
 # The kernel's objects as a release, in a process; beside the Linux beneath.
@@ -355,7 +364,7 @@ clean:
 distclean:
 	rm -rf $(B)
 
-.PHONY: bench-host conflicts bench build-bench bench-image bench-quick all image kernel ktest unit progs layers style mutants lifecycle orders size \
+.PHONY: bench-plots readme bench-host conflicts bench build-bench bench-image bench-quick all image kernel ktest unit progs layers style mutants lifecycle orders size \
     docs gdb tarball \
     clean distclean
 

@@ -428,22 +428,22 @@ b_fault_read(void)
 	report_ticks("fault_read_64m", sample(op_fault_read, 4096, 3), 4096);
 }
 
-/* Seven pages, far apart in 4 GiB. */
+/* Seven pages, far apart in mib MiB. */
 static char *
-sparse(void)
+sparse(size_t mib)
 {
-	char *p = map(4 * GIB);
+	char *p = map(mib * MIB);
 	size_t i;
 
 	for (i = 0; i < 7; i++)
-		touch_write(p + i * 617 * MIB);
+		touch_write(p + i * mib * MIB / 4096 * 617 / PAGE * PAGE);
 	return p;
 }
 
 static int64_t
 op_unmap_sparse(size_t n)
 {
-	char *p = sparse();
+	char *p = sparse(4096);
 	int64_t t = start();
 
 	(void)n;
@@ -456,6 +456,10 @@ b_unmap_sparse(void)
 {
 	report_ticks("munmap_sparse", sample(op_unmap_sparse, 0, NMEAS), 1);
 }
+
+/* For plots: pages that are resident. */
+static const size_t sizes[] = {16, 256, 4096, 16384};
+#define NSIZE (sizeof(sizes) / sizeof(*sizes))
 
 static int64_t
 op_fork_exit_wait(size_t n)
@@ -492,11 +496,16 @@ op_fork(size_t npages)
 static void
 b_fork(void)
 {
-	size_t n = quick ? 8192 : 65536;
+	size_t n = quick ? 8192 : 65536, i;
+	char name[32];
 
 	report_ticks("fork_exit_wait", sample(op_fork_exit_wait, 0, 15), 1);
 	report_ticks("fork_page", sample(op_fork, n, 1) - sample(op_fork, 0, 5),
 	    (double)n);
+	for (i = 0; i < NSIZE; i++) {
+		snprintf(name, sizeof(name), "fork_at_%zu", sizes[i]);
+		report_ticks(name, sample(op_fork, sizes[i], 3), 1);
+	}
 }
 
 static void
@@ -506,10 +515,9 @@ child_fill(size_t npages)
 }
 
 static void
-child_sparse(size_t n)
+child_sparse(size_t mib)
 {
-	(void)n;
-	sparse();
+	sparse(mib);
 }
 
 /* One-page mappings that do not merge; the last n of them touched. */
@@ -567,22 +575,25 @@ op_exitm(size_t n)
 static void
 b_exit(void)
 {
-	static const size_t sizes[] = {16, 256, 4096, 16384};
 	size_t n = quick ? 8192 : 65536, nmap = quick ? 2000 : 10000, i;
 	int64_t small = sample(op_exit0, 0, 15);
 	char name[32];
 
 	report_ticks("exit_small", small, 1);
 	report_ticks("exit_page", sample(op_exit, n, 3) - small, (double)n);
-	report_ticks("exit_sparse", sample(op_exit7, 0, NMEAS) - small, 1);
+	report_ticks("exit_sparse", sample(op_exit7, 4096, NMEAS) - small, 1);
 	report_ticks("exit_mapping", sample(op_exith, nmap, 3) - small,
 	    (double)nmap);
 	report_ticks("exit_mapping_touched",
 	    sample(op_exitm, 2, 1) - sample(op_exit, 2 * nmap, 1),
 	    2 * (double)nmap);
-	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+	for (i = 0; i < NSIZE; i++) {
 		snprintf(name, sizeof(name), "exit_at_%zu", sizes[i]);
 		report_ticks(name, sample(op_exit, sizes[i], 3), 1);
+	}
+	for (i = 1; i <= 65536; i *= 16) {
+		snprintf(name, sizeof(name), "exit_mapped_%zu", i);
+		report_ticks(name, sample(op_exit7, i, 3), 1);
 	}
 }
 
@@ -998,22 +1009,174 @@ b_thread(void)
 	report_ticks("pingpong", sample(op_pingpong, 100, 3), 100);
 }
 
+/*
+ * To swap space and back, where there is some; the CPU's time of it, which is
+ * all that can be counted while the device works.
+ */
+static int64_t
+cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+}
+
+static void
+b_swap(void)
+{
+	size_t n = 1024;
+	char line[256], *p;
+	ssize_t len;
+	int64_t t;
+	int fd = open("/proc/swaps", O_RDONLY);
+
+	len = fd == -1 ? -1 : read(fd, line, sizeof(line) - 1);
+	line[len < 0 ? 0 : len] = '\0';
+	p = strchr(line, '\n');
+	if (p == NULL || p[1] == '\0')
+		return;
+	p = map(n * PAGE);
+	fill(p, n);
+	t = cpu_ns();
+	if (madvise(p, n * PAGE, 21 /* MADV_PAGEOUT */) != 0)
+		return;
+	report("swapout_page", (double)(cpu_ns() - t) / (double)n);
+	t = cpu_ns();
+	look(p, n);
+	report("swapin_page", (double)(cpu_ns() - t) / (double)n);
+	munmap(p, n * PAGE);
+}
+
+/*
+ * The same on all CPUs at once.  Under ICOUNT=1 time is the sum of what all
+ * CPUs execute, so a figure is what one operation takes together with what it
+ * makes others do or wait for: flat if they share nothing.
+ */
+struct shared {
+	_Atomic(int) ready, go, left;
+};
+static struct shared *shared;
+static void (*par_op)(size_t);
+static size_t par_n;
+
+static void
+futex(_Atomic(int) *word, int op, int val)
+{
+	syscall(SYS_futex, word, op, val, NULL, NULL, 0);
+}
+
+static void
+par_fill(size_t n)
+{
+	fill(map(n * PAGE), n);
+}
+
+static void
+par_mmap(size_t n)
+{
+	while (n-- > 0)
+		(void)op_mmap(16);
+}
+
+static void
+par_fork(size_t n)
+{
+	while (n-- > 0)
+		(void)op_fork_exit_wait(0);
+}
+
+/* One of those that do it, on a CPU of its own; a process or a thread. */
+static int
+par_worker(void *arg)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((uintptr_t)arg, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) != 0)
+		syscall(SYS_exit, 1);
+	par_op(par_n / 16 + 1); /* warm */
+	shared->ready++;
+	while (shared->go == 0)
+		futex(&shared->go, 0 /* FUTEX_WAIT */, 0);
+	par_op(par_n);
+	if (--shared->left == 0)
+		futex(&shared->left, 1 /* FUTEX_WAKE */, 1);
+	syscall(SYS_exit, 0);
+	return 0;
+}
+
+static void
+par_report(const char *what, void (*op)(size_t), size_t n, int flags)
+{
+	static const struct timespec ms = {.tv_nsec = 1000000};
+	static char stacks[64][4 * PAGE] __attribute__((aligned(16)));
+	int ncpu = (int)sysconf(_SC_NPROCESSORS_ONLN), i, left, status;
+	char name[32];
+	int64_t t;
+
+	ncpu = ncpu > 64 ? 64 : ncpu;
+	par_op = op;
+	par_n = quick ? n / 4 : n;
+	shared->ready = shared->go = 0;
+	shared->left = ncpu;
+	for (i = 0; i < ncpu; i++)
+		if (clone(par_worker, stacks[i] + sizeof(stacks[i]), flags,
+			(void *)(uintptr_t)i) == -1)
+			err(1, "clone");
+	while (shared->ready < ncpu)
+		nanosleep(&ms, NULL);
+	t = start();
+	shared->go = 1;
+	futex(&shared->go, 1 /* FUTEX_WAKE */, 64);
+	while ((left = shared->left) != 0)
+		futex(&shared->left, 0 /* FUTEX_WAIT */, left);
+	t = stop() - t;
+	for (i = 0; (flags & CLONE_THREAD) == 0 && i < ncpu; i++)
+		if (wait(&status) == -1 || status != 0)
+			errx(1, "%s: status %#x", what, status);
+	snprintf(name, sizeof(name), "%s_%d", what, ncpu);
+	report_ticks(name, t, (double)par_n * ncpu);
+}
+
+static void
+b_par(void)
+{
+	const int threads =
+	    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+
+	shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		err(1, "mmap");
+	par_report("par_fault", par_fill, 4096, SIGCHLD);
+	par_report("par_mmap", par_mmap, 1024, SIGCHLD);
+	par_report("par_fork", par_fork, 128, SIGCHLD);
+	/* Before there is anything that a new mapping would grow. */
+	par_report("par_mmap_threads", par_mmap, 1024, threads);
+	par_report("par_fault_threads", par_fill, 4096, threads);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
+	bool asked; /* only by name */
 } benches[] = {
-    {"getpid", b_getpid},
-    {"mmap", b_mmap},
-    {"fault", b_fault},
-    {"read", b_fault_read},
-    {"sparse", b_unmap_sparse},
-    {"fork", b_fork},
-    {"exit", b_exit},
-    {"cow", b_cow},
-    {"exec", b_exec},
-    {"calls", b_calls},
-    {"file", b_file},
-    {"thread", b_thread},
+    {"getpid", b_getpid, false},
+    {"mmap", b_mmap, false},
+    {"fault", b_fault, false},
+    {"read", b_fault_read, false},
+    {"sparse", b_unmap_sparse, false},
+    {"fork", b_fork, false},
+    {"exit", b_exit, false},
+    {"cow", b_cow, false},
+    {"exec", b_exec, false},
+    {"calls", b_calls, false},
+    {"file", b_file, false},
+    {"thread", b_thread, false},
+    {"swap", b_swap, false},
+    {"par", b_par, true},
 };
 
 /* The one benchmark of that name, in this process. */
@@ -1059,7 +1222,8 @@ run_all(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(benches) / sizeof(*benches); i++)
-		if (wanted(benches[i].name))
+		if (wanted(benches[i].name) &&
+		    (nselect > 0 || !benches[i].asked))
 			run_alone(benches[i].name);
 	printf(json ? "\n}\n" : "done 0\n");
 	fflush(stdout);

@@ -13,8 +13,15 @@
 #define DEBUG 0
 #endif
 
+/* 0 only to measure what they cost. */
+#ifndef KASSERTS
+#define KASSERTS 1
+#endif
+
 #define KASSERT(e)                                                             \
-	(__predict_true(e) ? (void)0 : kassert_fail(__FILE__, __LINE__, #e))
+	(!KASSERTS || __predict_true(e)                                        \
+		? (void)0                                                      \
+		: kassert_fail(__FILE__, __LINE__, #e))
 #define KDASSERT(e) (DEBUG ? KASSERT(e) : (void)sizeof(!!(e)))
 
 __attribute__((noreturn)) void kassert_fail(const char *file, int line,
