@@ -12,7 +12,7 @@
  * whole systems.
  *
  * Frames are handed out fresh, in runs, or shuffled, as on a machine that has
- * been up for a while.
+ * been up for a while.  Beside each stands a lower bound: see bound_run().
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +194,7 @@ static void
 table(u_long mib)
 {
 	uint64_t fresh[NOP] = {0}, mixed[NOP] = {0}, theirs[NOP] = {0}, clear;
+	uint64_t least[NOP] = {0}, mixedleast[NOP] = {0};
 	double n = (double)(mib * MIB);
 	u_int i;
 
@@ -203,17 +204,20 @@ table(u_long mib)
 		phys_drain_all();
 		our_run(mib * MIB, fresh);
 		linux_run(mib * MIB, theirs);
+		bound_run(mib * MIB, 0, least);
+		bound_run(mib * MIB, 1, mixedleast);
 		shuffle(false);
 		our_run(mib * MIB, mixed);
 	}
 	clear = clear_run(mib * MIB);
 	printf("%lu MiB, cycles per page (clearing one takes %.0f)\n", mib,
 	    (double)clear / n);
-	printf("  %-12s %9s %9s %9s %9s\n", "", "fresh", "shuffled", "Linux",
-	    "ratio");
+	printf("  %-12s %9s %9s %9s %9s %9s %9s\n", "", "fresh", "bound",
+	    "shuffled", "bound", "Linux", "ratio");
 	for (i = 0; i < NOP; i++)
-		printf("  %-12s %9.1f %9.1f %9.1f %9.1f\n", names[i],
-		    (double)fresh[i] / n, (double)mixed[i] / n,
+		printf("  %-12s %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f\n",
+		    names[i], (double)fresh[i] / n, (double)least[i] / n,
+		    (double)mixed[i] / n, (double)mixedleast[i] / n,
 		    (double)theirs[i] / n,
 		    (double)theirs[i] / (double)mixed[i]);
 }

@@ -19,6 +19,13 @@ void linux_start(void);
 /* Keep in best[op] the least of what this run of Linux takes for npages. */
 void linux_run(unsigned long npages, uint64_t best[NOP]);
 
+/*
+ * The least that any system with tables of entries and descriptors of pages does
+ * for an operation: as loops over arrays of these, the frames in order or not;
+ * what is touched and copied is memory that is there.
+ */
+void bound_run(unsigned long npages, int shuffled, uint64_t best[NOP]);
+
 /* What clearing npages takes, memory that is there. */
 uint64_t clear_run(unsigned long npages);
 

@@ -76,6 +76,106 @@ clear_run(unsigned long npages)
 	return best;
 }
 
+/*
+ * Lower bounds.  Entries as a table has them; a page is given back by putting its
+ * descriptor, a line of its own, on a list.
+ */
+struct desc {
+	struct desc *next;
+	char rest[56];
+};
+
+static __attribute__((noinline)) struct desc *
+bound_purge(uint64_t *pte, unsigned long npages, struct desc *d)
+{
+	struct desc *list = NULL;
+	unsigned long i, pfn;
+
+	for (i = 0; i < npages; i++) {
+		pfn = pte[i] >> 12;
+		pte[i] = 0;
+		d[pfn].next = list;
+		list = &d[pfn];
+	}
+	return list;
+}
+
+static __attribute__((noinline)) void
+bound_protect(volatile uint64_t *pte, volatile uint64_t *copy,
+    unsigned long npages)
+{
+	unsigned long i;
+
+	for (i = 0; i < npages; i++) {
+		pte[i] &= ~2ull;
+		if (copy != NULL)
+			copy[i] = pte[i];
+	}
+}
+
+/* Entries for npages frames, in order or in one of no meaning. */
+static void
+bound_enter(uint64_t *pte, unsigned long npages, int shuffled)
+{
+	unsigned long i, k;
+	uint64_t t;
+
+	for (i = 0; i < npages; i++)
+		pte[i] = i << 12 | 3;
+	for (i = 0; shuffled && i + 1 < npages; i++) {
+		k = i + (unsigned long)random() % (npages - i);
+		t = pte[i];
+		pte[i] = pte[k];
+		pte[k] = t;
+	}
+}
+
+void
+bound_run(unsigned long npages, int shuffled, uint64_t best[NOP])
+{
+	volatile char *from = memory(npages), *to_page = memory(1);
+	uint64_t *pte = malloc(npages * sizeof *pte),
+		 *copy = calloc(npages, sizeof *copy), t;
+	struct desc *d = malloc(npages * sizeof *d);
+	unsigned long i;
+	int op;
+
+	if (pte == NULL || copy == NULL || d == NULL)
+		exit(1);
+	memset(d, 1, npages * sizeof *d);
+	touch(from, npages);
+	bound_enter(pte, npages, shuffled);
+	t = hosted_clock();
+	for (i = 0; i < npages; i++)
+		memset((char *)from + (pte[i] >> 12) * PAGE, 0, PAGE);
+	took(&best[TOUCH], t, hosted_clock());
+	t = hosted_clock();
+	bound_protect(pte, NULL, npages);
+	took(&best[PROTECT], t, hosted_clock());
+	t = hosted_clock();
+	bound_protect(pte, copy, npages);
+	took(&best[FORK], t, hosted_clock());
+	t = hosted_clock();
+	for (i = 0; i < npages; i++)
+		memcpy((char *)to_page, (char *)from + (pte[i] >> 12) * PAGE,
+		    PAGE);
+	took(&best[COW], t, hosted_clock());
+	t = hosted_clock();
+	memset(copy, 0, npages * sizeof *copy);
+	took(&best[CHILD_EXIT], t, hosted_clock());
+	for (op = UNMAP; op <= EXIT; op++) {
+		bound_enter(pte, npages, shuffled);
+		t = hosted_clock();
+		copy[0] += bound_purge(pte, npages, d) != NULL;
+		took(&best[op], t, hosted_clock());
+	}
+	munmap((char *)from, npages * PAGE);
+	munmap((char *)to_page, PAGE);
+	free(pte);
+	free(copy);
+	free(d);
+}
+
 /* A child that holds a copy of us until it is told; then its end is timed. */
 static void
 child(volatile char *p, unsigned long npages, uint64_t best[NOP])
