@@ -90,16 +90,15 @@ BEGIN {
 	print "ram 64"
 	if (rel == "growth") {
 		operation(a)
-		rounds = b > 8 ? 2 : 8
 		print "cpus " b "\nprogram main\ncpu 0\nset i 0"
 		print "loop: if i = " b " done"
 		print "fork side\nset i i+1b\ngoto loop"
 		print "done: wait\nset i i+-1b\nif i != 0 done\nend"
 		print "side: cpu i\nfork actor\nwait\nexit 0"
 		print "actor: nop"
-		prepare(0, rounds)
+		prepare(0, WARM)
 		print "ready " b
-		watched(0, rounds)
+		watched(0, WARM)
 		put(finish, 0, 0)
 		print "exit 0"
 		put(more, 0, 0)
