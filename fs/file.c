@@ -125,26 +125,38 @@ uio_run(struct uio *uio, size_t len)
 	return uio->ui_niov == 0 ? 0 : MIN(len, uio->ui_iov->iov_len);
 }
 
+/* n bytes of the first vector; EFAULT. */
+static int
+uio_copy(char *k, size_t n, const struct uio *uio)
+{
+	vaddr_t base = uio->ui_iov->iov_base;
+
+	if (!uio->ui_kernel)
+		return uio->ui_write ? copyin(base, k, n) : copyout(k, base, n);
+	if (uio->ui_write)
+		memcpy(k, (const void *)base, n);
+	else
+		memcpy((void *)base, k, n);
+	return 0;
+}
+
 int
 uio_move(void *kbuf, size_t len, struct uio *uio)
 {
 	char *k = kbuf;
-	vaddr_t base;
-	size_t n;
+	size_t n, left;
 	int error;
 
 	while (len > 0) {
 		n = uio_run(uio, len);
 		KASSERT(n > 0);
-		base = uio->ui_iov->iov_base;
-		error = 0;
-		if (!uio->ui_kernel)
-			error = uio->ui_write ? copyin(base, k, n)
-					      : copyout(k, base, n);
-		else if (uio->ui_write)
-			memcpy(k, (const void *)base, n);
-		else
-			memcpy((void *)base, k, n);
+		error = uio_copy(k, n, uio);
+		left = PAGE_SIZE - uio->ui_iov->iov_base % PAGE_SIZE;
+		if (error != 0 && n > left) {
+			/* What lies before the page that is not there. */
+			n = left;
+			error = uio_copy(k, n, uio);
+		}
 		if (error != 0)
 			return error;
 		uio_skip(uio, n);

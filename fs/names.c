@@ -1002,11 +1002,11 @@ sys_fallocate(const uintptr_t *a)
 	struct file *f;
 	int error;
 
+	if ((off_t)a[2] < 0 || (off_t)a[3] <= 0)
+		return -EINVAL;
 	if (mode != 0 && mode != FALLOC_KEEP &&
 	    mode != (FALLOC_KEEP | FALLOC_PUNCH))
 		return -EOPNOTSUPP;
-	if ((off_t)a[2] < 0 || (off_t)a[3] <= 0)
-		return -EINVAL;
 	end = a[2] + a[3];
 	if (end > INT64_MAX)
 		return -EFBIG;
@@ -1023,7 +1023,9 @@ sys_fallocate(const uintptr_t *a)
 		size = atomic_load_explicit(&f->f_vnode->v_obj->uo_size,
 		    memory_order_relaxed);
 		error = end > size ? vfs_resize(f->f_vnode, end) : 0;
-	}
+	} else if ((atomic_load(&f->f_vnode->v_seals) & F_SEAL_GROW) != 0 &&
+		   end > atomic_load(&f->f_vnode->v_obj->uo_size))
+		error = EPERM; /* though nothing would grow: as Linux */
 	file_rele(f);
 	return -error;
 }

@@ -46,7 +46,8 @@ pid_space(struct pnode *pn, struct proc **pp, struct vmspace **vmp)
 
 /* Sizes of a space in bytes; zero for a process without one. */
 struct sizes {
-	vsize_t sz_total, sz_rss, sz_data, sz_stack, sz_text, sz_locked;
+	vsize_t sz_total, sz_peak, sz_rss, sz_data, sz_stack, sz_text,
+	    sz_locked;
 };
 
 static void
@@ -62,17 +63,16 @@ pid_sizes(struct proc *p, struct sizes *sz)
 	rw_read_enter(&vm->vm_map.vm_lock);
 	for (ve = vm->vm_map.vm_first; ve != NULL; ve = ve->ve_next) {
 		len = ve->ve_end - ve->ve_start;
-		sz->sz_total += len;
-		if ((ve->ve_flags & VE_STACK) != 0)
+		if ((ve->ve_flags & (VE_STACK | VE_GROWSDOWN)) != 0)
 			sz->sz_stack += len;
-		else if ((ve->ve_prot & PROT_EXEC) != 0)
+		else if ((ve->ve_prot & (PROT_EXEC | PROT_WRITE)) == PROT_EXEC)
 			sz->sz_text += len;
-		else if ((ve->ve_prot & PROT_WRITE) != 0 &&
-			 (ve->ve_flags & VE_COW) != 0)
-			sz->sz_data += len;
 		if (ve->ve_wired != 0)
 			sz->sz_locked += len;
 	}
+	sz->sz_total = vm->vm_map.vm_size;
+	sz->sz_peak = vm->vm_map.vm_peak;
+	sz->sz_data = vm->vm_map.vm_data;
 	sz->sz_rss = ptoa(pmap_resident(vm_pmap(vm)));
 	rw_exit(&vm->vm_map.vm_lock);
 	uvmspace_free(vm);
@@ -371,7 +371,34 @@ status_ids(struct pbuf *pb, struct proc *p)
 	    cr.cr_egid, cr.cr_sgid, cr.cr_fsgid);
 	for (i = 0; i < cr.cr_ngroups; i++)
 		pb_printf(pb, "%u ", cr.cr_groups[i]);
-	pb_puts(pb, "\n");
+	pb_puts(pb, cr.cr_ngroups == 0 ? " \n" : "\n");
+}
+
+/* Capabilities are root's, all of them; nothing can be given up. */
+static void
+status_rights(struct pbuf *pb, struct proc *p, cpumask_t cpus)
+{
+	u_long caps = cred_caps(p), mask;
+	const char *comma = "";
+	u_int from, to;
+
+	pb_printf(pb,
+	    "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n"
+	    "CapBnd:\t%016lx\nCapAmb:\t%016lx\n",
+	    0ul, caps, caps, (u_long)CAP_ALL, 0ul);
+	pb_printf(pb, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n",
+	    p->ps_cred.cr_nonewprivs);
+	pb_printf(pb, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t", (u_long)cpus);
+	/* Runs of them, as in "0-2,5". */
+	for (mask = cpus; mask != 0;) {
+		from = to = (u_int)__builtin_ctzl(mask);
+		while (to < 64 && (mask & (1ul << to)) != 0)
+			mask &= ~(1ul << to++);
+		pb_printf(pb, from + 1 == to ? "%s%u" : "%s%u-%u", comma, from,
+		    to - 1);
+		comma = ",";
+	}
+	pb_puts(pb, "\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
 }
 
 static void
@@ -393,16 +420,18 @@ status_memory(struct pbuf *pb, struct proc *p)
 	shared = MIN(file + shmem, atop(sz.sz_rss)); /* it goes on meanwhile */
 	proc_rusage(p, &ru);
 	pb_printf(pb,
-	    "VmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t       0 kB\n"
+	    "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t     "
+	    "  0 kB\n"
 	    "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
-	    KIB(sz.sz_total), KIB(sz.sz_locked),
+	    KIB(sz.sz_peak), KIB(sz.sz_total), KIB(sz.sz_locked),
 	    MAX((u_long)ru.ru_maxrss, KIB(sz.sz_rss)), KIB(sz.sz_rss));
 	pb_printf(pb,
 	    "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n",
 	    KIB(sz.sz_rss - ptoa(shared)), KIB(ptoa(file)), KIB(ptoa(shmem)));
 	pb_printf(pb,
 	    "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\n"
-	    "VmLib:\t       0 kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
+	    "VmLib:\t       0 kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n"
+	    "HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t0\n",
 	    KIB(sz.sz_data), KIB(sz.sz_stack), KIB(sz.sz_text),
 	    KIB(ptoa(tables)), KIB(ptoa(swapped)));
 }
@@ -453,6 +482,10 @@ status_text(struct pbuf *pb, struct proc *p, pid_t tid, char state)
 	    fa.fa_comm, state, state_name(state), p->ps_pid, tid, fa.fa_parent,
 	    tid_tracer(tid));
 	status_ids(pb, p);
+	pb_printf(pb,
+	    "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n"
+	    "Kthread:\t%d\n",
+	    p->ps_pid, tid, fa.fa_pgrp, fa.fa_session, p->ps_kernel);
 	status_memory(pb, p);
 	pb_printf(pb, "Threads:\t%u\nSigQ:\t%u/%lu\n", proc_threads(p),
 	    ss.ss_queued, (u_long)p->ps_rlimit[RLIMIT_SIGPENDING].rlim_cur);
@@ -461,10 +494,7 @@ status_text(struct pbuf *pb, struct proc *p, pid_t tid, char state)
 	    "SigIgn:\t%016lx\nSigCgt:\t%016lx\n",
 	    (u_long)ss.ss_thread, (u_long)ss.ss_proc, (u_long)ss.ss_blocked,
 	    (u_long)ss.ss_ignored, (u_long)ss.ss_caught);
-	pb_printf(pb, "NoNewPrivs:\t%d\nSeccomp:\t0\n",
-	    p->ps_cred.cr_nonewprivs);
-	pb_printf(pb, "Cpus_allowed:\t%lx\nMems_allowed:\t1\n",
-	    (u_long)tid_affinity(tid));
+	status_rights(pb, p, tid_affinity(tid));
 }
 
 static int

@@ -130,6 +130,11 @@ show_meminfo(struct pnode *pn, struct pbuf *pb)
 	memline(pb, "KernelStack", kstacks);
 	memline(pb, "PageTables", st.us_table);
 	memline(pb, "PoolSlack", st.us_slack);
+	memline(pb, "AnonHugePages", 0);
+	pb_puts(pb, "HugePages_Total:       0\nHugePages_Free:        0\n"
+		    "HugePages_Rsvd:        0\nHugePages_Surp:        0\n"
+		    "Hugepagesize:       2048 kB\n");
+	memline(pb, "Hugetlb", 0);
 	memline(pb, "CommitLimit", uvm_commit_limit());
 	memline(pb, "Committed_AS", uvm_committed());
 	return 0;

@@ -192,8 +192,13 @@ smap_lines(struct pbuf *pb, const struct smap *sm)
 	smap_line(pb, "Private_Dirty", sm->sm_private_pages[1]);
 	smap_line(pb, "Referenced", sm->sm_referenced);
 	smap_line(pb, "Anonymous", sm->sm_anon);
+	smap_line(pb, "KSM", 0);
 	smap_line(pb, "LazyFree", 0);
 	smap_line(pb, "AnonHugePages", 0);
+	smap_line(pb, "ShmemPmdMapped", 0);
+	smap_line(pb, "FilePmdMapped", 0);
+	smap_line(pb, "Shared_Hugetlb", 0);
+	smap_line(pb, "Private_Hugetlb", 0);
 	smap_line(pb, "Swap", sm->sm_swap);
 	smap_line(pb, "SwapPss", sm->sm_swap); /* sharers are not counted */
 	smap_line(pb, "Locked", sm->sm_locked);
@@ -203,6 +208,7 @@ smap_lines(struct pbuf *pb, const struct smap *sm)
 static void
 smap_flags(struct pbuf *pb, const struct vm_entry *e)
 {
+	const bool shared = (e->ve_flags & VE_COW) == 0;
 	const struct {
 		const char *name;
 		bool on;
@@ -210,28 +216,31 @@ smap_flags(struct pbuf *pb, const struct vm_entry *e)
 	    {"rd", (e->ve_prot & PROT_READ) != 0},
 	    {"wr", (e->ve_prot & PROT_WRITE) != 0},
 	    {"ex", (e->ve_prot & PROT_EXEC) != 0},
-	    {"sh", (e->ve_flags & VE_COW) == 0},
+	    /* Of a file that is open for reading, nobody's stores are seen. */
+	    {"sh", shared && (e->ve_maxprot & PROT_WRITE) != 0},
 	    {"mr", (e->ve_maxprot & PROT_READ) != 0},
 	    {"mw", (e->ve_maxprot & PROT_WRITE) != 0},
 	    {"me", (e->ve_maxprot & PROT_EXEC) != 0},
+	    {"ms", shared},
 	    {"gd", (e->ve_flags & (VE_STACK | VE_GROWSDOWN)) != 0},
 	    {"lo", e->ve_wired != 0},
 	    {"sr", e->ve_advice == MADV_SEQUENTIAL},
 	    {"rr", e->ve_advice == MADV_RANDOM},
 	    {"dc", (e->ve_flags & VE_DONTFORK) != 0},
-	    {"wf", e->ve_inherit == INHERIT_ZERO},
-	    {"ac", (e->ve_flags & VE_COMMIT) != 0},
+	    {"lf", e->ve_wired == VW_ONFAULT},
+	    {"ac", (e->ve_flags & (VE_COMMIT | VE_NORESERVE)) == VE_COMMIT},
 	    {"nr", (e->ve_flags & VE_NORESERVE) != 0},
+	    {"wf", e->ve_inherit == INHERIT_ZERO},
 	    {"dd", (e->ve_flags & VE_DONTDUMP) != 0},
 	    {"sl", (e->ve_flags & VE_SEALED) != 0},
 	};
 	u_int i;
 
-	pb_puts(pb, "VmFlags:");
+	pb_puts(pb, "VmFlags: ");
 	for (i = 0; i < nitems(flags); i++)
 		if (flags[i].on) {
-			pb_puts(pb, " ");
 			pb_puts(pb, flags[i].name);
+			pb_puts(pb, " ");
 		}
 	pb_puts(pb, "\n");
 }

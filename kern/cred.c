@@ -98,3 +98,11 @@ cred_can_trace(const struct proc *p)
 	       me->ps_cred.cr_gid == cr.cr_egid &&
 	       me->ps_cred.cr_gid == cr.cr_sgid;
 }
+
+uint64_t
+cred_caps(const struct proc *p)
+{
+	struct ucred cr = cred_of(p);
+
+	return cr.cr_euid == 0 ? CAP_ALL : 0;
+}

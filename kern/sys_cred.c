@@ -275,7 +275,6 @@ struct abi_cap_header {
 struct abi_cap_data {
 	uint32_t effective, permitted, inheritable;
 };
-#define CAP_ALL 0x1ffffffffffULL
 
 long
 sys_capget(const uintptr_t *args)
@@ -298,7 +297,7 @@ sys_capget(const uintptr_t *args)
 	p = h.pid == 0 ? NULL : proc_find(h.pid);
 	if (h.pid != 0 && p == NULL)
 		return -ESRCH;
-	caps = (p != NULL ? p : curproc())->ps_cred.cr_euid == 0 ? CAP_ALL : 0;
+	caps = cred_caps(p != NULL ? p : curproc());
 	if (p != NULL)
 		proc_rele(p);
 	if (args[1] == 0)

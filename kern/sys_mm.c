@@ -122,17 +122,52 @@ mmap_object(u_int flags, vm_prot_t prot, int fd, uint64_t off, vsize_t len,
 	return 0;
 }
 
-/* What the type and the address demand; errno. */
+/* Whether something lies in [start, end). */
+static bool
+range_taken(vaddr_t start, vaddr_t end)
+{
+	struct vm_map *map = curmap();
+	struct vm_entry *e;
+	bool taken;
+
+	rw_read_enter(&map->vm_lock);
+	e = uvm_map_next(map, start);
+	taken = e != NULL && e->ve_start < end;
+	rw_exit(&map->vm_lock);
+	return taken;
+}
+
+/* What the length and the address demand; errno. */
 static int
-mmap_check(vaddr_t addr, vsize_t len, u_int flags, uint64_t off)
+mmap_check_place(vaddr_t addr, vsize_t len, u_int flags)
+{
+	if (len == 0)
+		return EINVAL;
+	if (len > VM_MAXUSER_ADDRESS)
+		return ENOMEM;
+	if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) == 0)
+		return 0;
+	len = round_page(len);
+	if (addr > VM_MAXUSER_ADDRESS - len)
+		return ENOMEM;
+	if (addr % PAGE_SIZE != 0)
+		return EINVAL;
+	if (addr < VM_MIN_ADDRESS)
+		return EPERM;
+	return (flags & MAP_FIXED_NOREPLACE) && range_taken(addr, addr + len)
+		   ? EEXIST
+		   : 0;
+}
+
+/* What the type demands; errno. */
+static int
+mmap_check_type(vsize_t len, u_int flags, uint64_t off)
 {
 	u_int type = flags & MAP_TYPE;
 
-	if (off % PAGE_SIZE != 0)
-		return EINVAL;
-	if (type != MAP_SHARED && type != MAP_PRIVATE &&
-	    type != MAP_SHARED_VALIDATE)
-		return EINVAL;
+	if ((flags & MAP_ANONYMOUS) == 0 &&
+	    (off > INT64_MAX || len > INT64_MAX - off))
+		return EOVERFLOW;
 	if (type == MAP_SHARED_VALIDATE) {
 		if (flags & MAP_ANONYMOUS)
 			return EINVAL;
@@ -140,28 +175,30 @@ mmap_check(vaddr_t addr, vsize_t len, u_int flags, uint64_t off)
 		if ((flags & ~mem_flags(MC_mmap) & ~(u_long)MAP_TYPE) ||
 		    (flags & MAP_FIXED_NOREPLACE))
 			return EOPNOTSUPP;
-	}
-	if (len == 0)
+	} else if (type != MAP_SHARED && type != MAP_PRIVATE)
 		return EINVAL;
-	if (len > VM_MAXUSER_ADDRESS)
-		return ENOMEM;
-	if ((flags & MAP_ANONYMOUS) == 0 &&
-	    (off > INT64_MAX || len > INT64_MAX - off))
-		return EOVERFLOW;
+	return 0;
+}
+
+/*
+ * All that is looked at before the file is, in Linux's order; *lockp: how what
+ * is mapped is locked.  errno.
+ */
+static int
+mmap_check(const uintptr_t *args, u_int *lockp)
+{
+	u_int flags = (u_int)args[3];
+	vsize_t len = args[1];
+	int error;
+
+	*lockp = flags & MAP_LOCKED ? VW_LOCKED : curproc()->ps_lockfuture;
 	if (flags & MAP_HUGETLB)
 		return flags & MAP_ANONYMOUS ? mem_refused(MC_mmap, MAP_HUGETLB)
 					     : EINVAL;
-	if ((flags & MAP_GROWSDOWN) && type != MAP_PRIVATE)
-		return EINVAL;
-	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
-		if (addr % PAGE_SIZE != 0)
-			return EINVAL;
-		if (addr > VM_MAXUSER_ADDRESS - round_page(len))
-			return ENOMEM;
-		if (addr < VM_MIN_ADDRESS)
-			return EPERM;
-	}
-	return 0;
+	error = mmap_check_place(args[0], len, flags);
+	if (error == 0 && *lockp != 0)
+		error = mm_may_lock(round_page(len), EAGAIN);
+	return error != 0 ? error : mmap_check_type(len, flags, args[5]);
 }
 
 /* Where and how a mapping is to be made. */
@@ -214,10 +251,7 @@ mmap_told(u_int flags, const struct uvm_mapargs *a)
 	       kern_fs->fo_mmap_done != NULL;
 }
 
-/*
- * Whether what is wrong with a mapping is, before all else but its offset,
- * that there is no such descriptor.
- */
+/* Whether a call fails, before all else, because there is no such file. */
 static bool
 mmap_badfd(u_int flags, int fd, uint64_t off)
 {
@@ -225,8 +259,7 @@ mmap_badfd(u_int flags, int fd, uint64_t off)
 	vm_prot_t maxprot;
 	int error;
 
-	if ((flags & MAP_ANONYMOUS) != 0 || off % PAGE_SIZE != 0 ||
-	    kern_fs == NULL)
+	if ((flags & MAP_ANONYMOUS) != 0 || kern_fs == NULL)
 		return false;
 	error =
 	    kern_fs->fo_mmap(fd, PROT_NONE, MAP_PRIVATE, off, &uo, &maxprot);
@@ -246,21 +279,25 @@ sys_mmap(const uintptr_t *args)
 	struct uvm_mapargs a = {.um_prot = prot};
 	int error;
 
-	error = mmap_check(addr, len, flags, args[5]);
+	if (args[5] % PAGE_SIZE != 0)
+		return -EINVAL;
+	error = mmap_check(args, &lock);
 	if (error == 0 && mm_wx && (prot & PROT_WRITE) && (prot & PROT_EXEC))
 		error = EOPNOTSUPP;
 	if (error != 0)
 		return mmap_badfd(flags, (int)args[4], args[5]) ? -EBADF
 								: -error;
 	len = round_page(len);
-	lock = flags & MAP_LOCKED ? VW_LOCKED : curproc()->ps_lockfuture;
-	if (lock != 0 && (error = mm_may_lock(len, EAGAIN)) != 0)
-		return -error;
 	mmap_place(&addr, len, flags, &a);
 	error = mmap_object(flags, prot, (int)args[4], args[5], len, &a);
 	if (error != 0)
 		return -error;
-	error = uvm_map(curmap(), &addr, len, &a);
+	/* Only what has neither file nor sharers grows. */
+	if ((flags & MAP_GROWSDOWN) &&
+	    (a.um_obj != NULL || (flags & MAP_ANONYMOUS) == 0))
+		error = EINVAL;
+	else
+		error = uvm_map(curmap(), &addr, len, &a);
 	if (mmap_told(flags, &a))
 		kern_fs->fo_mmap_done(a.um_obj);
 	if (error != 0) {
@@ -313,10 +350,12 @@ sys_mprotect(const uintptr_t *args)
 		return -EINVAL;
 	if (args[1] == 0)
 		return 0;
-	if (!mm_range(start, args[1], &end))
+	if (start + round_page(args[1]) <= start)
 		return -ENOMEM;
 	if (prot & ~mem_flags(MC_mprotect))
 		return -EINVAL;
+	if (!mm_range(start, args[1], &end))
+		return -ENOMEM;
 	if (mem_refused(MC_mprotect, grows) != 0)
 		return -mem_refused(MC_mprotect, grows);
 	if (mm_wx && (prot & PROT_WRITE) && (prot & PROT_EXEC))
@@ -367,6 +406,9 @@ sys_mremap(const uintptr_t *args)
 	/* With DONTUNMAP alone the new address is a hint, and is checked. */
 	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) &&
 	    (addr % PAGE_SIZE != 0 || addr > VM_MAXUSER_ADDRESS - newlen))
+		return -EINVAL;
+	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) &&
+	    addr < old + args[1] && old < addr + newlen)
 		return -EINVAL;
 	if ((flags & MREMAP_FIXED) && addr < VM_MIN_ADDRESS)
 		return -EPERM;

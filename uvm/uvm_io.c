@@ -19,6 +19,19 @@
 
 bool uvm_conceal;
 
+/*
+ * Whether the kernel does not tell what is in e, though the machine would:
+ * without PROT_READ, or concealed.
+ */
+static bool
+is_hidden(const struct vm_entry *e, bool write, u_int flags)
+{
+	if (!write && (flags & UVM_FAULT_FORCE) == 0 &&
+	    (e->ve_prot & PROT_READ) == 0)
+		return true;
+	return uvm_conceal && (e->ve_flags & VE_DONTDUMP) != 0;
+}
+
 int
 uvm_io(struct vmspace *vm, vaddr_t va, void *kbuf, size_t len, bool write,
     u_int flags, size_t *donep)
@@ -41,8 +54,7 @@ uvm_io(struct vmspace *vm, vaddr_t va, void *kbuf, size_t len, bool write,
 		error = uvm_fault_hold(&ufi);
 		if (error != 0)
 			break;
-		if (uvm_conceal &&
-		    (ufi.ufi_entry->ve_flags & VE_DONTDUMP) != 0) {
+		if (is_hidden(ufi.ufi_entry, write, flags)) {
 			uvm_fault_drop(&ufi);
 			error = EFAULT;
 			break;

@@ -105,6 +105,7 @@ uvm_map_account(struct vm_map *map, const struct vm_entry *e, vsize_t len,
 
 	KDASSERT(rw_write_held(&map->vm_lock));
 	map->vm_size += n;
+	map->vm_peak = MAX(map->vm_peak, map->vm_size);
 	if (is_data(e->ve_prot, e->ve_flags))
 		map->vm_data += n;
 	if (is_committed(e->ve_flags)) {
@@ -138,7 +139,7 @@ uvm_map_unaccount(struct vm_map *map)
 {
 	if (map->vm_commit != 0)
 		uvm_commit(atop(map->vm_commit), false);
-	map->vm_size = 0;
+	map->vm_size = map->vm_peak = 0;
 	map->vm_data = 0;
 	map->vm_commit = 0;
 }
@@ -147,7 +148,7 @@ void
 uvm_map_account_copy(struct vm_map *map, const struct vm_map *from)
 {
 	KASSERT(map->vm_size == 0);
-	map->vm_size = from->vm_size;
+	map->vm_size = map->vm_peak = from->vm_size;
 	map->vm_data = from->vm_data;
 	map->vm_commit = from->vm_commit;
 	if (map->vm_commit != 0)

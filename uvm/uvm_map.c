@@ -41,7 +41,7 @@ uvm_map_init(struct vm_map *map, struct pmap *pm, vaddr_t min, vaddr_t max)
 	map->vm_pmap = pm;
 	map->vm_root = map->vm_first = NULL;
 	map->vm_nentries = 0;
-	map->vm_size = map->vm_data = map->vm_commit = 0;
+	map->vm_size = map->vm_peak = map->vm_data = map->vm_commit = 0;
 	map->vm_aslimit = map->vm_datalimit = ~(vsize_t)0;
 	map->vm_min = min;
 	map->vm_max = max;

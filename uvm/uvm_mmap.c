@@ -239,37 +239,30 @@ discard(struct vm_map *map, vaddr_t start, vaddr_t end, bool locked)
 {
 	struct vm_entry *e;
 	vaddr_t va;
-	int error;
+	int error, refused = 0;
 
 	KASSERT(((start | end) & PAGE_MASK) == 0 && start <= end);
 	error = uvm_map_lock(map);
 	if (error != 0)
 		return error;
-	for (e = uvm_map_next(map, start); e != NULL && e->ve_start < end;
-	     e = e->ve_next) {
-		error = may_discard(e, locked);
-		if (error != 0) {
-			rw_exit(&map->vm_lock);
-			return error;
-		}
-	}
 	va = start;
 	for (e = uvm_map_next(map, start); e != NULL && e->ve_start < end;
 	     e = e->ve_next) {
+		refused = may_discard(e, locked);
+		if (refused != 0)
+			break;
 		if (e->ve_start > va)
 			error = ENOMEM;
 		va = MIN(e->ve_end, end);
-		if (discard_one(map, e, MAX(e->ve_start, start), va) != 0) {
-			error = ENOMEM;
+		if (discard_one(map, e, MAX(e->ve_start, start), va) != 0)
 			break;
-		}
 	}
 	if (va < end)
 		error = ENOMEM;
 	/* An entry that let go of its amap may now equal its neighbour. */
 	uvm_map_simplify(map, start, end);
 	uvm_map_unlock(map);
-	return error;
+	return refused != 0 ? refused : error;
 }
 
 int

@@ -443,6 +443,27 @@ page_uio(struct uvm_object *uo, uint64_t idx, size_t off, vaddr_t ubuf,
 	return error;
 }
 
+/*
+ * *np bytes, all in one page of uo; *np: those that were moved.  What of the
+ * user's lies in a page that is not there ends it, but not before that page.
+ */
+static int
+user_piece(struct uvm_object *uo, uint64_t off, vaddr_t ubuf, size_t *np,
+    bool write, void *bounce)
+{
+	size_t left = PAGE_SIZE - (ubuf & PAGE_MASK);
+	int error;
+
+	error =
+	    page_uio(uo, atop(off), off & PAGE_MASK, ubuf, *np, write, bounce);
+	if (error == EFAULT && *np > left) {
+		*np = left;
+		error = page_uio(uo, atop(off), off & PAGE_MASK, ubuf, left,
+		    write, bounce);
+	}
+	return error;
+}
+
 int
 uvm_object_io(struct uvm_object *uo, uint64_t off, void *kbuf, vaddr_t ubuf,
     size_t len, bool write, size_t *donep)
@@ -478,8 +499,8 @@ uvm_object_io(struct uvm_object *uo, uint64_t off, void *kbuf, vaddr_t ubuf,
 			error = page_io(uo, atop(off + done), pgoff,
 			    (char *)kbuf + done, n, write, wait);
 		else
-			error = page_uio(uo, atop(off + done), pgoff,
-			    ubuf + done, n, write, page_direct(bounce));
+			error = user_piece(uo, off + done, ubuf + done, &n,
+			    write, page_direct(bounce));
 		/* The object may have shrunk: reading ends there. */
 		if (error != 0)
 			n = 0;

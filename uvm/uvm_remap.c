@@ -27,7 +27,7 @@ struct remap {
 	u_int re_flags;           /* MREMAP_* */
 	vaddr_t re_new;           /* where to; the answer */
 	struct vm_entry *re_ext;  /* for what is added at the end, or NULL */
-	struct vm_entry *re_stay; /* for what DONTUNMAP leaves, or NULL */
+	struct vm_entry *re_stay; /* for what DONTUNMAP leaves: a list */
 	struct vm_entry *re_dead;
 };
 
@@ -209,11 +209,10 @@ static void
 move_entries(struct remap *re)
 {
 	struct vm_map *map = re->re_map;
-	struct vm_entry *e, *next, *list, **tail;
+	struct vm_entry *e, *next, *list, **tail, *stay;
 	vaddr_t end = re->re_old + re->re_oldlen;
 
 	pmap_remove(map->vm_pmap, re->re_old, end);
-	list = NULL;
 	tail = &list;
 	for (e = uvm_map_lookup(map, re->re_old);
 	     e != NULL && e->ve_start < end; e = next) {
@@ -222,12 +221,14 @@ move_entries(struct remap *re)
 		*tail = e;
 		tail = &e->ve_next;
 	}
-	if (re->re_stay != NULL) {
-		uvm_entry_imitate(re->re_stay, list, re->re_old, end,
-		    list->ve_obj != NULL ? list->ve_off : re->re_old);
-		re->re_stay->ve_wired = 0;
-		uvm_map_insert(map, re->re_stay);
-		re->re_stay = NULL;
+	*tail = NULL;
+	for (e = list; e != NULL && (stay = re->re_stay) != NULL;
+	     e = e->ve_next) {
+		re->re_stay = stay->ve_next;
+		uvm_entry_imitate(stay, e, e->ve_start, e->ve_end,
+		    e->ve_obj != NULL ? e->ve_off : e->ve_start);
+		stay->ve_wired = 0;
+		uvm_map_insert(map, stay);
 	}
 	while ((e = list) != NULL) {
 		list = e->ve_next;
@@ -250,6 +251,24 @@ clip_at(struct vm_map *map, vaddr_t va)
 					      : uvm_map_clip(map, e, va, false);
 }
 
+/* An entry for each that DONTUNMAP leaves behind.  ENOMEM. */
+static int
+make_stay(struct remap *re)
+{
+	struct vm_entry *e, *n;
+
+	for (e = uvm_map_next(re->re_map, re->re_old);
+	     e != NULL && e->ve_start < re->re_old + re->re_oldlen;
+	     e = e->ve_next) {
+		n = uvm_entry_alloc();
+		if (n == NULL)
+			return ENOMEM;
+		n->ve_next = re->re_stay;
+		re->re_stay = n;
+	}
+	return 0;
+}
+
 static int
 move(struct remap *re)
 {
@@ -267,6 +286,8 @@ move(struct remap *re)
 	error = clip_at(map, re->re_old);
 	if (error == 0)
 		error = clip_at(map, re->re_old + re->re_oldlen);
+	if (error == 0 && (re->re_flags & MREMAP_DONTUNMAP) != 0)
+		error = make_stay(re);
 	if (error == 0)
 		error = make_room(re);
 	if (error != 0) {
@@ -293,7 +314,9 @@ remap_locked(struct remap *re)
 	moves = (re->re_flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) != 0;
 	e = uvm_map_lookup(map, re->re_old);
 	/* What is cut off may have holes, and what is moved as it is. */
-	asis = re->re_newlen == re->re_oldlen && re->re_stay == NULL;
+	asis = re->re_newlen == re->re_oldlen &&
+	       (re->re_flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) !=
+		   MREMAP_DONTUNMAP;
 	if (e == NULL ||
 	    ((moves || re->re_newlen > re->re_oldlen) && !asis &&
 		!uvm_map_contiguous(map, re->re_old,
@@ -316,8 +339,11 @@ remap_locked(struct remap *re)
 				e->ve_prot, e->ve_flags & ~VE_COMMIT);
 		if (error != 0)
 			return error;
-	} else if (re->re_stay != NULL) {
+	} else if ((re->re_flags & MREMAP_DONTUNMAP) != 0) {
 		error = uvm_map_room(map, re->re_oldlen);
+		if (error == 0)
+			error = uvm_map_charge(map, re->re_oldlen, e->ve_prot,
+			    e->ve_flags & ~VE_COMMIT);
 		if (error != 0)
 			return error;
 	}
@@ -341,6 +367,7 @@ uvm_remap(struct vm_map *map, vaddr_t old, vsize_t oldlen, vsize_t newlen,
 	    .re_flags = flags,
 	    .re_new = *addr,
 	};
+	struct vm_entry *e;
 	int error;
 
 	KASSERT(((old | oldlen | newlen) & PAGE_MASK) == 0);
@@ -364,14 +391,6 @@ uvm_remap(struct vm_map *map, vaddr_t old, vsize_t oldlen, vsize_t newlen,
 		if (re.re_ext == NULL)
 			return ENOMEM;
 	}
-	if ((flags & MREMAP_DONTUNMAP) != 0) {
-		re.re_stay = uvm_entry_alloc();
-		if (re.re_stay == NULL) {
-			if (re.re_ext != NULL)
-				uvm_entry_free(re.re_ext);
-			return ENOMEM;
-		}
-	}
 	error = uvm_map_lock(map);
 	if (error == 0) {
 		error = remap_locked(&re);
@@ -380,8 +399,10 @@ uvm_remap(struct vm_map *map, vaddr_t old, vsize_t oldlen, vsize_t newlen,
 	uvm_entries_drop(re.re_dead);
 	if (re.re_ext != NULL)
 		uvm_entry_free(re.re_ext);
-	if (re.re_stay != NULL)
-		uvm_entry_free(re.re_stay);
+	while ((e = re.re_stay) != NULL) {
+		re.re_stay = e->ve_next;
+		uvm_entry_free(e);
+	}
 	if (error == 0)
 		*addr = re.re_new;
 	return error;

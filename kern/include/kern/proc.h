@@ -441,6 +441,10 @@ bool cred_same_user(const struct proc *p);
 bool cred_is_root(void);
 bool cred_can_trace(const struct proc *p);
 
+/* Capabilities are what root has and others have not, without exception. */
+#define CAP_ALL 0x1ffffffffffULL
+uint64_t cred_caps(const struct proc *p);
+
 /*
  * The reaper: stacks and structures of dead threads.
  * reaper_enter: a thread begins to die: drains wait for it from here on.

@@ -83,6 +83,7 @@ struct vm_map {
 	struct vm_entry *vm_first; /* [m+] list by address */
 	u_long vm_nentries;        /* [m+] */
 	vsize_t vm_size;           /* [m+] bytes mapped */
+	vsize_t vm_peak;           /* [m+] most it ever was */
 	vsize_t vm_data;           /* [m+] of them data: RLIMIT_DATA */
 	vsize_t vm_commit;         /* [m+] of them committed */
 	vsize_t vm_aslimit;        /* [m+] most vm_size may be */
@@ -140,7 +141,7 @@ struct uvm_mapargs {
  *	changed.
  * uvm_discard: MADV_DONTNEED: drop private pages so that they read as
  *	zeroes or file again; unmap shared ones.  ENOMEM: hole, the rest
- *	done; EINVAL: wired, EPERM: sealed; nothing changed.
+ *	done; EINVAL: wired, EPERM: sealed; what lies before that is done.
  * uvm_discard_locked: the same for what is wired too.
  * uvm_remap: mremap(2); flags are MREMAP_*.  *addr: where to (FIXED; with
  *	DONTUNMAP a hint), and the answer.  EINVAL: flags, overlap, or oldlen 0 of private memory;
