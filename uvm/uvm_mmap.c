@@ -254,8 +254,10 @@ discard(struct vm_map *map, vaddr_t start, vaddr_t end, bool locked)
 		if (e->ve_start > va)
 			error = ENOMEM;
 		va = MIN(e->ve_end, end);
-		if (discard_one(map, e, MAX(e->ve_start, start), va) != 0)
+		if (discard_one(map, e, MAX(e->ve_start, start), va) != 0) {
+			error = ENOMEM;
 			break;
+		}
 	}
 	if (va < end)
 		error = ENOMEM;
