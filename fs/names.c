@@ -993,6 +993,17 @@ punch_hole(struct vnode *vp, uint64_t off, uint64_t end)
 	return error;
 }
 
+/* Whether vp is sealed against reaching as far as end. */
+static bool
+sealed_end(struct vnode *vp, uint64_t end)
+{
+	u_int seals = atomic_load_explicit(&vp->v_seals, memory_order_relaxed);
+
+	return (seals & F_SEAL_GROW) != 0 &&
+	       end > atomic_load_explicit(&vp->v_obj->uo_size,
+			 memory_order_relaxed);
+}
+
 /* Pages come when they are touched; only the size is made certain. */
 long
 sys_fallocate(const uintptr_t *a)
@@ -1023,8 +1034,7 @@ sys_fallocate(const uintptr_t *a)
 		size = atomic_load_explicit(&f->f_vnode->v_obj->uo_size,
 		    memory_order_relaxed);
 		error = end > size ? vfs_resize(f->f_vnode, end) : 0;
-	} else if ((atomic_load(&f->f_vnode->v_seals) & F_SEAL_GROW) != 0 &&
-		   end > atomic_load(&f->f_vnode->v_obj->uo_size))
+	} else if (sealed_end(f->f_vnode, end))
 		error = EPERM; /* though nothing would grow: as Linux */
 	file_rele(f);
 	return -error;
