@@ -328,7 +328,7 @@ sys_process_madvise(const uintptr_t *a)
 	    (p != curproc() || mem_command(MC_madvise, (u_long)advice) != 0))
 		error = EINVAL;
 	if (error == 0)
-		error = proc_vmspace(p, &vm);
+		error = proc_vmspace_wait(p, &vm);
 	if (error != 0) {
 		proc_rele(p);
 		return -error;

@@ -350,35 +350,72 @@ number(const char *name, u_int *np)
 	return *end == '\0' && n <= INT32_MAX;
 }
 
-/* Is there a process, thread or descriptor num in pn? */
-static const struct pent *
-find_number(struct pnode *pn, u_int num)
+/*
+ * Whether pe is in the directory dir.  A thread's has what its process's has,
+ * but for what is there already, and task.
+ */
+static bool
+ent_in(const struct pent *pe, enum pdir dir)
+{
+	u_int i;
+
+	if (pe->pe_in == dir)
+		return true;
+	if (dir != PD_TID || pe->pe_in != PD_PID || pe->pe_dir == PD_TASKS)
+		return false;
+	for (i = 0; i < nprocpid_ents; i++)
+		if (procpid_ents[i].pe_in == PD_TID &&
+		    strcmp(procpid_ents[i].pe_name, pe->pe_name) == 0)
+			return false;
+	return true;
+}
+
+/* Process num, or the thread of that number. */
+static int
+lookup_pid(u_int num, struct vnode **vpp)
+{
+	struct proc *p = num == 0 ? NULL : proc_find_tid((pid_t)num);
+	pid_t pid;
+
+	if (p == NULL)
+		p = num == 0 ? NULL : proc_find((pid_t)num);
+	if (p == NULL)
+		return ENOENT;
+	pid = p->ps_pid;
+	proc_rele(p);
+	if (pid == (pid_t)num)
+		return pnode_new(&ent_pid, pid, 0, vpp);
+	return pid == 0 ? ENOENT : pnode_new(&ent_tid, pid, num, vpp);
+}
+
+/* Process, thread or descriptor num in dn. */
+static int
+lookup_number(struct pnode *dn, u_int num, struct vnode **vpp)
 {
 	struct fdtable *fdt;
 	struct file *f;
-	struct proc *p;
 	u_int fd = num;
 	pid_t tid = (pid_t)num;
 
-	switch (pn->pn_ent->pe_dir) {
+	switch (dn->pn_ent->pe_dir) {
 	case PD_ROOT:
-		p = num == 0 ? NULL : proc_find((pid_t)num);
-		if (p == NULL)
-			return NULL;
-		proc_rele(p);
-		return &ent_pid;
+		return lookup_pid(num, vpp);
 	case PD_TASKS:
-		return pid_thread(pn->pn_pid, &tid, false) ? &ent_tid : NULL;
+		if (!pid_thread(dn->pn_pid, &tid, false))
+			return ENOENT;
+		return pnode_new(&ent_tid, dn->pn_pid, num, vpp);
 	case PD_FDS:
-		if (pid_fdtable(pn->pn_pid, &fdt) != 0)
-			return NULL;
+		if (pid_fdtable(dn->pn_pid, &fdt) != 0)
+			return ENOENT;
 		f = fd_peek(fdt, &fd);
 		if (f != NULL)
 			file_rele(f);
 		fdt_rele(fdt);
-		return f != NULL && fd == num ? &ent_fd : NULL;
+		if (f == NULL || fd != num)
+			return ENOENT;
+		return pnode_new(&ent_fd, dn->pn_pid, num, vpp);
 	default:
-		return NULL;
+		return ENOENT;
 	}
 }
 
@@ -389,16 +426,10 @@ procfs_lookup(struct vnode *dvp, const char *name, struct vnode **vpp)
 	const struct pent *pe;
 	u_int i, num;
 
-	if (number(name, &num)) {
-		pe = find_number(dn, num);
-		if (pe == NULL)
-			return ENOENT;
-		if (pe == &ent_pid)
-			return pnode_new(pe, (pid_t)num, 0, vpp);
-		return pnode_new(pe, dn->pn_pid, num, vpp);
-	}
+	if (number(name, &num))
+		return lookup_number(dn, num, vpp);
 	for (i = 0; (pe = ent_at(i)) != NULL; i++) {
-		if (pe->pe_in == dn->pn_ent->pe_dir &&
+		if (ent_in(pe, dn->pn_ent->pe_dir) &&
 		    strcmp(pe->pe_name, name) == 0)
 			return pnode_new(pe, dn->pn_pid, dn->pn_num, vpp);
 	}
@@ -418,10 +449,10 @@ procfs_parent(struct vnode *vp, struct vnode **vpp)
 		*vpp = procfs_root;
 		return 0;
 	}
+	if (in == PD_TID || (in == PD_PID && pn->pn_num != 0))
+		return pnode_new(&ent_tid, pn->pn_pid, pn->pn_num, vpp);
 	if (in == PD_PID)
 		return pnode_new(&ent_pid, pn->pn_pid, 0, vpp);
-	if (in == PD_TID)
-		return pnode_new(&ent_tid, pn->pn_pid, pn->pn_num, vpp);
 	for (i = 0; (pe = ent_at(i)) != NULL && pe->pe_dir != in; i++)
 		continue;
 	KASSERT(pe != NULL);
@@ -547,7 +578,7 @@ procfs_readdir(struct vnode *dvp, off_t *offp, dirent_fn *emit, void *arg)
 			*offp = NUM_BASE;
 			break;
 		}
-		if (pe->pe_in == dn->pn_ent->pe_dir &&
+		if (ent_in(pe, dn->pn_ent->pe_dir) &&
 		    !emit(arg, pe->pe_name,
 			(ino_t)dn->pn_pid << 40 ^ ((uintptr_t)pe & 0xffffff),
 			*offp + 1, pe->pe_mode))

@@ -132,7 +132,7 @@ state_name(char c)
 
 /*
  * Who its parent, group and session are, the terminal and its foreground
- * group (0 and -1: none), the times of children, its name.
+ * group (0 and -1: none), the times of children, the name of thread tid.
  */
 struct family {
 	pid_t fa_parent, fa_pgrp, fa_session, fa_foreground;
@@ -142,9 +142,10 @@ struct family {
 };
 
 static void
-pid_family(struct proc *p, struct family *fa)
+pid_family(struct proc *p, pid_t tid, struct family *fa)
 {
 	struct pgrp *pg;
+	struct lwp *l;
 
 	memset(fa, 0, sizeof(*fa));
 	fa->fa_foreground = -1;
@@ -165,6 +166,9 @@ pid_family(struct proc *p, struct family *fa)
 	mutex_enter(&p->ps_lock);
 	strlcpy(fa->fa_comm, p->ps_comm, sizeof(fa->fa_comm));
 	mutex_exit(&p->ps_lock);
+	l = lwp_find(tid);
+	if (l != NULL && l->l_proc == p)
+		lwp_name(l, fa->fa_comm, sizeof(fa->fa_comm));
 	mutex_exit(&proctree_lock);
 }
 
@@ -299,7 +303,7 @@ stat_line(struct pbuf *pb, struct proc *p, pid_t tid, char state,
 	struct family fa;
 	struct sizes sz;
 
-	pid_family(p, &fa);
+	pid_family(p, tid, &fa);
 	pid_sizes(p, &sz);
 	pid_signals(p, &ss);
 	proc_rusage(p, &ru);
@@ -474,7 +478,7 @@ status_text(struct pbuf *pb, struct proc *p, pid_t tid, char state)
 	struct sigsets ss;
 	struct family fa;
 
-	pid_family(p, &fa);
+	pid_family(p, tid, &fa);
 	pid_signals(p, &ss);
 	pb_printf(pb,
 	    "Name:\t%s\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\n"
@@ -720,22 +724,31 @@ show_comm(struct pnode *pn, struct pbuf *pb)
 	p = proc_find(pn->pn_pid);
 	if (p == NULL)
 		return ESRCH;
-	pid_family(p, &fa);
+	pid_family(p, (pid_t)pn->pn_num, &fa);
 	proc_rele(p);
 	pb_printf(pb, "%s\n", fa.fa_comm);
 	return 0;
 }
 
+/* Of one's own process, any thread. */
 static int
 write_comm(struct pnode *pn, char *text, size_t len)
 {
+	pid_t tid = pn->pn_num != 0 ? (pid_t)pn->pn_num : pn->pn_pid;
+	struct lwp *l;
+	int error = 0;
+
 	(void)len;
 	if (pn->pn_pid != curproc()->ps_pid)
 		return EINVAL;
-	mutex_enter(&curproc()->ps_lock);
-	strlcpy(curproc()->ps_comm, text, sizeof(curproc()->ps_comm));
-	mutex_exit(&curproc()->ps_lock);
-	return 0;
+	mutex_enter(&proctree_lock);
+	l = lwp_find(tid);
+	if (l != NULL && l->l_proc == curproc())
+		lwp_setname(l, text);
+	else
+		error = ESRCH;
+	mutex_exit(&proctree_lock);
+	return error;
 }
 
 static int
@@ -1006,7 +1019,6 @@ const struct pent procpid_ents[] = {
     {PD_PID, "statm", REG, 0, show_statm, NULL, NULL},
     {PD_PID, "status", REG, 0, show_status, NULL, NULL},
     {PD_PID, "task", DIR, PD_TASKS, NULL, NULL, NULL},
-    {PD_TID, "comm", REG, 0, show_comm, NULL, NULL},
     {PD_TID, "stat", REG, 0, show_tid_stat, NULL, NULL},
     {PD_TID, "status", REG, 0, show_tid_status, NULL, NULL},
 };

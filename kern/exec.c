@@ -447,9 +447,9 @@ exec_leave_space(struct proc *p, struct vmspace *old)
 	uvmspace_free(old);
 }
 
-/* What p is called: the last component of the path, or the file's name. */
+/* What the process is called: the last component of the path, or the file's name. */
 static void
-exec_name(struct proc *p, struct exec_run *er)
+exec_name(struct exec_run *er)
 {
 	const char *path = er->er_strings->es_byfd ? er->er_image.ei_path
 						   : er->er_strings->es_path,
@@ -457,10 +457,7 @@ exec_name(struct proc *p, struct exec_run *er)
 
 	base = strrchr(path, '/');
 	base = base != NULL ? base + 1 : path;
-	mutex_enter(&p->ps_lock);
-	strlcpy(p->ps_comm, base, sizeof(p->ps_comm));
-	strlcpy(curthread()->td_name, base, sizeof(curthread()->td_name));
-	mutex_exit(&p->ps_lock);
+	lwp_setname(curlwp(), base);
 }
 
 /*
@@ -513,7 +510,7 @@ exec_commit(struct exec_run *er)
 	if (old != NULL)
 		exec_leave_space(p, old);
 
-	exec_name(p, er);
+	exec_name(er);
 	sig_exec(p);
 	ptimer_delete_all(p, false);
 	if (kern_fs != NULL)

@@ -106,6 +106,7 @@ fork_thread(const struct clone_args *ca, pid_t *tidp, u_int event,
 		lwp_free(l);
 		return error;
 	}
+	lwp_insert(l);
 	TAILQ_INSERT_TAIL(&p->ps_lwps, l, l_link);
 	p->ps_nlwp++;
 	ptrace_fork(l, event, ptp);
@@ -123,7 +124,7 @@ fork_copy(struct proc *parent, struct proc *p, const struct clone_args *ca)
 	mutex_enter(&parent->ps_lock);
 	p->ps_cred = parent->ps_cred;
 	memcpy(p->ps_rlimit, parent->ps_rlimit, sizeof(p->ps_rlimit));
-	memcpy(p->ps_comm, parent->ps_comm, sizeof(p->ps_comm));
+	strlcpy(p->ps_comm, curthread()->td_name, sizeof(p->ps_comm));
 	p->ps_dumpable = parent->ps_dumpable;
 	p->ps_barriers = parent->ps_barriers;
 	p->ps_oomadj = parent->ps_oomadj;
@@ -183,6 +184,7 @@ fork_link(struct proc *parent, struct proc *p, const struct clone_args *ca,
 	if (error == 0) {
 		up = ca->ca_flags & CLONE_PARENT ? parent->ps_parent : parent;
 		proc_insert(p, up, parent->ps_pgrp);
+		lwp_insert(TAILQ_FIRST(&p->ps_lwps));
 		if (ca->ca_flags & CLONE_VFORK)
 			refcount_acquire(&p->ps_refs); /* fork_wait()'s */
 		if (*ptp != NULL) {
@@ -368,6 +370,7 @@ proc_create(const char *name, void (*fn)(void *), void *arg, struct proc **pp)
 	if (error == 0) {
 		*pp = p;
 		proc_insert(p, &proc0, NULL);
+		lwp_insert(l);
 	}
 	mutex_exit(&proctree_lock);
 	if (error != 0) {

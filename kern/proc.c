@@ -26,6 +26,9 @@
 #define NHASH  512 /* a power of two */
 #define PIDMIN 300 /* where numbers start again; low ones are for boot */
 
+/* How often, in ns, who waits for the end of an exec looks. */
+#define EXEC_WAIT 20000
+
 const struct fs_upcalls *kern_fs;
 struct proc proc0;
 struct proc *initproc;
@@ -286,6 +289,21 @@ proc_vmspace(struct proc *p, struct vmspace **vmp)
 	return error;
 }
 
+int
+proc_vmspace_wait(struct proc *p, struct vmspace **vmp)
+{
+	int error;
+
+	for (;;) {
+		error = proc_vmspace(p, vmp);
+		if (error != EBUSY || p == curproc())
+			return error;
+		if (sig_killed())
+			return EINTR;
+		(void)sleep_until(md_time_ns() + EXEC_WAIT, 0, "inexec");
+	}
+}
+
 u_int
 proc_threads(struct proc *p)
 {
@@ -345,7 +363,6 @@ lwp_alloc(struct proc *p, struct lwp **lp)
 		l->l_tid = pid_alloc();
 	if (l->l_tid != 0) {
 		lwp_count++;
-		LIST_INSERT_HEAD(&lwp_hash[l->l_tid % NHASH], l, l_hash);
 		error = 0;
 	}
 	mutex_exit(&proctree_lock);
@@ -371,6 +388,24 @@ lwp_setproc(struct lwp *l, struct proc *p)
 }
 
 void
+lwp_insert(struct lwp *l)
+{
+	KASSERT(mutex_held(&proctree_lock));
+	KASSERT(l->l_proc != NULL && l->l_tid != 0);
+	LIST_INSERT_HEAD(&lwp_hash[l->l_tid % NHASH], l, l_hash);
+}
+
+/* l has no tid any more. */
+static void
+lwp_drop_tid(struct lwp *l)
+{
+	KASSERT(lwp_count > 0);
+	lwp_count--;
+	pid_drop(l->l_tid);
+	l->l_tid = 0;
+}
+
+void
 lwp_remove(struct lwp *l)
 {
 	KASSERT(mutex_held(&proctree_lock));
@@ -379,11 +414,8 @@ lwp_remove(struct lwp *l)
 	KASSERT(l->l_sigpend.sp_set == 0);
 	/* An exec may give its tid another value; see lwp_take_pid(). */
 	if (l->l_tid != 0) {
-		KASSERT(lwp_count > 0);
-		lwp_count--;
 		LIST_REMOVE(l, l_hash);
-		pid_drop(l->l_tid);
-		l->l_tid = 0;
+		lwp_drop_tid(l);
 	}
 }
 
@@ -403,7 +435,7 @@ lwp_free(struct lwp *l)
 	struct proc *p = l->l_proc;
 
 	mutex_enter(&proctree_lock);
-	lwp_remove(l);
+	lwp_drop_tid(l);
 	mutex_exit(&proctree_lock);
 	lwp_memory_free(l);
 	if (p != NULL)
@@ -422,6 +454,26 @@ lwp_find(pid_t tid)
 		if (l->l_tid == tid)
 			return l;
 	return NULL;
+}
+
+void
+lwp_setname(struct lwp *l, const char *name)
+{
+	struct proc *p = l->l_proc;
+
+	mutex_enter(&p->ps_lock);
+	strlcpy(l->l_thread.td_name, name, sizeof(l->l_thread.td_name));
+	if (l->l_tid == p->ps_pid)
+		strlcpy(p->ps_comm, name, sizeof(p->ps_comm));
+	mutex_exit(&p->ps_lock);
+}
+
+void
+lwp_name(struct lwp *l, char *name, size_t size)
+{
+	mutex_enter(&l->l_proc->ps_lock);
+	strlcpy(name, l->l_thread.td_name, size);
+	mutex_exit(&l->l_proc->ps_lock);
 }
 
 void

@@ -18,7 +18,7 @@ process_vm_get(pid_t tid, struct vmspace **vmp)
 	p = proc_find_tid(tid);
 	if (p == NULL)
 		return ESRCH;
-	error = proc_vmspace(p, vmp);
+	error = proc_vmspace_wait(p, vmp);
 	/* Asked now, not before: an exec may have changed who it is. */
 	if (error == 0 && !cred_can_trace(p)) {
 		uvmspace_free(*vmp);

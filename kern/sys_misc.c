@@ -257,13 +257,10 @@ sys_personality(const uintptr_t *args)
 #define PR_SET_NO_NEW_PRIVS 38
 #define PR_GET_NO_NEW_PRIVS 39
 
-/* The thread's name, and for the first thread the process's. */
 static long
 set_comm(vaddr_t from)
 {
-	struct lwp *l = curlwp();
-	struct proc *p = l->l_proc;
-	char name[sizeof(p->ps_comm)];
+	char name[sizeof(curproc()->ps_comm)];
 	size_t len;
 	int error;
 
@@ -271,12 +268,7 @@ set_comm(vaddr_t from)
 	if (error == EFAULT)
 		return -EFAULT;
 	name[sizeof(name) - 1] = '\0'; /* cut off what is too long */
-	strlcpy(l->l_thread.td_name, name, sizeof(l->l_thread.td_name));
-	if (l->l_tid == p->ps_pid) {
-		mutex_enter(&p->ps_lock);
-		strlcpy(p->ps_comm, name, sizeof(p->ps_comm));
-		mutex_exit(&p->ps_lock);
-	}
+	lwp_setname(curlwp(), name);
 	return 0;
 }
 
@@ -285,7 +277,7 @@ get_comm(vaddr_t to)
 {
 	char name[16] = "";
 
-	strlcpy(name, curthread()->td_name, sizeof(name));
+	lwp_name(curlwp(), name, sizeof(name));
 	return -copyout(name, to, sizeof(name));
 }
 

@@ -28,6 +28,9 @@ fake(struct lwp **lp)
 	lwp_setproc(*lp, p);
 	mutex_enter(&proctree_lock);
 	proc_insert(p, &proc0, NULL);
+	/* Nobody must find what is not ready to run. */
+	CHECK(lwp_find(p->ps_pid) == NULL);
+	lwp_insert(*lp);
 	mutex_exit(&proctree_lock);
 	return p;
 }
@@ -37,10 +40,12 @@ unfake(struct proc *p, struct lwp *l)
 {
 	atomic_store(&p->ps_state, PS_ZOMBIE);
 	mutex_enter(&proctree_lock);
+	lwp_remove(l);
 	proc_remove(p);
 	mutex_exit(&proctree_lock);
 	proc_rele(p);
-	lwp_free(l);
+	lwp_leave_proc(l);
+	lwp_memory_free(l);
 }
 
 /* Goal: what is in the tables is found, what has left is not. */

@@ -810,8 +810,7 @@ dying(void)
 		for (int k = 0; k < 40; k++) {
 			ssize_t n = process_vm_readv(pid, &lv, 1, &rv, 1, 0);
 
-			CHECK(n == 8 || errno == ESRCH || errno == EFAULT ||
-			      errno == EBUSY);
+			CHECK(n == 8 || errno == ESRCH || errno == EFAULT);
 			if (fd >= 0) {
 				n = pread(fd, buf, 8, (off_t)(uintptr_t)&word);
 				CHECK(n == 8 || n == 0 || errno == EIO ||

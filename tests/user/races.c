@@ -240,7 +240,7 @@ reads(pid_t pid)
 	gate();
 	n = process_vm_readv(pid, &l, 1, &r, 1, 0);
 	if (n == -1)
-		CHECK(errno == EFAULT || errno == ESRCH || errno == EBUSY);
+		CHECK(errno == EFAULT || errno == ESRCH);
 	else
 		CHECK(n == sizeof(val) && val == VALUE);
 }
@@ -255,7 +255,7 @@ writes(pid_t pid)
 	gate();
 	n = process_vm_writev(pid, &l, 1, &r, 1, 0);
 	if (n == -1)
-		CHECK(errno == EFAULT || errno == ESRCH || errno == EBUSY);
+		CHECK(errno == EFAULT || errno == ESRCH);
 	else
 		CHECK(n == sizeof(val));
 }
@@ -395,6 +395,87 @@ waits_twice(pid_t pid)
 	atomic_store(&sh->go, 1); /* it is reaped */
 }
 
+static void *
+tells(void *arg)
+{
+	atomic_store(&sh->count, (int)syscall(SYS_gettid));
+	return arg;
+}
+
+/* Threads and processes that begin, one after another. */
+static void
+spawns(void)
+{
+	int status;
+	pid_t pid;
+
+	gate();
+	for (int i = 0; i < 5; i++) {
+		pthread_t t;
+
+		CHECK(pthread_create(&t, NULL, tells, NULL) == 0);
+		CHECK(pthread_join(t, NULL) == 0);
+		pid = fork();
+		CHECK(pid != -1);
+		if (pid == 0)
+			_exit(0);
+		CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+		atomic_store(&sh->count, pid);
+	}
+	_exit(0);
+}
+
+/* Who guesses a number before there is such a thread finds one or none. */
+static void
+guesses(pid_t pid)
+{
+	struct iovec lv, rv;
+	long val;
+
+	gate();
+	lv = (struct iovec){&val, sizeof(val)};
+	rv = (struct iovec){word, sizeof(*word)};
+	while (kill(pid, 0) == 0) {
+		int first = atomic_load(&sh->count);
+
+		/* Who was traced is to get further than that. */
+		usleep(100);
+		for (int tid = first + 1; first != 0 && tid < first + 4;
+		     tid++) {
+			cpu_set_t set;
+			ssize_t n;
+
+			n = syscall(SYS_process_vm_readv, tid, &lv, 1, &rv, 1,
+			    0);
+			CHECK(n == sizeof(val) || errno == ESRCH ||
+			      errno == EFAULT);
+			if (sched_getaffinity(tid, sizeof(set), &set) != 0)
+				CHECK(errno == ESRCH);
+			if (syscall(SYS_tgkill, pid, tid, SIGCONT) != 0)
+				CHECK(errno == ESRCH);
+			if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0)
+				CHECK(errno == ESRCH || errno == EPERM);
+			else
+				(void)ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+		}
+		/* Who is traced needs a push. */
+		for (;;) {
+			int status, tid = waitpid(-1, &status,
+					WNOHANG | __WALL | __WNOTHREAD);
+
+			if (tid <= 0 || !WIFSTOPPED(status)) {
+				if (tid == pid) {
+					CHECK(status == 0);
+					atomic_store(&sh->go, 1);
+					return;
+				}
+				break;
+			}
+			(void)ptrace(PTRACE_DETACH, tid, NULL, NULL);
+		}
+	}
+}
+
 /* No other: both sides are the child's.  status: of the child; -1: any. */
 static const struct race {
 	const char *name;
@@ -423,7 +504,7 @@ static const struct race {
     {"exit-protect", shares, protects, 0},
     {"shared-remove-exit", shares, discards, 0},
     {"double-wait", exits, waits_twice, 0}, {"orphan", has_child, NULL, 0},
-    {"kill-fault", faults, kills, -1}};
+    {"kill-fault", faults, kills, -1}, {"fork-guess", spawns, guesses, 0}};
 
 static void
 round_of(const struct race *r)
@@ -433,6 +514,7 @@ round_of(const struct race *r)
 
 	atomic_store(&sh->ready, 0);
 	atomic_store(&sh->go, 0);
+	atomic_store(&sh->count, 0);
 	seed++;
 	pid = fork();
 	CHECK(pid != -1);

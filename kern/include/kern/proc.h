@@ -225,6 +225,8 @@ extern struct proclist proc_all; /* [T] */
  *	ESRCH: no space any more (kernel or exited); EBUSY: in exec.  The
  *	caller checks whether it may look after this, not before: what it
  *	got may be the space of a set-id image that exec put there.
+ * proc_vmspace_wait: the same, but an exec of another process is waited for.
+ *	EINTR: the caller must die.  Sleeps.
  * proc_verify: p's place in the tree, its threads and signals; panics.  T held.
  * proc_verify_all: the same for all processes, and the tables.  T held; slow.
  * proc_threads: the number of threads; a hint.
@@ -236,6 +238,7 @@ struct proc *proc_find_tid(pid_t tid);
 struct proc *proc_next(pid_t after);
 void proc_rele(struct proc *p);
 int proc_vmspace(struct proc *p, struct vmspace **vmp);
+int proc_vmspace_wait(struct proc *p, struct vmspace **vmp);
 u_int proc_threads(struct proc *p);
 void proc_verify(struct proc *p);
 void proc_verify_all(void);
@@ -248,13 +251,17 @@ void proc_verify_all(void);
  *	a zombie.  T held; the reference is dropped by proc_rele() after.
  * lwp_alloc: a thread structure with a kernel stack, a tid (but not for
  *	process 0) and a reference on p unless that is NULL: lwp_setproc()
- *	then makes up for it.  Not yet in p's list.  EAGAIN: too many
+ *	then makes up for it.  Nobody finds it yet.  EAGAIN: too many
  *	threads; ENOMEM.
- * lwp_free: give all that back; it never ran.
+ * lwp_insert: lwp_find() finds l from now on, which is of a process and ready
+ *	to run.  T held.
+ * lwp_free: give all that back; it never ran, and was not inserted.
  * lwp_remove, lwp_leave_proc: the same of a thread that dies, by itself: its
  *	tid, T held; and its reference, the last it has to do with a process.
  *	What is left is the reaper's, who gives it back by lwp_memory_free().
  * lwp_find: the thread with this tid, or NULL.  T held.
+ * lwp_setname: l is called name from now on, and its process if l is the first;
+ *	l is the caller, or T held.  lwp_name: a copy of that, terminated.
  * lwp_affinity: where it may run, or will be confined to; a hint.
  * lwp_take_pid: l is all that is left of its process: its tid is the pid now.
  * lwp_kick: make it look at its signals soon.  s held.
@@ -264,11 +271,14 @@ void proc_insert(struct proc *p, struct proc *parent, struct pgrp *pg);
 void proc_remove(struct proc *p);
 int lwp_alloc(struct proc *p, struct lwp **lp);
 void lwp_setproc(struct lwp *l, struct proc *p);
+void lwp_insert(struct lwp *l);
 void lwp_free(struct lwp *l);
 void lwp_remove(struct lwp *l);
 void lwp_leave_proc(struct lwp *l);
 void lwp_memory_free(struct lwp *l);
 struct lwp *lwp_find(pid_t tid);
+void lwp_setname(struct lwp *l, const char *name);
+void lwp_name(struct lwp *l, char *name, size_t size);
 cpumask_t lwp_affinity(struct lwp *l);
 void lwp_take_pid(struct lwp *l);
 void lwp_kick(struct lwp *l);
