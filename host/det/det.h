@@ -63,6 +63,7 @@ struct det_config {
 	unsigned dc_stale;     /* stale reads per execution; DET_UNBOUND */
 	unsigned dc_events;    /* det_choose() other than 0; 0: DET_UNBOUND */
 	bool dc_weak;          /* loads may read stores that are not newest */
+	bool dc_late;          /* weak: nor do stores have to become so */
 	bool dc_norace;        /* do not check plain accesses */
 	uint64_t dc_maxexecs;  /* 0: no limit */
 	uint64_t dc_maxsteps;  /* per execution; 0: a default */

@@ -151,6 +151,7 @@ struct msg {
 	struct view m_view; /* what whoever acquires it learns */
 	vclk m_seen;        /* when each CPU first saw it or a later one */
 	uint32_t m_sc;      /* number in the order of seq_cst stores, or 0 */
+	bool m_rmw;         /* by a read-modify-write of the one before */
 };
 
 struct access;

@@ -114,13 +114,16 @@ describe(const struct step *t, char *buf, size_t len)
 		    t->tr_aux >> 8 != 0 ? ", stale" : "");
 		break;
 	case TR_STORE:
-		snprintf(buf, len, "store   %s := %#llx  %s", obj, val, o);
+		snprintf(buf, len, "store   %s := %#llx  %s%s", obj, val, o,
+		    t->tr_aux >> 8 != 0 ? ", before later ones" : "");
 		break;
 	case TR_RMW:
-		snprintf(buf, len, "update  %s := %#llx  %s", obj, val, o);
+		snprintf(buf, len, "update  %s := %#llx  %s%s", obj, val, o,
+		    t->tr_aux >> 8 != 0 ? ", before later ones" : "");
 		break;
 	case TR_CAS:
-		snprintf(buf, len, "swap    %s := %#llx  %s", obj, val, o);
+		snprintf(buf, len, "swap    %s := %#llx  %s%s", obj, val, o,
+		    t->tr_aux >> 8 != 0 ? ", before later ones" : "");
 		break;
 	case TR_CASFAIL:
 		snprintf(buf, len, "no swap %s = %#llx  %s%s", obj, val, o,

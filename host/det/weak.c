@@ -1,14 +1,18 @@
 /*
  * weak.c: atomic accesses under the C11 memory model.
  *
- * The model is RC11 (Lahav et al., PLDI 2017) with two restrictions: stores
- * of one location take their place in its order when they are executed, and
- * there is no load buffering.  A store is a message; it carries what its
- * reader learns by acquiring it: a view.  A load may read any of the newest
- * NSTALE messages from which coherence does not bar it: none older than one
- * that this CPU, or whatever happens before, has seen or written.  Which, is
- * a choice.  Without dc_weak every load reads the newest message, and views
+ * The model is RC11 (Lahav et al., PLDI 2017) with two restrictions: there is
+ * no load buffering, and without dc_late stores of one location take their
+ * place in its order when they are executed.  A store is a message; it carries
+ * what its reader learns by acquiring it: a view.  A load may read any of the
+ * newest NSTALE messages from which coherence does not bar it: none older than
+ * one that this CPU, or whatever happens before, has seen or written.  Which,
+ * is a choice.  Without dc_weak every load reads the newest message, and views
  * serve the race detector alone.
+ *
+ * With dc_late a store may take its place before such newer messages, as if
+ * those had been late: the memory keeps the newest value.  An update may come
+ * directly behind what it reads, unless that has been updated already.
  *
  * Coherence asks no per-location vector: a message remembers when each CPU
  * first saw it (m_seen), and a view that knows that time knows the message.
@@ -194,6 +198,7 @@ loc_newest(struct loc *l)
 	m = &l->l_msg[1];
 	m->m_val = peek(l->l_addr, l->l_size);
 	m->m_sc = 0;
+	m->m_rmw = false;
 	m->m_view.ft = 0;
 	for (i = 0; i < DET_NCLK; i++) {
 		m->m_seen[i] = 0;
@@ -264,9 +269,33 @@ staleness(const struct vcpu *v, const struct loc *l, int order)
 	return k;
 }
 
-/* v stores val; rmw: as the second half of a read-modify-write. */
+/*
+ * Before how many of the newest messages v's store, or update, takes its place.
+ * Nothing comes between an update and what it has read.
+ */
+static unsigned
+store_place(const struct vcpu *v, struct loc *l, int order)
+{
+	unsigned k, n, pick[NSTALE];
+
+	if (!det_dc->dc_late)
+		return 0;
+	(void)loc_newest(l);
+	n = 0;
+	pick[n++] = 0;
+	for (k = staleness(v, l, order); k > 0; k--)
+		if (!l->l_msg[(l->l_nmsg - k + 1) % HISTORY].m_rmw)
+			pick[n++] = k;
+	return n > 1 ? pick[search_data(n, true)] : 0;
+}
+
+/*
+ * v stores val before the k newest messages; rmw: as the second half of a
+ * read-modify-write.
+ */
 static void
-write_msg(struct vcpu *v, uint32_t i, uint64_t val, int order, bool rmw)
+write_msg(struct vcpu *v, uint32_t i, uint64_t val, int order, bool rmw,
+    unsigned k)
 {
 	struct loc *l = &det_locs[i];
 	struct view of;
@@ -278,18 +307,23 @@ write_msg(struct vcpu *v, uint32_t i, uint64_t val, int order, bool rmw)
 		l->l_undone = true;
 	}
 	of = releases(order) ? v->v_cur : v->v_rel;
+	(void)loc_newest(l);
 	if (rmw) /* a release sequence goes on */
-		view_join(&of, &loc_newest(l)->m_view);
-	else if (l->l_nmsg == 0)
-		(void)loc_newest(l);
-	poke(l->l_addr, l->l_size, val);
+		view_join(&of, &l->l_msg[(l->l_nmsg - k) % HISTORY].m_view);
 	l->l_nmsg++;
+	for (q = 0; q < k; q++)
+		l->l_msg[(l->l_nmsg - q) % HISTORY] =
+		    l->l_msg[(l->l_nmsg - q - 1) % HISTORY];
+	if (k == 0) {
+		poke(l->l_addr, l->l_size, val);
+		l->l_writer = v->v_id;
+	}
 	l->l_writes++;
-	l->l_writer = v->v_id;
 	det_stores++;
 	v->v_stores++;
-	m = &l->l_msg[l->l_nmsg % HISTORY];
+	m = &l->l_msg[(l->l_nmsg - k) % HISTORY];
 	m->m_val = val;
+	m->m_rmw = rmw;
 	m->m_view = of;
 	m->m_sc = order == __ATOMIC_SEQ_CST ? ++sc_time : 0;
 	if (det_weak) {
@@ -365,6 +399,7 @@ atomic_store_at(uintptr_t a, unsigned size, uint64_t val, int order,
     uintptr_t pc)
 {
 	struct loc *l;
+	unsigned k;
 	uint32_t i;
 
 	l = begin(a, size, true, order == __ATOMIC_SEQ_CST, pc, &i);
@@ -372,8 +407,9 @@ atomic_store_at(uintptr_t a, unsigned size, uint64_t val, int order,
 		poke(a, size, val);
 		return;
 	}
-	TRACE(TR_STORE, a, clip(val, size), (unsigned)order, pc);
-	write_msg(det_cur, i, clip(val, size), order, false);
+	k = store_place(det_cur, l, order);
+	TRACE(TR_STORE, a, clip(val, size), (unsigned)order | k << 8, pc);
+	write_msg(det_cur, i, clip(val, size), order, false, k);
 }
 
 hot uint64_t
@@ -383,11 +419,16 @@ atomic_rmw_at(uintptr_t a, unsigned size, enum rmw op, uint64_t arg, int order,
 	uint64_t old, new = 0;
 	struct msg *m = NULL;
 	struct loc *l;
+	unsigned k = 0;
 	uint32_t i;
 
 	l = begin(a, size, true, order == __ATOMIC_SEQ_CST, pc, &i);
-	if (l != NULL)
+	if (l != NULL) {
 		m = loc_newest(l);
+		k = store_place(det_cur, l, order);
+		if (k != 0)
+			m = &l->l_msg[(l->l_nmsg - k) % HISTORY];
+	}
 	old = m != NULL ? m->m_val : peek(a, size);
 	switch (op) {
 	case RMW_XCHG:
@@ -417,26 +458,31 @@ atomic_rmw_at(uintptr_t a, unsigned size, enum rmw op, uint64_t arg, int order,
 		poke(a, size, new);
 		return old;
 	}
-	TRACE(TR_RMW, a, new, (unsigned)order, pc);
+	TRACE(TR_RMW, a, new, (unsigned)order | k << 8, pc);
 	read_msg(det_cur, m, order);
-	write_msg(det_cur, i, new, order, true);
+	write_msg(det_cur, i, new, order, true, k);
 	return old;
 }
 
 /*
  * A failed compare-and-swap is a load, and may read a stale value if that
- * makes it fail.
+ * makes it fail.  With dc_late it may also succeed with one.
  */
 static struct msg *
-cas_msg(struct vcpu *v, struct loc *l, uint64_t expect, int fail, unsigned *kp)
+cas_msg(struct vcpu *v, struct loc *l, uint64_t expect, int ok, int fail,
+    unsigned *kp)
 {
-	unsigned k, j, n, pick[NSTALE];
+	unsigned k, late, j, n, pick[NSTALE];
 
 	n = 0;
 	pick[n++] = 0;
 	k = staleness(v, l, fail);
-	for (j = 1; j <= k; j++)
-		if (l->l_msg[(l->l_nmsg - j) % HISTORY].m_val != expect)
+	late = det_dc->dc_late ? staleness(v, l, ok) : 0;
+	for (j = 1; j <= k || j <= late; j++)
+		if (l->l_msg[(l->l_nmsg - j) % HISTORY].m_val != expect
+			? j <= k
+			: j <= late &&
+			      !l->l_msg[(l->l_nmsg - j + 1) % HISTORY].m_rmw)
 			pick[n++] = j;
 	k = n > 1 ? pick[search_data(n, true)] : 0;
 	*kp = k;
@@ -468,12 +514,12 @@ atomic_cas_at(uintptr_t a, unsigned size, uint64_t *expect, uint64_t want,
 	v = det_cur;
 	m = loc_newest(l);
 	if (det_weak)
-		m = cas_msg(v, l, *expect, fail, &k);
+		m = cas_msg(v, l, *expect, ok, fail, &k);
 	old = m->m_val;
-	if (k == 0 && old == *expect) {
-		TRACE(TR_CAS, a, want1, (unsigned)ok, pc);
+	if (old == *expect) {
+		TRACE(TR_CAS, a, want1, (unsigned)ok | k << 8, pc);
 		read_msg(v, m, ok);
-		write_msg(v, i, want1, ok, true);
+		write_msg(v, i, want1, ok, true, k);
 		return true;
 	}
 	TRACE(TR_CASFAIL, a, old, (unsigned)fail | k << 8, pc);

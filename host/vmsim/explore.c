@@ -327,7 +327,6 @@ one(const char *arg, bool trace, bool dump)
 	choices = replay_load(arg);
 	dm = machine();
 	dc = config();
-	dc.dc_weak = opt.weak;
 	dc.dc_strategy = DET_REPLAY;
 	dc.dc_replay = choices;
 	dc.dc_trace = trace;

@@ -553,7 +553,9 @@ setting(const char *w)
 		    word(1) != NULL ? sim_bare_named(word(1)) : NULL;
 		if (script.sc_bare == NULL)
 			complain("no bare test of that name");
-	} else if (is(w, "swflags"))
+	} else if (is(w, "late"))
+		script.sc_late = found = true;
+	else if (is(w, "swflags"))
 		script.sc_swflags = found = true;
 	else if (is(w, "reaper"))
 		script.sc_reaper = found = true;

@@ -113,7 +113,7 @@ struct script {
 	unsigned sc_exitmax; /* points that an exit may take; 0: any */
 	unsigned sc_file[SIM_NFILE], sc_swap; /* pages; 0: none */
 	const struct bare *sc_bare; /* instead of programs; NULL: none */
-	bool sc_evict, sc_swflags, sc_reaper;
+	bool sc_evict, sc_swflags, sc_reaper, sc_late;
 	bool sc_faults;    /* programs may die of what they touch */
 	unsigned sc_nspec; /* addresses fetched ahead */
 	vaddr_t sc_spec[4];

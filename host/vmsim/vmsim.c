@@ -269,6 +269,7 @@ config(void)
 	dc.dc_events = opt.events != 0 ? opt.events : 1;
 	dc.dc_depth = opt.depth != 0 ? opt.depth : script.sc_depth;
 	dc.dc_weak = opt.weak;
+	dc.dc_late = opt.weak && script.sc_late;
 	dc.dc_maxexecs = opt.max;
 	if (script.sc_exitmax != 0)
 		dc.dc_maxsteps = 1u << 30;
