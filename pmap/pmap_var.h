@@ -197,12 +197,15 @@ extern u_int asid_count;
 #define ASID_BITS 16
 #define ASID_MASK (((uint64_t)1 << ASID_BITS) - 1)
 
-/* Release: nothing goes through the root before it any more. */
+/*
+ * Nothing goes through the root before it any more.  Relaxed: the fence before
+ * the root was loaded releases what did (A2 of pmap_tlb.c).
+ */
 static inline void
 asid_loaded(struct pmap_cpu *pc, uint64_t a)
 {
 	if (asid_count > 1)
-		atomic_store_explicit(&pc->pc_loaded, a, memory_order_release);
+		atomic_store_explicit(&pc->pc_loaded, a, memory_order_relaxed);
 }
 
 /*

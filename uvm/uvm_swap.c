@@ -31,18 +31,19 @@
 /*
  * Protection:
  *	I	constant while the device is in use
- *	s	swap_lock
+ *	s	swap_lock; s+a is written under it, and a C11 atomic
+ *	a	C11 atomic
  */
 struct swapdev {
-	struct blkdev *sd_blk; /* [s] NULL: not in use */
-	uint64_t *sd_map;      /* [s] a bit for each taken slot */
-	uint64_t sd_npages;    /* [I] slots, taken for good or not */
-	uint64_t sd_usable;    /* [I] slots that can be taken */
-	uint64_t sd_used;      /* [s] of these, taken */
-	uint64_t sd_hint;      /* [s] where to look next */
-	int sd_prio;           /* [I] */
-	bool sd_leaving;       /* [s] swapoff: no new slots */
-	char sd_path[64];      /* [I] */
+	struct blkdev *sd_blk;    /* [s] NULL: not in use */
+	uint64_t *sd_map;         /* [s] a bit for each taken slot */
+	uint64_t sd_npages;       /* [I] slots, taken for good or not */
+	uint64_t sd_usable;       /* [I] slots that can be taken */
+	uint64_t sd_used;         /* [s] of these, taken */
+	uint64_t sd_hint;         /* [s] where to look next */
+	int sd_prio;              /* [I] */
+	_Atomic(bool) sd_leaving; /* [s+a] swapoff: no new slots */
+	char sd_path[64];         /* [I] */
 };
 
 #define SEARCH 1024u /* slots, for a longer run than is at hand */
@@ -53,6 +54,13 @@ static int swap_nextprio = -1; /* [s] for devices without a priority */
 
 _Atomic(u_long) uvm_swap_total;
 _Atomic(u_long) uvm_swap_used;
+
+/* Who finds it false may take a slot that swapoff has to look for once more. */
+static bool
+dev_leaving(const struct swapdev *sd)
+{
+	return atomic_load_explicit(&sd->sd_leaving, memory_order_relaxed);
+}
 
 /* The header, from byte 1024 of page 0 on. */
 struct swap_header {
@@ -151,7 +159,7 @@ swap_alloc(u_int n, swslot_t *slotp)
 		best = NULL;
 		for (i = 0; i < SWAP_NDEV; i++) {
 			sd = &swapdev[i];
-			if (sd->sd_blk != NULL && !sd->sd_leaving &&
+			if (sd->sd_blk != NULL && !dev_leaving(sd) &&
 			    (tried & 1u << i) == 0 &&
 			    (best == NULL || sd->sd_prio > best->sd_prio))
 				best = sd;
@@ -223,7 +231,7 @@ swap_crowded(void)
 bool
 swap_on_leaving(swslot_t slot)
 {
-	return slot_dev(slot)->sd_leaving;
+	return dev_leaving(slot_dev(slot));
 }
 
 bool
@@ -362,10 +370,11 @@ set_leaving(const struct blkdev *bd, bool leaving)
 	for (sd = swapdev; sd < &swapdev[SWAP_NDEV]; sd++)
 		if (sd->sd_blk == bd)
 			break;
-	if (sd == &swapdev[SWAP_NDEV] || sd->sd_leaving == leaving)
+	if (sd == &swapdev[SWAP_NDEV] || dev_leaving(sd) == leaving)
 		sd = NULL;
 	else
-		sd->sd_leaving = leaving;
+		atomic_store_explicit(&sd->sd_leaving, leaving,
+		    memory_order_relaxed);
 	spin_exit(&swap_lock);
 	return sd;
 }

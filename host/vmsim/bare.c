@@ -17,12 +17,14 @@
 #include <base/print.h>
 #include <base/refcount.h>
 #include <base/thread.h>
+#include <dev/blk.h>
 #include <phys/page.h>
 #include <pmap/pmap.h>
 #include <port/machdep.h>
 
 #include "../../base/base_impl.h"
 #include "../../uvm/uvm_local.h"
+#include "../../uvm/uvm_pageout.h"
 #include "sim.h"
 
 #define CHECK(e)                                                               \
@@ -578,13 +580,14 @@ asid_body(u_int cpu)
 static void
 asid_again_body(u_int cpu)
 {
+	u_int last = md_asid_count() - 1, i;
+
 	if (cpu == 1) {
-		pmap_activate(spaces[0]);
-		pmap_activate(spaces[1]);
-		pmap_activate(spaces[2]);
+		for (i = 0; i < last; i++)
+			pmap_activate(spaces[i]);
 		bare_next();
 		bare_gate();
-		pmap_activate(spaces[3]); /* a new generation */
+		pmap_activate(spaces[last]); /* a new generation */
 		pmap_activate(spaces[0]);
 		look(0);
 		pmap_remove(spaces[0], VA, VA + PAGE_SIZE);
@@ -593,7 +596,7 @@ asid_again_body(u_int cpu)
 		bare_wait(1);
 		pmap_activate(spaces[1]);
 		bare_gate();
-		pmap_activate(spaces[3]);
+		pmap_activate(spaces[last]);
 		pmap_activate(spaces[0]);
 		look(0);
 	}
@@ -891,6 +894,100 @@ anon_body(u_int cpu)
 	}
 }
 
+/* It is on swap, on a disk that answers at once, and 1 is about to bring it. */
+static uint8_t ram_bytes[4][PAGE_SIZE] __aligned(PAGE_SIZE);
+static struct anon_cluster coming;
+
+static void
+ram_start(struct blkdev *bd, struct bio *b)
+{
+	uint8_t *bytes = ram_bytes[b->b_sector / BLK_PAGESECTORS];
+	void *page = page_direct(b->b_page[0]);
+
+	CHECK(b->b_npages == 1);
+	if (b->b_write)
+		memcpy(bytes, page, PAGE_SIZE);
+	else
+		memcpy(page, bytes, PAGE_SIZE);
+	blk_done(bd, b, 0);
+}
+
+static struct blkdev ram = {
+    .bd_name = "ram",
+    .bd_npages = nitems(ram_bytes),
+    .bd_start = ram_start,
+};
+
+static void
+swapped_setup(void)
+{
+	const uint32_t head[3] = {1, nitems(ram_bytes) - 1, 0};
+	struct vm_page *pg;
+	struct bio b = {0};
+	swslot_t slot;
+
+	anon_setup();
+	memcpy(ram_bytes[0] + 1024, head, sizeof(head));
+	memcpy(ram_bytes[1] - 10, "SWAPSPACE2", 10);
+	blk_attach(&ram);
+	CHECK(uvm_swapon(&ram, -1, "ram") == 0);
+	CHECK(swap_alloc(1, &slot) == 1);
+	pg = uvm_anon_page(anon);
+	*(u_long *)page_direct(pg) = 7;
+	b.b_page[0] = pg;
+	b.b_npages = 1;
+	b.b_write = true;
+	CHECK(blk_io(swap_bio(slot, &b), &b) == 0);
+	CHECK(anon_evict(anon, pg, slot));
+	page_free(pg);
+	rw_write_enter(&amap->am_lock);
+	CHECK(amap_add(amap, 0, anon) == 0);
+	anon_gather(amap, 0, 1, &coming);
+	rw_exit(&amap->am_lock);
+	CHECK(coming.ac_n == 1);
+}
+
+/* 2, which has it alone, uses it when it is there. */
+static void
+settle_body(u_int cpu)
+{
+	struct vm_page *pg;
+
+	bare_gate();
+	if (cpu == 1)
+		CHECK(anon_fetch(&coming) == 0);
+	else if ((pg = uvm_anon_page(anon)) != NULL)
+		CHECK(*(u_long *)page_direct(pg) == 7);
+}
+
+/* 2 wants it, too: it is not brought twice. */
+static void
+arrive_body(u_int cpu)
+{
+	struct anon_cluster ac;
+
+	bare_gate();
+	if (cpu == 1) {
+		CHECK(anon_fetch(&coming) == 0);
+		return;
+	}
+	rw_write_enter(&amap->am_lock);
+	anon_gather(amap, 0, 1, &ac);
+	rw_exit(&amap->am_lock);
+	CHECK(ac.ac_n == 0);
+}
+
+/* 2 wants the disk back. */
+static void
+swapoff_body(u_int cpu)
+{
+	bare_gate();
+	if (cpu == 1)
+		CHECK(anon_fetch(&coming) == 0);
+	else
+		CHECK(uvm_swapoff(&ram) == 0);
+}
+
 /* 1 has changed what an amap holds, and drops it; 2 sees that he is alone. */
 static void
 amap_setup(void)
@@ -963,6 +1060,9 @@ static const struct bare tests[] = {
     {"fill-new", fill_setup, fill_new_body, false, false},
     {"widen", widen_setup, widen_body, false, false},
     {"anon", anon_setup, anon_body, false, false},
+    {"settle", swapped_setup, settle_body, true, false},
+    {"arrive", swapped_setup, arrive_body, true, false},
+    {"swapoff", swapped_setup, swapoff_body, true, false},
     {"amap", amap_setup, amap_body, false, false},
     {"amap-scan", anon_setup, amap_scan_body, true, false},
     {"part", part_setup, part_body, false, false},
