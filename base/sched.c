@@ -89,7 +89,7 @@ sched_bind(cpumask_t mask)
 
 	KASSERT(mask != 0);
 	preempt_disable();
-	td->td_affinity = mask;
+	thread_setaffinity(td, mask);
 	here = (mask & CPUMASK(curcpu()->cpu_id)) != 0;
 	preempt_enable();
 	if (!here)
@@ -100,7 +100,7 @@ sched_bind(cpumask_t mask)
 void
 cpu_sampler_set(uint64_t (*fn)(uint64_t now))
 {
-	cpumask_t was = curthread()->td_affinity;
+	cpumask_t was = thread_affinity(curthread());
 	bool intr;
 	u_int id;
 
@@ -122,7 +122,7 @@ cpu_sampler_set(uint64_t (*fn)(uint64_t now))
 static bool
 allowed(const struct thread *td, const struct cpu *c)
 {
-	return (td->td_affinity & CPUMASK(c->cpu_id)) != 0;
+	return (thread_affinity(td) & CPUMASK(c->cpu_id)) != 0;
 }
 
 static void
@@ -215,7 +215,7 @@ call_idle(const struct thread *td, const struct cpu *c)
 
 	atomic_thread_fence(memory_order_seq_cst);
 	idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) &
-	       td->td_affinity & ~CPUMASK(c->cpu_id);
+	       thread_affinity(td) & ~CPUMASK(c->cpu_id);
 	if ((idle & CPUMASK(self->cpu_id)) != 0)
 		atomic_store_explicit(&self->cpu_resched, true,
 		    memory_order_relaxed);
@@ -236,7 +236,7 @@ choose_cpu(const struct thread *td)
 	if (allowed(td, last) && thread_oncpu(td))
 		return last;
 	idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) &
-	       td->td_affinity;
+	       thread_affinity(td);
 	if ((idle & CPUMASK(last->cpu_id)) != 0)
 		return last;
 	if (idle != 0)
@@ -521,7 +521,7 @@ sched_cpu_init(struct cpu *c, struct thread *boot, void *kstack)
 	thread_adopt(boot, c, kstack);
 	if (c->cpu_id != 0) {
 		boot->td_prio = PRIO_IDLE;
-		boot->td_affinity = CPUMASK(c->cpu_id);
+		thread_setaffinity(boot, CPUMASK(c->cpu_id));
 		boot->td_nopreempt = 1;
 		c->cpu_idle = boot;
 		c->cpu_curprio = NPRIO;
@@ -575,7 +575,7 @@ base_init(void)
 	sleepq_init();
 	thread_init(&idle0, idle0_stack, "idle0", idle_start, NULL);
 	idle0.td_prio = PRIO_IDLE;
-	idle0.td_affinity = CPUMASK(0);
+	thread_setaffinity(&idle0, CPUMASK(0));
 	set_cpu(&idle0, c);
 	c->cpu_idle = &idle0;
 	epoch_init();

@@ -45,7 +45,7 @@ thread_adopt(struct thread *boot, struct cpu *c, void *kstack)
 	if (kstack != NULL)
 		*(uint64_t *)kstack = STACK_MAGIC;
 	boot->td_prio = PRIO_USER;
-	boot->td_affinity = ~(cpumask_t)0;
+	thread_setaffinity(boot, ~(cpumask_t)0);
 	atomic_store_explicit(&boot->td_cpu, c, memory_order_relaxed);
 	ksnprintf(boot->td_name, sizeof(boot->td_name), "cpu%u", c->cpu_id);
 	atomic_store_explicit(&boot->td_oncpu, true, memory_order_relaxed);

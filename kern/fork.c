@@ -53,7 +53,7 @@ lwp_prepare(struct lwp *l, const struct clone_args *ca)
 	thread_init(td, td->td_kstack, me->l_thread.td_name, lwp_start, l);
 	md_frame_fork(td, ca->ca_sp, (ca->ca_flags & CLONE_SETTLS) != 0,
 	    ca->ca_tls);
-	td->td_affinity = me->l_thread.td_affinity;
+	thread_setaffinity(td, thread_affinity(&me->l_thread));
 	l->l_pmap = vm_pmap(l->l_proc->ps_vmspace);
 	l->l_sigmask = me->l_restoremask ? me->l_oldmask : me->l_sigmask;
 	if (ca->ca_flags & CLONE_CHILD_SETTID)

@@ -392,7 +392,7 @@ static long
 barrier_everywhere(void)
 {
 	struct thread *td = curthread();
-	cpumask_t mask = td->td_affinity;
+	cpumask_t mask = thread_affinity(td);
 	u_int id;
 
 	for (id = 0; id < cpu_count(); id++)

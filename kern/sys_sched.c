@@ -30,7 +30,7 @@ lwp_affinity(struct lwp *l)
 {
 	cpumask_t bind = atomic_load_explicit(&l->l_bind, memory_order_acquire);
 
-	return bind != 0 ? bind : l->l_thread.td_affinity;
+	return bind != 0 ? bind : thread_affinity(&l->l_thread);
 }
 
 /* Whether the thread tid (0: the caller) exists and may be changed. */

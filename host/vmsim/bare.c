@@ -338,7 +338,7 @@ static void
 idle_setup(void)
 {
 	thread_init(&extra, extra_stack, "extra", extra_fn, NULL);
-	extra.td_affinity = CPUMASK(1) | CPUMASK(2);
+	thread_setaffinity(&extra, CPUMASK(1) | CPUMASK(2));
 }
 
 #define PATIENCE 20 /* turns without news */

@@ -102,7 +102,7 @@ first(void)
 	for (i = 1; ba->ba_thread && i < sim_ncpu; i++) {
 		thread_init(&threads[i], stacks[i], ba->ba_name, body_thread,
 		    (void *)(uintptr_t)i);
-		threads[i].td_affinity = CPUMASK(i);
+		thread_setaffinity(&threads[i], CPUMASK(i));
 		atomic_store_explicit(&threads[i].td_cpu, cpu_table[i],
 		    memory_order_relaxed);
 		thread_ready(&threads[i]);

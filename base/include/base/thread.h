@@ -11,6 +11,7 @@
  * Protection:
  *	I	constant after thread_init()
  *	o	the thread itself
+ *	o:a	written by itself, read anywhere
  *	q	the run queue lock of td_cpu
  *	q:a	written under it, read anywhere as a hint
  *	s	the bucket lock of td_wchan
@@ -48,7 +49,7 @@ struct thread {
 	u_int td_bigdepth;              /* [o] holds of the big lock */
 	u_int td_prio;                  /* [q] enum thread_prio */
 	_Atomic(struct cpu *) td_cpu;   /* [q:a] where it runs or ran last */
-	cpumask_t td_affinity;          /* [q] where it may run */
+	_Atomic(cpumask_t) td_affinity; /* [o:a] where it may run */
 	_Atomic(const void *) td_wchan; /* [s:a] NULL: on no sleep queue */
 	const char *td_wmesg;           /* [s] why it sleeps */
 	_Atomic(bool) td_oncpu;         /* [a] its stack is in use by a CPU */
@@ -86,6 +87,19 @@ static inline struct cpu *
 thread_cpu(const struct thread *td)
 {
 	return atomic_load_explicit(&td->td_cpu, memory_order_relaxed);
+}
+
+/* Where it may run. */
+static inline cpumask_t
+thread_affinity(const struct thread *td)
+{
+	return atomic_load_explicit(&td->td_affinity, memory_order_relaxed);
+}
+
+static inline void
+thread_setaffinity(struct thread *td, cpumask_t mask)
+{
+	atomic_store_explicit(&td->td_affinity, mask, memory_order_relaxed);
 }
 
 /*
