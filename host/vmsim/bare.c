@@ -433,8 +433,9 @@ clock_body(u_int cpu)
 /*
  * Spaces.
  */
-#define VA 0x10000000ul
-#define RW (PROT_READ | PROT_WRITE)
+#define VA  0x10000000ul
+#define ROW (VA + PMAP_NGROUP * PAGE_SIZE)
+#define RW  (PROT_READ | PROT_WRITE)
 
 static struct pmap *spaces[7];
 static struct vm_page *pages[7]; /* the first word of each is its number */
@@ -754,6 +755,43 @@ fill_new_body(u_int cpu)
 	fill_more(cpu, true);
 }
 
+/* As fill-new, of pages in a row, which the machine may translate as one. */
+static struct vm_page *row[PMAP_NGROUP];
+
+static void
+row_setup(void)
+{
+	struct vm_page *run = page_alloc_run(PK_LOOSE, 4, PA_ZERO);
+	u_int i;
+
+	_Static_assert(PMAP_NGROUP == 1 << 4, "a row is a run of that order");
+	fill_setup();
+	CHECK(run != NULL);
+	for (i = 0; i < PMAP_NGROUP; i++)
+		row[i] = run + i;
+}
+
+static void
+fill_group_body(u_int cpu)
+{
+	u_long val;
+	u_int i;
+
+	if (cpu == 2)
+		pmap_activate(spaces[0]);
+	bare_gate();
+	if (cpu == 2) {
+		if (bare_access(ROW + 3 * PAGE_SIZE, false, &val))
+			CHECK(val == 7);
+		return;
+	}
+	*(u_long *)page_direct(row[3]) = 7;
+	if (!pmap_enter_group(spaces[0], ROW, row, ROW, RW))
+		for (i = 0; i < PMAP_NGROUP; i++)
+			map(spaces[0], ROW + (vaddr_t)i * PAGE_SIZE, row[i],
+			    RW);
+}
+
 /* 1 may write again when 3 has read; 2, of the same space, does. */
 static void
 widen_setup(void)
@@ -923,8 +961,10 @@ swapped_setup(void)
 {
 	const uint32_t head[3] = {1, nitems(ram_bytes) - 1, 0};
 	struct vm_page *pg;
+	struct radix_at at;
 	struct bio b = {0};
 	swslot_t slot;
+	bool alone;
 
 	anon_setup();
 	memcpy(ram_bytes[0] + 1024, head, sizeof(head));
@@ -941,7 +981,8 @@ swapped_setup(void)
 	CHECK(anon_evict(anon, pg, slot));
 	page_free(pg);
 	rw_write_enter(&amap->am_lock);
-	CHECK(amap_add(amap, 0, anon) == 0);
+	CHECK(amap_find(amap, 0, &at, &alone) == NULL);
+	CHECK(amap_add(amap, 0, &anon, 1, &at) == 0);
 	anon_gather(amap, 0, 1, &coming);
 	rw_exit(&amap->am_lock);
 	CHECK(coming.ac_n == 1);
@@ -1058,6 +1099,7 @@ static const struct bare tests[] = {
     {"fill", fill_setup, fill_body, false, false},
     {"fill-more", fill_setup, fill_more_body, false, false},
     {"fill-new", fill_setup, fill_new_body, false, false},
+    {"fill-group", row_setup, fill_group_body, false, false},
     {"widen", widen_setup, widen_body, false, false},
     {"anon", anon_setup, anon_body, false, false},
     {"settle", swapped_setup, settle_body, true, false},
