@@ -122,7 +122,7 @@ TEST(pmap_purge_sparse)
 /*
  * Goal: a space full of shared pages dies without touching the others'
  * mappings; chunks and tables go.
- * LIFECYCLE 53 void pmap/pmap_purge.c:pmap_remove_all because bulk removal reaches tables through the direct map and wants no pmap current
+ * LIFECYCLE 53 void pmap/pmap_purge.c:pmap_remove_all mutant 170 because bulk removal reaches tables through the direct map and wants no pmap current
  * LIFECYCLE 61 holds pmap/pmap_purge.c:leaf_empty mutant 25
  */
 TEST(pmap_purge_shared)

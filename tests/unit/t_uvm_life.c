@@ -183,7 +183,7 @@ TEST(uvm_purge_drops_unlocked)
 /*
  * One purge sleeps in the middle, another goes through.
  * LIFECYCLE 5 holds uvm/uvm_vmspace.c:uvmspace_purge mutant 55
- * LIFECYCLE 94 holds uvm/uvm_vmspace.c:uvmspace_free mutant 55
+ * LIFECYCLE 94 holds uvm/uvm_vmspace.c:uvmspace_free mutant 168
  */
 TEST(uvm_purge_parallel)
 {

@@ -155,7 +155,10 @@ TEST(uvm_grow_plan)
 	CHECK(!uvm_grow_plan(GROW_UP, low, top, ptoa(3), ~0ul, top, &size));
 }
 
-/* LIFECYCLE 82 holds uvm/uvm_grow.c:uvm_grow mutant 39 */
+/*
+ * LIFECYCLE 82 holds uvm/uvm_grow.c:uvm_grow mutant 39
+ * LIFECYCLE 84 holds uvm/uvm_grow.c:uvm_grow mutant 169
+ */
 TEST(uvm_grow_stack)
 {
 	struct vmspace *vm = space();
@@ -200,6 +203,8 @@ TEST(uvm_grow_stack)
 	CHECK(uvm_grow(vm, guard - 1, ~0ul));
 	CHECK(vm->vm_ssize == top - guard + PAGE_SIZE);
 	CHECK(peek(vm, guard - 1) == 0 && poke(vm, guard - 1, 1) == EACCES);
+	/* The bounds are what they were. */
+	CHECK(vm->vm_minsaddr == top && vm->vm_maxsaddr == top - (32ul << 20));
 	verify(vm);
 	end_space(vm);
 }
