@@ -7,6 +7,7 @@
  * their own in the port.
  */
 #include <base/print.h>
+#include <md/inline.h>
 
 #ifdef LIBC_WEAK /* in a kernel that may have its own */
 #pragma weak memcpy
@@ -26,6 +27,14 @@ memcpy(void *restrict dst, const void *restrict src, size_t n)
 	const u_char *sb;
 	u_char *db;
 
+#ifdef MD_WORDS_MIN
+	if (n >= MD_WORDS_MIN) {
+		md_words_copy(d, s, n / sizeof(*d));
+		d += n / sizeof(*d);
+		s += n / sizeof(*d);
+		n %= sizeof(*d);
+	}
+#endif
 	for (; n >= 4 * sizeof(*d); n -= 4 * sizeof(*d), d += 4, s += 4) {
 		d[0] = s[0];
 		d[1] = s[1];
@@ -78,6 +87,13 @@ memset(void *dst, int c, size_t n)
 	anyword *d = dst;
 	u_char *db;
 
+#ifdef MD_WORDS_MIN
+	if (n >= MD_WORDS_MIN) {
+		md_words_set(d, word, n / sizeof(*d));
+		d += n / sizeof(*d);
+		n %= sizeof(*d);
+	}
+#endif
 	for (; n >= 4 * sizeof(*d); n -= 4 * sizeof(*d), d += 4) {
 		d[0] = word;
 		d[1] = word;

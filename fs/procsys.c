@@ -14,6 +14,7 @@
 #include <phys/kmem.h>
 #include <phys/page.h>
 #include <phys/pool.h>
+#include <pmap/pmap.h>
 #include <uvm/uvm.h>
 #include <kern/time.h>
 #include <kern/uts.h>
@@ -451,7 +452,7 @@ show_vmspace_version(struct pnode *pn, struct pbuf *pb)
 
 /*
  * Give everything back that is only kept for later: dead threads, deferred
- * frees, empty pages of pools, the page caches of CPUs.  In the order in which
+ * frees, tables for the next fork, empty pages of pools, the page caches of CPUs.  In the order in which
  * one feeds the next.
  */
 static void
@@ -459,6 +460,7 @@ drain(void)
 {
 	reap_drain();
 	epoch_drain();
+	pmap_drain();
 	pool_drain_all();
 	phys_drain_all();
 }

@@ -15,6 +15,7 @@
 #include <base/print.h>
 #include <phys/page.h>
 #include <phys/pool.h>
+#include <pmap/pmap.h>
 
 #include "host.h"
 #include "ktest.h"
@@ -49,6 +50,7 @@ static u_long
 free_pages(void)
 {
 	epoch_drain();
+	pmap_drain();
 	pool_drain_all();
 	phys_drain_all();
 	return phys_free_count();

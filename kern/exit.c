@@ -175,7 +175,7 @@ proc_purge(struct proc *p)
 	}
 	thread_phase("space");
 	maxrss = atomic_load_explicit(&vm->vm_maxrss, memory_order_relaxed);
-	p->ps_ru.ru_maxrss = (int64_t)(maxrss * (PAGE_SIZE / 1024));
+	p->ps_maxrss = maxrss * (PAGE_SIZE / 1024);
 	mutex_enter(&p->ps_vmlock);
 	p->ps_vmspace = NULL;
 	mutex_exit(&p->ps_vmlock);
@@ -253,7 +253,6 @@ proc_zombie(struct lwp *l)
 {
 	struct proc *p = l->l_proc;
 	struct sigqueue gone = TAILQ_HEAD_INITIALIZER(gone);
-	int64_t maxrss = p->ps_ru.ru_maxrss;
 
 	KASSERT(p->ps_vmspace == NULL);
 	KASSERT(p->ps_nlwp == 0);
@@ -261,8 +260,6 @@ proc_zombie(struct lwp *l)
 	thread_phase("zombie");
 	if (p == initproc)
 		exit_machine(p->ps_wstatus);
-	proc_rusage(p, &p->ps_ru);
-	p->ps_ru.ru_maxrss = maxrss;
 	spin_enter(&p->ps_siglock);
 	sig_flush(&p->ps_sigpend, &gone);
 	spin_exit(&p->ps_siglock);

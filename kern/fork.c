@@ -117,10 +117,15 @@ fork_thread(const struct clone_args *ca, pid_t *tidp, u_int event,
 	return 0;
 }
 
-/* What a child inherits that is plain data. */
-static void
+/*
+ * What a child inherits that is plain data.  Whether the caller is the parent's
+ * only thread.
+ */
+static bool
 fork_copy(struct proc *parent, struct proc *p, const struct clone_args *ca)
 {
+	bool alone;
+
 	mutex_enter(&parent->ps_lock);
 	p->ps_cred = parent->ps_cred;
 	memcpy(p->ps_rlimit, parent->ps_rlimit, sizeof(p->ps_rlimit));
@@ -137,9 +142,11 @@ fork_copy(struct proc *parent, struct proc *p, const struct clone_args *ca)
 	spin_enter(&parent->ps_siglock);
 	sig_copy(parent, p);
 	p->ps_sigfd = parent->ps_sigfd;
+	alone = parent->ps_nlwp == 1;
 	spin_exit(&parent->ps_siglock);
 	if (ca->ca_flags & CLONE_CLEAR_SIGHAND)
 		sig_reset(p, false);
+	return alone;
 }
 
 /* Leave the space of a child that never ran. */
@@ -246,23 +253,12 @@ fork_pidfd(struct proc *p, const struct clone_args *ca, int *fdp)
 	return error;
 }
 
-/*
- * What parent and child will both write to first: where their stack ends.  0:
- * they have different ones, or other threads may write there meanwhile.
- */
-static vaddr_t
-fork_hot(const struct proc *parent, const struct clone_args *ca)
-{
-	if (ca->ca_sp != 0 || parent->ps_nlwp > 1)
-		return 0;
-	return md_frame_sp(md_frame(curthread())) - 1;
-}
-
 static int
 fork_process(const struct clone_args *ca, pid_t *tidp, u_int event,
     struct ptrace **ptp)
 {
 	struct proc *parent = curproc(), *p;
+	vaddr_t hot = 0;
 	struct lwp *l;
 	int error, fd;
 
@@ -273,7 +269,12 @@ fork_process(const struct clone_args *ca, pid_t *tidp, u_int event,
 	if (error != 0)
 		goto fail_lwp;
 	lwp_setproc(l, p);
-	fork_copy(parent, p, ca);
+	/*
+	 * Both will write to where their stack ends at once; unless it is
+	 * another, or other threads may write there meanwhile.
+	 */
+	if (fork_copy(parent, p, ca) && ca->ca_sp == 0)
+		hot = md_frame_sp(md_frame(curthread())) - 1;
 	if (p->ps_rlimit[RLIMIT_CPU].rlim_cur != RLIM_INFINITY) {
 		error = ptimer_limit(p);
 		if (error != 0)
@@ -288,8 +289,7 @@ fork_process(const struct clone_args *ca, pid_t *tidp, u_int event,
 		uvmspace_share(parent->ps_vmspace);
 		p->ps_vmspace = parent->ps_vmspace;
 	} else {
-		error = uvmspace_fork(parent->ps_vmspace, &p->ps_vmspace,
-		    fork_hot(parent, ca));
+		error = uvmspace_fork(parent->ps_vmspace, &p->ps_vmspace, hot);
 		if (error != 0)
 			goto fail_proc;
 		error = shm_fork(parent->ps_vmspace, p->ps_vmspace);

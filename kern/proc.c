@@ -156,7 +156,7 @@ proc_alloc(pid_t pid, struct proc **pp)
 	if (p == NULL)
 		return ENOMEM;
 	memset(p, 0, offsetof(struct proc, ps_cred));
-	p->ps_ru.ru_maxrss = 0;
+	p->ps_maxrss = 0;
 	proc_setup(p, pid);
 	refcount_init(&p->ps_refs, 1); /* the tables' */
 	*pp = p;

@@ -106,24 +106,23 @@ wait_charge(struct proc *me, struct proc *c)
 
 	rt->rt_utime += c->ps_utime + c->ps_cru.rt_utime;
 	rt->rt_stime += c->ps_stime + c->ps_cru.rt_stime;
-	rt->rt_minflt += (u_long)c->ps_ru.ru_minflt + c->ps_cru.rt_minflt;
-	rt->rt_majflt += (u_long)c->ps_ru.ru_majflt + c->ps_cru.rt_majflt;
-	rt->rt_maxrss = MAX(rt->rt_maxrss,
-	    MAX((u_long)c->ps_ru.ru_maxrss, c->ps_cru.rt_maxrss));
+	rt->rt_minflt += c->ps_minflt + c->ps_cru.rt_minflt;
+	rt->rt_majflt += c->ps_majflt + c->ps_cru.rt_majflt;
+	rt->rt_maxrss =
+	    MAX(rt->rt_maxrss, MAX(c->ps_maxrss, c->ps_cru.rt_maxrss));
 }
 
-/* What c and the children that it has waited for have used. */
+/* What c, a zombie, and the children that it has waited for have used. */
 static void
 wait_usage(struct proc *c, struct abi_rusage *ru)
 {
 	const struct rutimes *rt = &c->ps_cru;
 
-	*ru = c->ps_ru;
 	ru->ru_utime = time_timeval(c->ps_utime + rt->rt_utime);
 	ru->ru_stime = time_timeval(c->ps_stime + rt->rt_stime);
-	ru->ru_minflt += (int64_t)rt->rt_minflt;
-	ru->ru_majflt += (int64_t)rt->rt_majflt;
-	ru->ru_maxrss = MAX(ru->ru_maxrss, (int64_t)rt->rt_maxrss);
+	ru->ru_minflt = (int64_t)(c->ps_minflt + rt->rt_minflt);
+	ru->ru_majflt = (int64_t)(c->ps_majflt + rt->rt_majflt);
+	ru->ru_maxrss = (int64_t)MAX(c->ps_maxrss, rt->rt_maxrss);
 }
 
 /* Report c, which wait_look() liked.  T held on entry, not on return. */

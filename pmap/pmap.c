@@ -112,18 +112,25 @@ table_init(struct vm_page *table, struct pmap *pm, vaddr_t va, u_int level,
 	table->pg_level = (uint8_t)level;
 	table->pg_count = 0;
 	table->pg_chunks = NULL;
+	table->pg_forked = false;
 	table_setlines(table, 0);
 	page_setkind(table, PK_TABLE);
 	page_unlock(table, rank);
 	atomic_fetch_add_explicit(&pm->pm_tables, 1, memory_order_relaxed);
+	shape_toggle(pm, va, level);
 }
 
 int
-pmap_create(struct pmap **pmp)
+pmap_create(struct pmap **pmp, const struct pmap *like)
 {
 	struct vm_page *root;
 	struct pmap *pm;
 
+	pm = like != NULL ? spare_take(like) : NULL;
+	if (pm != NULL) {
+		*pmp = pm;
+		return 0;
+	}
 	pm = pool_get(&pmap_pool, PA_ZERO);
 	if (pm == NULL)
 		return ENOMEM;
@@ -148,9 +155,24 @@ pmap_reference(struct pmap *pm)
 }
 
 void
-pmap_destroy(struct pmap *pm)
+pmap_free(struct pmap *pm)
 {
 	struct vm_page *root = pm->pm_root;
+
+	page_lock(root, RANK_TABLE);
+	KASSERT(table_is(root, pm, 0, PTE_ROOT) && root->pg_count == 0);
+	page_setkind(root, PK_LOOSE);
+	root->pg_pmap = NULL;
+	page_unlock(root, RANK_TABLE);
+	root_clear(page_direct(root));
+	page_flags_set(root, PG_ZEROED);
+	page_free(root);
+	pool_put(&pmap_pool, pm);
+}
+
+void
+pmap_destroy(struct pmap *pm)
+{
 	u_long leaves;
 
 	if (!refcount_release(&pm->pm_refs))
@@ -163,16 +185,10 @@ pmap_destroy(struct pmap *pm)
 		leaves = pmap_remove_all(pm);
 		KASSERT(leaves == 0);
 	}
-
-	page_lock(root, RANK_TABLE);
-	KASSERT(table_is(root, pm, 0, PTE_ROOT) && root->pg_count == 0);
-	page_setkind(root, PK_LOOSE);
-	root->pg_pmap = NULL;
-	page_unlock(root, RANK_TABLE);
-	root_clear(page_direct(root));
-	page_flags_set(root, PG_ZEROED);
-	page_free(root);
-	pool_put(&pmap_pool, pm);
+	if (atomic_load_explicit(&pm->pm_tables, memory_order_relaxed) > 1)
+		spare_put(pm);
+	else
+		pmap_free(pm);
 }
 
 /* The table that an entry of a table names; NULL: noise, see above. */
@@ -242,7 +258,7 @@ table_grow(struct pmap *pm, vaddr_t va, struct vm_page *table, u_int level)
 		table_init(new, pm, va, level - 1, RANK_TABLE + 1);
 		atomic_store_explicit(slot, pte_make_table(page_to_phys(new)),
 		    memory_order_release);
-		table_count_up(table, idx);
+		upper_count_up(table, idx);
 		used = true;
 	}
 	page_unlock(table, RANK_TABLE);
@@ -316,6 +332,7 @@ leaf_search(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 		if (mine && !shared &&
 		    (flushed || __predict_true(!leaf_parting(pm)))) {
 			leaf_hint_set(pmap_curcpu(), pm, table);
+			table->pg_forked = false;
 			*tablep = table;
 			return 0;
 		}
@@ -329,13 +346,17 @@ leaf_search(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 
 /*
  * Whether a locked table, as which a hint names it, is what leaf_search() would
- * find: it is asked the same.
+ * find: it is asked the same.  If so, something is entered in it next, and it is
+ * no longer as a fork may have left it.
  */
 static inline bool
 leaf_usable(struct vm_page *table, struct pmap *pm, vaddr_t va)
 {
-	return __predict_true(pmap_state(pm) == PMAP_LIVE &&
-			      table_own(table, pm, va) && !leaf_parting(pm));
+	if (__predict_false(pmap_state(pm) != PMAP_LIVE ||
+			    !table_own(table, pm, va) || leaf_parting(pm)))
+		return false;
+	table->pg_forked = false;
+	return true;
 }
 
 /*
@@ -840,7 +861,7 @@ table_prune(struct pmap *pm, vaddr_t va, u_int level, struct tlb_gather *tg)
 			child->pg_pmap = NULL;
 			page_setkind(child, PK_LOOSE);
 			atomic_store_explicit(slot, 0, memory_order_relaxed);
-			table_count_down(parent, pte_index(va, level));
+			upper_count_down(parent, pte_index(va, level));
 		}
 		page_unlock(child, RANK_TABLE + 1);
 		page_unlock(parent, RANK_TABLE);
@@ -848,24 +869,11 @@ table_prune(struct pmap *pm, vaddr_t va, u_int level, struct tlb_gather *tg)
 			return;
 		atomic_fetch_sub_explicit(&pm->pm_tables, 1,
 		    memory_order_relaxed);
+		shape_toggle(pm, va, level - 1);
 		/* Walk caches may hold the way to it. */
 		tlb_gather_add(tg, table_base(va, level - 1));
 		tlb_gather_table(tg, child);
 	}
-}
-
-/*
- * Lines of a locked leaf table that are populated and touch [sva, eva), which
- * lies in it.
- */
-static uint64_t
-leaf_lines(const struct vm_page *table, vaddr_t sva, vaddr_t eva)
-{
-	u_int first = pte_index(sva, 0) / PTE_PERLINE;
-	u_int last = pte_index(eva - PAGE_SIZE, 0) / PTE_PERLINE;
-
-	return table_lines(table) & (~0ull << first) &
-	       (~0ull >> (PTE_NLINE - 1 - last));
 }
 
 /* The address that entry idx of a leaf table maps. */

@@ -8,7 +8,8 @@
  * lock is taken, once; what is cleared under it is the walker's answer.
  *
  * Upper tables cease to be tables when the walk enters them: descents fail
- * from then on, and what is in them is ours.
+ * from then on, and what is in them is ours.  Or they are all kept, and lose
+ * their links to leaf tables only (pmap_spare.c).
  */
 #include <base/print.h>
 
@@ -16,17 +17,9 @@
 
 #define PURGE_BATCH 64
 
-/* A table being walked: what is left of it. */
-struct purge_level {
-	struct vm_page *lv_table;
-	uint64_t lv_lines;   /* to come */
-	pte_slot_t *lv_slot; /* next in the line begun, */
-	pte_slot_t *lv_end;  /* and its end */
-	u_int lv_left;       /* valid entries to come */
-};
-
 struct purge {
-	struct purge_level pu_level[PTE_LEVELS];
+	bool pu_keep; /* upper tables stay */
+	struct table_walk pu_level[PTE_LEVELS];
 	struct vm_page *pu_free[PURGE_BATCH];
 	u_int pu_nfree;
 	u_long pu_nleaf;
@@ -49,15 +42,21 @@ purge_free(struct purge *pu, struct vm_page *table)
 	}
 }
 
-/* Clear an entry of a leaf table that is locked. */
+/*
+ * Clear an entry of a leaf table that is locked.  live: the MMU may note
+ * something in it up to the last moment.
+ */
 static inline void
-entry_empty(struct vm_page *table, pte_slot_t *slot)
+entry_empty(struct vm_page *table, pte_slot_t *slot, bool live)
 {
 	pte_t pte = pte_load(slot);
 
 	if (!pte_valid(pte))
 		return;
-	atomic_store_explicit(slot, 0, memory_order_relaxed);
+	if (live)
+		pte = atomic_exchange_explicit(slot, 0, memory_order_relaxed);
+	else
+		atomic_store_explicit(slot, 0, memory_order_relaxed);
 	if (__predict_true(pte_managed(pte)))
 		mapping_forget(table, slot, pte, phys_page(pte_pa(pte)));
 }
@@ -67,8 +66,8 @@ entry_empty(struct vm_page *table, pte_slot_t *slot)
  * spends its time in: a page with one mapping, in itself, costs its entry and
  * its descriptor, and no locked operation.
  */
-u_int
-leaf_empty(struct vm_page *table)
+static inline u_int
+table_empty(struct vm_page *table, bool live)
 {
 	pte_slot_t *line, *slots = table_slots(table);
 	uint64_t lines = table_lines(table);
@@ -81,9 +80,15 @@ leaf_empty(struct vm_page *table)
 		if (line_is_run(line) && line_empty(line, &run))
 			continue;
 		for (i = 0; i < PTE_PERLINE; i++)
-			entry_empty(table, &line[i]);
+			entry_empty(table, &line[i], live);
 	}
 	return nline;
+}
+
+u_int
+leaf_empty(struct vm_page *table, bool live)
+{
+	return live ? table_empty(table, true) : table_empty(table, false);
 }
 
 /* Make a table, which is locked and empty, a loose page. */
@@ -110,7 +115,7 @@ purge_leaf(struct purge *pu, struct pmap *pm, struct vm_page *table)
 		page_unlock(table, RANK_TABLE);
 		return;
 	}
-	pu->pu_nline += leaf_empty(table);
+	pu->pu_nline += leaf_empty(table, false);
 	pv_table_fini(table);
 	purge_close(table);
 	page_unlock(table, RANK_TABLE);
@@ -121,51 +126,53 @@ purge_leaf(struct purge *pu, struct pmap *pm, struct vm_page *table)
 static void
 purge_open(struct purge *pu, struct vm_page *table, u_int level)
 {
-	struct purge_level *lv = &pu->pu_level[level];
-
-	page_lock(table, RANK_TABLE);
 	KASSERT(page_kind(table) == PK_TABLE && table->pg_level == level);
-	lv->lv_table = table;
-	lv->lv_lines = table_lines(table);
-	lv->lv_slot = lv->lv_end = NULL;
-	lv->lv_left = table->pg_count;
-	if (level == PTE_ROOT) {
-		table->pg_count = 0;
-		table_setlines(table, 0);
-	} else {
-		purge_close(table);
+	walk_open(&pu->pu_level[level], table);
+	if (pu->pu_keep && level > 1)
+		return;
+	page_lock(table, RANK_TABLE);
+	table->pg_count = 0;
+	table->pg_few = 0;
+	table_setlines(table, 0);
+	if (!pu->pu_keep && level < PTE_ROOT) {
+		table->pg_pmap = NULL;
+		page_setkind(table, PK_LOOSE);
 	}
 	page_unlock(table, RANK_TABLE);
 }
 
+pte_slot_t *
+walk_search(struct table_walk *tw)
+{
+	pte_slot_t *slot = tw->tw_slot, *end = tw->tw_end;
+
+	for (;;) {
+		for (; slot < end; slot++)
+			if (pte_valid(pte_load(slot))) {
+				tw->tw_slot = slot + 1;
+				return slot;
+			}
+		KASSERT(tw->tw_lines != 0);
+		slot = tw->tw_slots +
+		       (u_int)__builtin_ctzll(tw->tw_lines) * PTE_PERLINE;
+		tw->tw_end = end = slot + PTE_PERLINE;
+		tw->tw_lines &= tw->tw_lines - 1;
+	}
+}
+
 /* Take the next child out of an upper table; NULL: that was all. */
-static struct vm_page *
+static inline struct vm_page *
 purge_next(struct purge *pu, u_int level)
 {
-	struct purge_level *lv = &pu->pu_level[level];
-	pte_slot_t *slot = lv->lv_slot, *end = lv->lv_end;
-	pte_t pte;
+	pte_slot_t *slot = walk_next(&pu->pu_level[level]);
+	struct vm_page *child;
 
-	if (lv->lv_left == 0)
+	if (slot == NULL)
 		return NULL;
-	for (;;) {
-		for (; slot < end; slot++) {
-			pte = pte_load(slot);
-			if (!pte_valid(pte))
-				continue;
-			atomic_store_explicit(slot, 0, memory_order_relaxed);
-			lv->lv_slot = slot + 1;
-			lv->lv_left--;
-			return phys_page(pte_pa(pte));
-		}
-		if (lv->lv_lines == 0)
-			return NULL;
-		slot = table_slots(lv->lv_table) +
-		       (u_int)__builtin_ctzll(lv->lv_lines) * PTE_PERLINE;
-		lv->lv_end = end = slot + PTE_PERLINE;
-		lv->lv_lines &= lv->lv_lines - 1;
-		pu->pu_nline++;
-	}
+	child = phys_page(pte_pa(pte_load(slot)));
+	if (!pu->pu_keep || level == 1)
+		atomic_store_explicit(slot, 0, memory_order_relaxed);
+	return child;
 }
 
 u_long
@@ -180,6 +187,7 @@ pmap_remove_all(struct pmap *pm)
 		PMAP_LIVE);
 	KASSERT(atomic_load_explicit(&pm->pm_cpus, memory_order_relaxed) == 0);
 
+	pu.pu_keep = spare_wanted(pm);
 	pu.pu_nfree = 0;
 	pu.pu_nleaf = pu.pu_nline = pu.pu_ntable = pu.pu_nshared = 0;
 	purge_open(&pu, pm->pm_root, PTE_ROOT);
@@ -188,7 +196,8 @@ pmap_remove_all(struct pmap *pm)
 		if (child == NULL) {
 			if (level == PTE_ROOT)
 				break;
-			purge_free(&pu, pu.pu_level[level].lv_table);
+			if (!pu.pu_keep)
+				purge_free(&pu, pu.pu_level[level].tw_table);
 			level++;
 		} else if (level == 1) {
 			purge_leaf(&pu, pm, child);
@@ -200,8 +209,8 @@ pmap_remove_all(struct pmap *pm)
 	page_free_batch(pu.pu_free, pu.pu_nfree);
 	atomic_fetch_sub_explicit(&pm->pm_tables, pu.pu_ntable + pu.pu_nshared,
 	    memory_order_relaxed);
-	KASSERT(
-	    atomic_load_explicit(&pm->pm_tables, memory_order_relaxed) == 1);
+	KASSERT(pu.pu_keep || atomic_load_explicit(&pm->pm_tables,
+				  memory_order_relaxed) == 1);
 	atomic_store_explicit(&pm->pm_state, PMAP_DEAD, memory_order_relaxed);
 	count_add(COUNT_PURGE_LEAF, pu.pu_nleaf);
 	count_add(COUNT_PURGE_LINE, pu.pu_nline);

@@ -13,11 +13,13 @@
  * their address, so it is right for all users of the table; whoever comes to
  * an entry that way changes it for all of them, and flushes for all.
  *
+ * Entries of memory that both map shared stay writable; they lead all users of
+ * the table to the same page of an object, as they would in tables apart.
+ *
  * By address a shared table is not changed.  Who would enter, remove or narrow
  * something parts with the table first: there is nothing mapped in its span
  * then, and faults bring back what is used.  The others keep all they had, and
- * he who is left alone has the table for himself again, entries as they are:
- * read-only.
+ * he who is left alone has the table for himself again, entries as they are.
  *
  * Parting.  The upper entry goes, then what it led to must be flushed, and only
  * then may the table forget its user: until then a change through the reverse
@@ -88,7 +90,7 @@ user_add(struct vm_page *table, struct pmap *pm)
 static void
 users_gone(struct vm_page *table)
 {
-	(void)leaf_empty(table);
+	(void)leaf_empty(table, true);
 	table->pg_count = 0;
 	table_setlines(table, 0);
 }
@@ -169,7 +171,7 @@ leaf_unhook(struct pmap *pm, vaddr_t va)
 			    memory_order_relaxed);
 			atomic_thread_fence(memory_order_release);
 			atomic_store_explicit(slot, 0, memory_order_relaxed);
-			table_count_down(parent, pte_index(va, 1));
+			upper_count_down(parent, pte_index(va, 1));
 		}
 		page_unlock(table, RANK_TABLE + 1);
 	}
@@ -198,46 +200,72 @@ leaf_part(struct pmap *pm, vaddr_t va)
 	}
 }
 
-/* [t] No entry allows writing any more. */
-static void
-leaf_write_protect(struct vm_page *table)
+/* Whether what the parent has at va stays as it is. */
+static bool
+fork_stays(const struct pmap_fork *how, vaddr_t va)
 {
-	pte_slot_t *slots = table_slots(table);
-	uint64_t lines;
+	u_int i;
 
-	for (lines = table_lines(table); lines != 0; lines &= lines - 1)
-		line_forbid_write(
-		    slots + (u_int)__builtin_ctzll(lines) * PTE_PERLINE);
-}
-
-/* [t] The same but for entry idx, which stays as it is. */
-static void
-leaf_write_protect_but(struct vm_page *table, u_int idx)
-{
-	pte_slot_t *slots = table_slots(table), *keep = &slots[idx], *slot;
-	uint64_t mine = 1ull << (idx / PTE_PERLINE);
-	uint64_t lines = table_lines(table);
-
-	leaf_single(table, keep);
-	table_setlines(table, lines & ~mine);
-	leaf_write_protect(table);
-	table_setlines(table, lines);
-	slot = rounddown2(idx, PTE_PERLINE) + slots;
-	for (idx = 0; idx < PTE_PERLINE; idx++, slot++)
-		if (slot != keep)
-			pte_slot_forbid_write(slot);
+	for (i = 0; i < how->pf_nstay; i++)
+		if (va >= how->pf_stay[i].st_start &&
+		    va < how->pf_stay[i].st_end)
+			return true;
+	return how->pf_page != NULL && va == how->pf_va;
 }
 
 /*
- * A walk over what upper tables hold, in order: of each level the table it is
- * in, what is still to be looked at, and the child's table of the same place.
+ * [t] Lines of a leaf table that have something of [start, end) in them, which
+ * is going to be treated differently than the rest.
  */
+static uint64_t
+leaf_apart(struct vm_page *table, vaddr_t start, vaddr_t end)
+{
+	vaddr_t sva = MAX(start, table->pg_va);
+	vaddr_t eva = MIN(end, table->pg_va + pte_span(1));
+
+	if (sva >= eva)
+		return 0;
+	leaf_cut(table, pte_index(sva, 0), pte_index(eva - PAGE_SIZE, 0) + 1);
+	return leaf_lines(table, sva, eva);
+}
+
+/*
+ * [t] No entry allows writing any more, but for those that stay.  That holds
+ * until the table is looked for to enter something.  It is not noted
+ * of a page that stays writable for this fork alone.
+ */
+static void
+leaf_write_protect(struct vm_page *table, const struct pmap_fork *how)
+{
+	pte_slot_t *slots = table_slots(table), *line;
+	uint64_t lines = table_lines(table), apart = 0;
+	u_int i;
+
+	if (table->pg_forked)
+		return;
+	table->pg_forked =
+	    how->pf_page == NULL || table->pg_va != table_base(how->pf_va, 0);
+	for (i = 0; i < how->pf_nstay; i++)
+		apart |= leaf_apart(table, how->pf_stay[i].st_start,
+		    how->pf_stay[i].st_end);
+	if (how->pf_page != NULL)
+		apart |= leaf_apart(table, how->pf_va, how->pf_va + PAGE_SIZE);
+	for (lines &= ~apart; lines != 0; lines &= lines - 1)
+		line_forbid_write(
+		    slots + (u_int)__builtin_ctzll(lines) * PTE_PERLINE);
+	for (; apart != 0; apart &= apart - 1) {
+		line = slots + (u_int)__builtin_ctzll(apart) * PTE_PERLINE;
+		for (i = 0; i < PTE_PERLINE; i++)
+			if (pte_valid(pte_load(&line[i])) &&
+			    !fork_stays(how,
+				table->pg_va + ptoa(line - slots + i)))
+				pte_slot_forbid_write(&line[i]);
+	}
+}
+
+/* Of each level: the walk, and the child's table of the same place. */
 struct fork_level {
-	struct vm_page *fl_table;
-	uint64_t fl_lines;        /* to come */
-	pte_slot_t *fl_slot;      /* next in the line begun, */
-	pte_slot_t *fl_end;       /* and its end */
-	u_int fl_left;            /* valid entries to come */
+	struct table_walk fl_walk;
 	struct vm_page *fl_child; /* NULL: not made or not found yet */
 };
 
@@ -251,7 +279,7 @@ upper_link(struct vm_page *upper, vaddr_t va, u_int level,
 	/* Relaxed: no CPU runs in the child yet. */
 	atomic_store_explicit(&table_slots(upper)[idx],
 	    pte_make_table(page_to_phys(table)), memory_order_relaxed);
-	table_count_up(upper, idx);
+	upper_count_up(upper, idx);
 }
 
 /*
@@ -290,9 +318,10 @@ upper_make(struct pmap *child, vaddr_t va, struct fork_level *at)
  * else, below upper.  Without memory it comes by a fault.
  */
 static void
-leaf_give(struct pmap *child, struct vm_page *upper, const struct pmap_own *own)
+leaf_give(struct pmap *child, struct vm_page *upper,
+    const struct pmap_fork *how)
 {
-	u_int idx = pte_index(own->po_va, 0);
+	u_int idx = pte_index(how->pf_va, 0);
 	struct vm_page *table;
 	pte_slot_t *slot;
 	int error;
@@ -300,18 +329,18 @@ leaf_give(struct pmap *child, struct vm_page *upper, const struct pmap_own *own)
 	table = page_alloc(PK_LOOSE, PA_ZERO);
 	if (table == NULL)
 		return;
-	table_init(table, child, own->po_va, 0, RANK_TABLE);
+	table_init(table, child, how->pf_va, 0, RANK_TABLE);
 	slot = &table_slots(table)[idx];
 	page_lock(table, RANK_TABLE);
-	error = pv_enter(table, slot, own->po_page);
+	error = pv_enter(table, slot, how->pf_page);
 	KASSERT(error == 0); /* its first mapping */
 	atomic_store_explicit(slot,
-	    pte_make_leaf(page_to_phys(own->po_page), own->po_prot,
+	    pte_make_leaf(page_to_phys(how->pf_page), how->pf_prot,
 		PTE_ATTR_REF | PTE_ATTR_MOD),
 	    memory_order_release);
 	table_count_up(table, idx);
 	page_unlock(table, RANK_TABLE);
-	upper_link(upper, own->po_va, 1, table);
+	upper_link(upper, how->pf_va, 1, table);
 }
 
 /*
@@ -320,23 +349,24 @@ leaf_give(struct pmap *child, struct vm_page *upper, const struct pmap_own *own)
  */
 static void
 leaf_share(struct pmap *pm, struct pmap *child, struct vm_page *table,
-    vaddr_t va, struct fork_level *at, const struct pmap_own *own)
+    vaddr_t va, struct fork_level *at, const struct pmap_fork *how)
 {
 	struct vm_page *upper = upper_make(child, va, at);
 
-	if (own != NULL && table_base(own->po_va, 0) == table_base(va, 0)) {
+	if (how->pf_page != NULL &&
+	    table_base(how->pf_va, 0) == table_base(va, 0)) {
 		page_lock(table, RANK_TABLE);
 		if (table_is(table, pm, va, 0) && !table_shared(table))
-			leaf_write_protect_but(table, pte_index(own->po_va, 0));
+			leaf_write_protect(table, how);
 		page_unlock(table, RANK_TABLE);
 		if (upper != NULL)
-			leaf_give(child, upper, own);
+			leaf_give(child, upper, how);
 		return;
 	}
 	page_lock(table, RANK_TABLE);
 	if (table_is(table, pm, va, 0)) {
 		if (!table_shared(table))
-			leaf_write_protect(table);
+			leaf_write_protect(table, how);
 		if (upper != NULL && user_add(table, child)) {
 			upper_link(upper, va, 1, table);
 			atomic_fetch_add_explicit(&child->pm_tables, 1,
@@ -349,42 +379,8 @@ leaf_share(struct pmap *pm, struct pmap *child, struct vm_page *table,
 static void
 fork_open(struct fork_level *fl, struct vm_page *table, struct vm_page *child)
 {
-	fl->fl_table = table;
-	fl->fl_lines = table_lines(table);
-	fl->fl_slot = fl->fl_end = NULL;
-	fl->fl_left = table->pg_count;
+	walk_open(&fl->fl_walk, table);
 	fl->fl_child = child;
-}
-
-/* The next child and the first address that it maps; NULL: that was all. */
-static struct vm_page *
-fork_next(struct fork_level *fl, u_int level, vaddr_t *vap)
-{
-	pte_slot_t *slot = fl->fl_slot, *end = fl->fl_end, *slots;
-	pte_t pte;
-
-	if (fl->fl_left == 0)
-		return NULL;
-	slots = table_slots(fl->fl_table);
-	for (;;) {
-		for (; slot < end; slot++) {
-			/* Relaxed: who made the table had the map's lock. */
-			pte = pte_load(slot);
-			if (!pte_valid(pte))
-				continue;
-			fl->fl_slot = slot + 1;
-			fl->fl_left--;
-			*vap = fl->fl_table->pg_va +
-			       ((vaddr_t)(slot - slots) << pte_shift(level));
-			return phys_page(pte_pa(pte));
-		}
-		if (fl->fl_lines == 0)
-			return NULL;
-		slot =
-		    slots + (u_int)__builtin_ctzll(fl->fl_lines) * PTE_PERLINE;
-		fl->fl_end = end = slot + PTE_PERLINE;
-		fl->fl_lines &= fl->fl_lines - 1;
-	}
 }
 
 /*
@@ -419,27 +415,39 @@ fork_ends(struct pmap *pm, vaddr_t *sva, vaddr_t *eva)
  */
 void
 pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva,
-    const struct pmap_own *own)
+    const struct pmap_fork *how)
 {
+	static const struct pmap_fork nothing;
 	struct fork_level at[PTE_LEVELS];
 	u_int level = PTE_ROOT;
+	struct table_walk *tw;
 	struct vm_page *table;
-	vaddr_t va;
+	pte_slot_t *slot;
 
 	KASSERT(((sva | eva) & PAGE_MASK) == 0);
 	KASSERT(sva <= eva && eva <= VM_MAXUSER_ADDRESS);
+	if (how == NULL)
+		how = &nothing;
 	fork_ends(pm, &sva, &eva);
 	if (sva == eva)
 		return;
 	fork_open(&at[level], pm->pm_root, child->pm_root);
 	while (level <= PTE_ROOT) {
-		table = fork_next(&at[level], level, &va);
-		if (table == NULL)
+		tw = &at[level].fl_walk;
+		slot = walk_next(tw);
+		if (slot == NULL) {
 			level++;
-		else if (level > 1)
+			continue;
+		}
+		/* Relaxed: who made the table had the map's lock. */
+		table = phys_page(pte_pa(pte_load(slot)));
+		if (level > 1)
 			fork_open(&at[--level], table, NULL);
-		else if (va >= sva && va < eva)
-			leaf_share(pm, child, table, va, at, own);
+		else if (table->pg_va >= sva && table->pg_va < eva)
+			leaf_share(pm, child, table, table->pg_va, at, how);
 	}
+	atomic_store_explicit(&child->pm_forked,
+	    atomic_load_explicit(&child->pm_shape, memory_order_relaxed),
+	    memory_order_relaxed);
 	(void)leaf_flush(pm);
 }

@@ -82,6 +82,7 @@ struct pmap_cpu {
 	_Atomic(struct vm_page *) pc_leaf; /* [a] */
 	_Atomic(struct pmap *) pc_leafpm;  /* [a] */
 	_Atomic(vaddr_t) pc_leafva;        /* [a] */
+	_Atomic(struct pmap *) pc_spare;   /* [a] dead, for a fork; or NULL */
 	uint64_t pc_reserved; /* [A] pc_asid at the last rollover */
 
 	_Atomic(cpumask_t) pc_pending __aligned(CACHELINE); /* [a] */
@@ -223,20 +224,35 @@ void pv_table_fini(struct vm_page *table);
  * pmap.c: where the walker is needed elsewhere.
  * table_init: make a zeroed page a table.  The page's lock keeps lookers away
  *	that still believe it to be what it was before.
+ * pmap_free: the end of a dead space that has no table but the root.
  */
 void table_init(struct vm_page *table, struct pmap *pm, vaddr_t va, u_int level,
     enum lock_rank rank);
+void pmap_free(struct pmap *pm);
 struct vm_page *leaf_next(struct pmap *pm, vaddr_t *vap, vaddr_t eva);
 struct vm_page *table_descend(struct pmap *pm, vaddr_t va, u_int *levelp);
 int table_grow(struct pmap *pm, vaddr_t va, struct vm_page *table, u_int level);
 void leaf_drop(struct vm_page *table, u_int idx, pte_t old);
 
 /*
+ * pmap_spare.c.
+ * shape_toggle: pm has, or no longer has, a table of this level over va.
+ * spare_wanted: whether pm, which is being emptied, is to keep upper tables.
+ * spare_put: keep pm, which was, and to which nothing refers.
+ * spare_take: one that fits like, live again, with one reference; or NULL.
+ */
+void shape_toggle(struct pmap *pm, vaddr_t va, u_int level);
+bool spare_wanted(const struct pmap *pm);
+void spare_put(struct pmap *pm);
+struct pmap *spare_take(const struct pmap *like);
+
+/*
  * pmap_purge.c.
- * leaf_empty: clear a locked leaf table through which nothing translates.
+ * leaf_empty: clear a locked leaf table.  live: something may still translate
+ *	through it, and is flushed before what was mapped is used again.
  *	Returns how many lines of it were populated.
  */
-u_int leaf_empty(struct vm_page *table);
+u_int leaf_empty(struct vm_page *table, bool live);
 
 /*
  * pmap_share.c.
@@ -432,6 +448,20 @@ table_setlines(struct vm_page *table, uint64_t lines)
 	atomic_store_explicit(&table->pg_lines, lines, memory_order_relaxed);
 }
 
+/*
+ * Lines of a locked leaf table that are populated and touch [sva, eva), which
+ * lies in it.
+ */
+static inline uint64_t
+leaf_lines(const struct vm_page *table, vaddr_t sva, vaddr_t eva)
+{
+	u_int first = pte_index(sva, 0) / PTE_PERLINE;
+	u_int last = pte_index(eva - PAGE_SIZE, 0) / PTE_PERLINE;
+
+	return table_lines(table) & (~0ull << first) &
+	       (~0ull >> (PTE_NLINE - 1 - last));
+}
+
 /* Entry idx has become valid. */
 static inline void
 table_count_up(struct vm_page *table, u_int idx)
@@ -464,6 +494,97 @@ table_count_down(struct vm_page *table, u_int idx)
 	KASSERT(table->pg_count > 0);
 	table->pg_count--;
 	table_line_check(table, idx / PTE_PERLINE);
+}
+
+/*
+ * [t] The entries of an upper table: as those of a leaf table, and up to
+ * UPPER_NFEW of them also by number, so that walks need not search for them.
+ */
+#define UPPER_NFEW 4u
+#define UPPER_BITS 16
+#define UPPER_MANY (~(uint64_t)0) /* there are, or were, more */
+
+static inline void
+upper_count_up(struct vm_page *table, u_int idx)
+{
+	u_int n = table->pg_count;
+
+	table_count_up(table, idx);
+	if (n >= UPPER_NFEW)
+		table->pg_few = UPPER_MANY;
+	else if (table->pg_few != UPPER_MANY)
+		table->pg_few |= (uint64_t)idx << UPPER_BITS * n;
+}
+
+static inline u_int
+upper_few(uint64_t few, u_int i)
+{
+	return (few >> UPPER_BITS * i) & ((1u << UPPER_BITS) - 1);
+}
+
+static inline void
+upper_count_down(struct vm_page *table, u_int idx)
+{
+	uint64_t few = table->pg_few;
+	u_int i = 0, n;
+
+	table_count_down(table, idx);
+	n = table->pg_count;
+	if (few != UPPER_MANY) {
+		while (upper_few(few, i) != idx)
+			i++;
+		KASSERT(i <= n);
+		/* The last takes its place. */
+		few ^= (uint64_t)(idx ^ upper_few(few, n)) << UPPER_BITS * i;
+		few &= ((uint64_t)1 << UPPER_BITS * n) - 1;
+	}
+	table->pg_few = n == 0 ? 0 : few;
+}
+
+/*
+ * A walk over the entries of an upper table, which nobody changes but he who
+ * walks: he may clear what he is given.
+ */
+struct table_walk {
+	struct vm_page *tw_table;
+	pte_slot_t *tw_slots;
+	u_int tw_left;       /* valid entries to come */
+	uint64_t tw_few;     /* which; UPPER_MANY: to be searched for */
+	uint64_t tw_lines;   /* then, lines to come, */
+	pte_slot_t *tw_slot; /* next in the line begun, */
+	pte_slot_t *tw_end;  /* and its end */
+};
+
+static inline void
+walk_open(struct table_walk *tw, struct vm_page *table)
+{
+	tw->tw_table = table;
+	tw->tw_slots = table_slots(table);
+	tw->tw_left = table->pg_count;
+	tw->tw_few = table->pg_few;
+	if (tw->tw_few == UPPER_MANY) {
+		tw->tw_lines = table_lines(table);
+		tw->tw_slot = tw->tw_end = NULL;
+	}
+}
+
+/* pmap_purge.c: the next valid entry, where there are too many to be known. */
+pte_slot_t *walk_search(struct table_walk *tw);
+
+/* The next valid entry; NULL: that was all. */
+static inline pte_slot_t *
+walk_next(struct table_walk *tw)
+{
+	u_int idx;
+
+	if (tw->tw_left == 0)
+		return NULL;
+	tw->tw_left--;
+	if (tw->tw_few == UPPER_MANY)
+		return walk_search(tw);
+	idx = upper_few(tw->tw_few, 0);
+	tw->tw_few >>= UPPER_BITS;
+	return &tw->tw_slots[idx];
 }
 
 /* [t] n entries from idx on, which were invalid, may all have become valid. */

@@ -118,6 +118,12 @@ verify_upper(struct pmap *pm, struct vm_page *table)
 	}
 	KASSERT(n == table->pg_count);
 	KASSERT(lines == table_lines(table));
+	if (table->pg_few == UPPER_MANY)
+		return;
+	KASSERT(n <= UPPER_NFEW);
+	for (idx = 0; idx < n; idx++)
+		KASSERT(
+		    pte_valid(pte_load(&slots[upper_few(table->pg_few, idx)])));
 }
 
 /* Any page: if it is a table, of pm unless that is NULL, verify it. */

@@ -421,6 +421,8 @@ trim(struct vm_amap *am, uint64_t slot, uint64_t last)
 {
 	int error = 0;
 
+	if (radix_within(&am->am_anons, slot, last))
+		return 0;
 	if (slot > 0)
 		error = remove_slots(am, 0, slot - 1);
 	if (last < UINT64_MAX && error == 0)

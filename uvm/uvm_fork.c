@@ -78,12 +78,13 @@ fork_share(struct vm_entry *pe, struct vm_entry *ce)
 /*
  * A page that both sides are going to write to: the child's copy of it, and the
  * amap that holds it, are made now.  The parent's page stays alone with its
- * anon and mapped as it is, so that neither takes a fault.
+ * anon and mapped as it is, so that neither takes a fault.  And all that the
+ * tables are to be told.
  */
 struct fork_hot {
 	vaddr_t fh_va;         /* of the page; 0: there is none */
 	struct vm_anon *fh_an; /* the child's, held; NULL: not made */
-	struct pmap_own fh_own;
+	struct pmap_fork fh_how;
 };
 
 /* A new anon with what pe, which owns its amap, has alone at va; or NULL. */
@@ -134,7 +135,7 @@ fork_hot(struct vm_entry *pe, struct vm_entry *ce, struct fork_hot *fh)
 		(void)amap_find(am, hot, &at, &alone);
 		error = amap_replace(am, hot, &an, &old, 1, &at);
 		if (error == 0)
-			fh->fh_own.po_page = uvm_anon_hold(an);
+			fh->fh_how.pf_page = uvm_anon_hold(an);
 		rw_exit(&am->am_lock);
 	}
 	if (error != 0) {
@@ -147,9 +148,20 @@ fork_hot(struct vm_entry *pe, struct vm_entry *ce, struct fork_hot *fh)
 	ce->ve_amap = am;
 	ce->ve_flags |= VE_INHERITED;
 	fh->fh_an = an;
-	fh->fh_own.po_va = fh->fh_va;
-	fh->fh_own.po_prot = uvm_prot_effective(pe->ve_prot);
+	fh->fh_how.pf_va = fh->fh_va;
+	fh->fh_how.pf_prot = uvm_prot_effective(pe->ve_prot);
 	return true;
+}
+
+/* What is mapped of shared memory need not be write-protected: note where. */
+static void
+fork_stay(const struct vm_entry *pe, struct pmap_fork *how)
+{
+	if ((pe->ve_flags & VE_COW) != 0 || (pe->ve_prot & PROT_WRITE) == 0 ||
+	    how->pf_nstay == PMAP_NSTAY)
+		return;
+	how->pf_stay[how->pf_nstay].st_start = pe->ve_start;
+	how->pf_stay[how->pf_nstay++].st_end = pe->ve_end;
 }
 
 /* Entries for the child: some at a time, for as many as are to come. */
@@ -195,6 +207,8 @@ fork_entry(struct fork_stock *fs, struct fork_hot *fh, struct vm_entry *pe,
 	switch (pe->ve_inherit) {
 	case INHERIT_SHARE:
 		error = fork_share(pe, ce);
+		if (error == 0)
+			fork_stay(pe, &fh->fh_how);
 		break;
 	case INHERIT_ZERO:
 		KASSERT(pe->ve_obj == NULL);
@@ -234,7 +248,7 @@ fork_mapped(const struct vm_entry *pe)
  */
 static void
 fork_tables(struct vm_map *parent, struct vm_map *child,
-    const struct pmap_own *own)
+    const struct pmap_fork *how)
 {
 	struct vm_entry *pe;
 	vaddr_t start = 0;
@@ -243,14 +257,14 @@ fork_tables(struct vm_map *parent, struct vm_map *child,
 		if (fork_mapped(pe))
 			continue;
 		pmap_fork(parent->vm_pmap, child->vm_pmap, start, pe->ve_start,
-		    own);
+		    how);
 		start = pe->ve_end;
 		if (pe->ve_inherit == INHERIT_COPY)
 			pmap_protect(parent->vm_pmap, pe->ve_start, pe->ve_end,
 			    PROT_READ | PROT_EXEC);
 	}
 	pmap_fork(parent->vm_pmap, child->vm_pmap, start, VM_MAXUSER_ADDRESS,
-	    own);
+	    how);
 }
 
 int
@@ -264,7 +278,7 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp, vaddr_t hot)
 	bool alike = false; /* entries that differ in the parent may be */
 	int error;
 
-	error = uvmspace_create(&child);
+	error = uvmspace_create_like(&child, pm->vm_pmap);
 	if (error != 0)
 		return error;
 	cm = &child->vm_map;
@@ -284,6 +298,8 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp, vaddr_t hot)
 	cm->vm_datalimit = pm->vm_datalimit;
 	cm->vm_mmapbase = pm->vm_mmapbase;
 	fh.fh_an = NULL;
+	fh.fh_how.pf_page = NULL;
+	fh.fh_how.pf_nstay = 0;
 	fh.fh_va = refcount_load(&parent->vm_users) == 1 ? trunc_page(hot) : 0;
 	fs.fs_n = 0;
 	fs.fs_left = pm->vm_nentries;
@@ -303,7 +319,7 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp, vaddr_t hot)
 		uvm_tree_build(cm);
 	if (alike)
 		uvm_map_simplify(cm, 0, VM_MAXUSER_ADDRESS);
-	fork_tables(pm, cm, fh.fh_an != NULL ? &fh.fh_own : NULL);
+	fork_tables(pm, cm, &fh.fh_how);
 	if (fh.fh_an != NULL)
 		uvm_anon_unhold(fh.fh_an);
 	child->vm_maxsaddr = parent->vm_maxsaddr;

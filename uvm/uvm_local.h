@@ -221,10 +221,12 @@ int uvm_commit_check(u_long npages);
 void uao_boot(void);
 
 /*
- * uvm_vmspace.c.  uvmspace_note_rss: let the high-water mark know before
+ * uvm_vmspace.c.  uvmspace_create_like: uvmspace_create() of what a fork of
+ * like's space will fill.  uvmspace_note_rss: let the high-water mark know before
  * pages are unmapped.  Map write-locked.
  */
 void uvmspace_boot(void);
+int uvmspace_create_like(struct vmspace **vmp, const struct pmap *like);
 void uvmspace_note_rss(struct vmspace *vm);
 
 /*

@@ -40,6 +40,8 @@
 #include <base/print.h>
 #include <base/thread.h>
 
+#include <pmap/pmap.h>
+
 #include "uvm_local.h"
 
 #define NSCANQ      8u
@@ -591,6 +593,7 @@ round_run(void)
 	po.po_full = false;
 	po.po_nskip = 0;
 	po.po_ndirty = 0;
+	pmap_drain();
 	start = before = uvm_pageout_stats.ps_freed;
 	while (idle < 3) {
 		reap(false);

@@ -571,6 +571,19 @@ radix_wipe(struct radix *rx, void (*fn)(void *, void **, u_int), void *arg)
 	}
 }
 
+bool
+radix_within(const struct radix *rx, uint64_t first, uint64_t last)
+{
+	const struct radix_node *n = rx->rx_root;
+
+	if (n == NULL)
+		return true;
+	if (!is_leaf(n))
+		return first <= n->rn_base && node_last(n) <= last;
+	return first <= n->rn_base + first_slot(n->rn_used) &&
+	       node_last(n) - (u_int)__builtin_clzll(n->rn_used) <= last;
+}
+
 void
 radix_share(const struct radix *rx, struct radix *copy)
 {

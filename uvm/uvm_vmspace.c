@@ -37,7 +37,7 @@ uvmspace_boot(void)
 }
 
 int
-uvmspace_create(struct vmspace **vmp)
+uvmspace_create_like(struct vmspace **vmp, const struct pmap *like)
 {
 	struct vmspace *vm;
 	struct pmap *pm;
@@ -46,7 +46,7 @@ uvmspace_create(struct vmspace **vmp)
 	vm = pool_get(&vmspace_pool, PA_ZERO);
 	if (vm == NULL)
 		return ENOMEM;
-	error = pmap_create(&pm);
+	error = pmap_create(&pm, like);
 	if (error != 0) {
 		pool_put(&vmspace_pool, vm);
 		return error;
@@ -57,6 +57,12 @@ uvmspace_create(struct vmspace **vmp)
 	atomic_init(&vm->vm_maxrss, 0);
 	*vmp = vm;
 	return 0;
+}
+
+int
+uvmspace_create(struct vmspace **vmp)
+{
+	return uvmspace_create_like(vmp, NULL);
 }
 
 void

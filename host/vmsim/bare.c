@@ -453,7 +453,7 @@ empty_setup(void)
 	u_int i;
 
 	for (i = 0; i < nitems(spaces); i++) {
-		CHECK(pmap_create(&spaces[i]) == 0);
+		CHECK(pmap_create(&spaces[i], NULL) == 0);
 		pages[i] = page_alloc(PK_LOOSE, PA_ZERO);
 		CHECK(pages[i] != NULL);
 		*(u_long *)page_direct(pages[i]) = i;

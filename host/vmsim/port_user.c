@@ -13,6 +13,7 @@
 #include <base/epoch.h>
 #include <base/print.h>
 #include <base/thread.h>
+#include <pmap/pmap.h>
 #include <kern/proc.h>
 #include <kern/trap.h>
 #include <port/frame.h>
@@ -449,6 +450,7 @@ user_account(struct thread *td, bool end)
 	det_calm();
 	reap_drain();
 	epoch_drain();
+	pmap_drain();
 	det_calm();
 	/* A kernel thread may have ended since, and be kept for another. */
 	reap_drain();

@@ -11,6 +11,7 @@
 #include <base/print.h>
 #include <phys/page.h>
 #include <phys/pool.h>
+#include <pmap/pmap.h>
 #include <port/frame.h>
 #include <kern/proc.h>
 #include <kern/wait.h>
@@ -24,6 +25,7 @@ free_pages(void)
 {
 	reap_drain();
 	epoch_drain();
+	pmap_drain();
 	pool_drain_all();
 	phys_drain_all();
 	return phys_free_count();

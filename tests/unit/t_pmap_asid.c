@@ -56,7 +56,7 @@ space_init(struct space *sp, u_int id)
 	u_int i;
 
 	mutex_init(&sp->sp_lock, RANK_MAP);
-	if (!CHECK(pmap_create(&sp->sp_pm) == 0))
+	if (!CHECK(pmap_create(&sp->sp_pm, NULL) == 0))
 		return false;
 	sp->sp_cur = 0;
 	for (i = 0; i < 2; i++) {
@@ -100,7 +100,7 @@ space_renew(struct space *sp)
 	pmap_purge(sp->sp_pm);
 	pmap_remove_all(sp->sp_pm);
 	pmap_destroy(sp->sp_pm);
-	return CHECK(pmap_create(&sp->sp_pm) == 0) && space_map(sp);
+	return CHECK(pmap_create(&sp->sp_pm, NULL) == 0) && space_map(sp);
 }
 
 static void

@@ -31,7 +31,7 @@ TEST(pmap_purge_detaches)
 	uint64_t kick, loads, root;
 
 	pg = page_alloc(PK_ANON, 0);
-	if (!CHECK(pmap_create(&pm) == 0))
+	if (!CHECK(pmap_create(&pm, NULL) == 0))
 		return;
 	CHECK(pmap_enter(pm, 0x10000, page_to_phys(pg), PROT_READ, PROT_READ) ==
 	      0);
@@ -90,7 +90,7 @@ TEST(pmap_purge_sparse)
 	struct pmap *pm;
 	u_int i;
 
-	if (!CHECK(pmap_create(&pm) == 0))
+	if (!CHECK(pmap_create(&pm, NULL) == 0))
 		return;
 	for (i = 0; i < nitems(pg); i++) {
 		pg[i] = page_alloc(PK_ANON, 0);
@@ -131,7 +131,7 @@ TEST(pmap_purge_shared)
 	struct pmap *a, *b;
 	u_int i;
 
-	if (!CHECK(pmap_create(&a) == 0 && pmap_create(&b) == 0))
+	if (!CHECK(pmap_create(&a, NULL) == 0 && pmap_create(&b, NULL) == 0))
 		return;
 	for (i = 0; i < nitems(pg); i++) {
 		pg[i] = page_alloc(PK_OBJECT, 0);
@@ -170,7 +170,7 @@ build(struct pmap **pmp, struct vm_page **pg, u_int n)
 	int error;
 	u_int i;
 
-	error = pmap_create(&pm);
+	error = pmap_create(&pm, NULL);
 	if (error != 0)
 		return error;
 	*pmp = pm;
@@ -235,7 +235,7 @@ TEST(pmap_reference_after_purge)
 	vm_prot_t prot;
 	paddr_t pa;
 
-	if (!CHECK(pmap_create(&pm) == 0))
+	if (!CHECK(pmap_create(&pm, NULL) == 0))
 		return;
 	pmap_reference(pm);
 	pmap_purge(pm);

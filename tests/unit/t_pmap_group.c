@@ -50,7 +50,7 @@ group_begin(struct grp *g)
 	u_int i;
 
 	g->g_run = page_alloc_run(PK_ANON, 5, PA_ZERO);
-	if (!CHECK(g->g_run != NULL && pmap_create(&g->g_pm) == 0))
+	if (!CHECK(g->g_run != NULL && pmap_create(&g->g_pm, NULL) == 0))
 		return false;
 	for (i = 0; i < N; i++)
 		g->g_pg[i] = g->g_run + i;
@@ -279,7 +279,7 @@ TEST(pmap_group_all)
 	CHECK(all_mapped(&g, PROT_NONE, N) && broken(&g) == 0);
 	group_end(&g);
 
-	if (!group_begin(&g) || !CHECK(pmap_create(&child) == 0))
+	if (!group_begin(&g) || !CHECK(pmap_create(&child, NULL) == 0))
 		return;
 	(void)group_make(&g, RW);
 	pmap_fork(g.g_pm, child, 0, VM_MAXUSER_ADDRESS, NULL);

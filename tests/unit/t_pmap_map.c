@@ -39,7 +39,7 @@ TEST(pmap_enter_remove)
 
 	for (i = 0; i < nitems(pg); i++)
 		pg[i] = page_alloc(PK_ANON, PA_ZERO);
-	if (!CHECK(pmap_create(&pm) == 0))
+	if (!CHECK(pmap_create(&pm, NULL) == 0))
 		return;
 	CHECK(tables(pm) == 1 && pmap_resident(pm) == 0);
 	CHECK(maps(pm, va, NULL, 0));
@@ -106,7 +106,7 @@ TEST(pmap_tables)
 	u_int i;
 
 	pg = page_alloc(PK_OBJECT, 0);
-	if (!CHECK(pmap_create(&pm) == 0))
+	if (!CHECK(pmap_create(&pm, NULL) == 0))
 		return;
 	for (i = 0; i < nitems(at); i++) {
 		CHECK(
@@ -143,7 +143,7 @@ TEST(pmap_protect_range)
 	vaddr_t base = 5 * TABLE_SPAN - 20 * PAGE_SIZE;
 	u_int i;
 
-	if (!CHECK(pmap_create(&pm) == 0))
+	if (!CHECK(pmap_create(&pm, NULL) == 0))
 		return;
 	for (i = 0; i < nitems(pg); i++) {
 		pg[i] = page_alloc(PK_ANON, 0);
@@ -208,7 +208,7 @@ TEST(pmap_machine)
 	char buf[sizeof(text)];
 
 	pg = page_alloc(PK_ANON, PA_ZERO);
-	if (!CHECK(pmap_create(&pm) == 0))
+	if (!CHECK(pmap_create(&pm, NULL) == 0))
 		return;
 	CHECK(pmap_enter(pm, va, page_to_phys(pg), PROT_READ | PROT_WRITE, 0) ==
 	      0);
@@ -288,7 +288,7 @@ TEST(pmap_flush)
 
 	for (i = 0; i < NMANY; i++)
 		pg[i] = page_alloc(PK_ANON, PA_ZERO);
-	if (!CHECK(pmap_create(&pm) == 0))
+	if (!CHECK(pmap_create(&pm, NULL) == 0))
 		return;
 	preempt_disable();
 	pmap_activate(pm);

@@ -31,7 +31,7 @@ TEST(pmap_page_protect_all)
 
 	pg = page_alloc(PK_OBJECT, 0);
 	for (i = 0; i < nitems(pm); i++) {
-		if (!CHECK(pmap_create(&pm[i]) == 0))
+		if (!CHECK(pmap_create(&pm[i], NULL) == 0))
 			return;
 		for (j = 0; j < 10; j++)
 			CHECK(pmap_enter(pm[i],
@@ -67,7 +67,8 @@ TEST(pmap_bits)
 	vaddr_t va = 0x30000;
 
 	pg = page_alloc(PK_OBJECT, 0);
-	if (!CHECK(pmap_create(&pm[0]) == 0 && pmap_create(&pm[1]) == 0))
+	if (!CHECK(pmap_create(&pm[0], NULL) == 0 &&
+		   pmap_create(&pm[1], NULL) == 0))
 		return;
 	CHECK(
 	    pmap_enter(pm[0], va, page_to_phys(pg), PROT_READ, PROT_READ) == 0);
@@ -220,7 +221,7 @@ TEST(pmap_model)
 	for (i = 0; i < NPG; i++)
 		m->m_pg[i] = page_alloc(PK_OBJECT, 0);
 	for (i = 0; i < NPM; i++)
-		if (!CHECK(pmap_create(&m->m_pm[i]) == 0))
+		if (!CHECK(pmap_create(&m->m_pm[i], NULL) == 0))
 			return;
 	/* Lines full and thin, table borders, far away. */
 	for (i = 0; i < NVA; i++)

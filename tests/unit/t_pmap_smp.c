@@ -102,7 +102,7 @@ TEST(pmap_shootdown)
 	if (cpu_count() < 2)
 		return;
 	pg = page_alloc(PK_ANON, PA_ZERO);
-	if (!CHECK(pmap_create(&u.u_pm) == 0))
+	if (!CHECK(pmap_create(&u.u_pm, NULL) == 0))
 		return;
 	u.u_va = 0x10000;
 	for (i = 0; i < 3; i++)
@@ -142,7 +142,7 @@ TEST(pmap_lazy)
 	if (cpu_count() < 2)
 		return;
 	pg = page_alloc(PK_ANON, PA_ZERO);
-	if (!CHECK(pmap_create(&u.u_pm) == 0))
+	if (!CHECK(pmap_create(&u.u_pm, NULL) == 0))
 		return;
 	u.u_va = 0x10000;
 	CHECK(pmap_enter(u.u_pm, u.u_va, page_to_phys(pg), PROT_READ,
@@ -185,7 +185,7 @@ TEST(pmap_rollover)
 	if (cpu_count() < 2 || md_asid_count() == 1 || md_asid_count() > 64)
 		return;
 	pg = page_alloc(PK_ANON, PA_ZERO);
-	if (!CHECK(pmap_create(&u.u_pm) == 0))
+	if (!CHECK(pmap_create(&u.u_pm, NULL) == 0))
 		return;
 	u.u_va = 0x10000;
 	CHECK(pmap_enter(u.u_pm, u.u_va, page_to_phys(pg), PROT_READ,
@@ -195,7 +195,7 @@ TEST(pmap_rollover)
 		/* Now and then the space itself, in a new generation. */
 		new = i % md_asid_count() != 0;
 		pm = u.u_pm;
-		if (new && !CHECK(pmap_create(&pm) == 0))
+		if (new && !CHECK(pmap_create(&pm, NULL) == 0))
 			break;
 		preempt_disable();
 		pmap_activate(pm);
@@ -259,7 +259,7 @@ TEST(pmap_mutual)
 
 	if (cpu_count() < 2)
 		return;
-	if (!CHECK(pmap_create(&pm) == 0))
+	if (!CHECK(pmap_create(&pm, NULL) == 0))
 		return;
 	for (i = 0; i < 2; i++) {
 		mu[i].mu_pm = pm;
@@ -365,10 +365,10 @@ TEST(pmap_storm)
 	mutex_init(&st->st_owner, RANK_AMAP);
 	for (i = 0; i < STORM_PAGES; i++)
 		st->st_pg[i] = page_alloc(PK_ANON, 0);
-	if (!CHECK(pmap_create(&st->st_other) == 0))
+	if (!CHECK(pmap_create(&st->st_other, NULL) == 0))
 		return;
 	for (round = 0; round < 10; round++) {
-		if (!CHECK(pmap_create(&st->st_pm) == 0))
+		if (!CHECK(pmap_create(&st->st_pm, NULL) == 0))
 			return;
 		atomic_store(&st->st_stop, false);
 		atomic_store(&st->st_entered, 0);

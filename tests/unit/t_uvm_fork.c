@@ -173,6 +173,7 @@ TEST(uvm_fork_nomem)
 		  false) == 0);
 	for (n = 1;; n++) {
 		phys_fail_nth(n);
+		pmap_drain();
 		error = uvmspace_fork(vm, &child, 0);
 		fired = phys_fail_fired();
 		phys_fail_nth(0);
@@ -358,4 +359,106 @@ TEST(uvm_fork_hot_refused)
 	}
 	verify(vm);
 	end_space(vm);
+}
+
+/* A page that stayed writable for one fork does not for the next. */
+TEST(uvm_fork_hot_other)
+{
+	struct vmspace *vm = space(), *child[3];
+	u_int i, k;
+
+	if (vm == NULL)
+		return;
+	CHECK(map_anon(vm, BASE, ptoa(3), RW) == 0);
+	for (i = 0; i < 3; i++)
+		CHECK(poke(vm, BASE + ptoa(i), (u_char)(i + 1)) == 0);
+	/* Nothing is entered in between. */
+	for (k = 0; k < 3; k++)
+		CHECK(uvmspace_fork(vm, &child[k], BASE + ptoa(k)) == 0);
+	for (i = 0; i < 3; i++)
+		CHECK(poke(vm, BASE + ptoa(i), 9) == 0);
+	for (k = 0; k < 3; k++) {
+		for (i = 0; i < 3; i++)
+			CHECK(peek(child[k], BASE + ptoa(i)) == (int)i + 1);
+		verify(child[k]);
+		end_space(child[k]);
+	}
+	end_space(vm);
+}
+
+/* Memory that is shared can be written to after a fork without a fault. */
+TEST(uvm_fork_shared_stays)
+{
+	struct vmspace *vm = space(), *child, *twin;
+	const vaddr_t at = BASE + ptoa(4);
+	struct uvm_object *uo;
+
+	if (vm == NULL || !CHECK(uao_create(ptoa(2), &uo) == 0))
+		return;
+	CHECK(map_anon(vm, BASE, ptoa(4), RW) == 0);
+	CHECK(map_object(vm, at, ptoa(2), RW, uo, 0, false) == 0);
+	CHECK(poke(vm, BASE, 1) == 0 && poke(vm, BASE + ptoa(3), 1) == 0);
+	CHECK(poke(vm, at, 2) == 0);
+	CHECK(uvmspace_fork(vm, &child, 0) == 0);
+	CHECK(uvmspace_fork(vm, &twin, 0) == 0);
+	CHECK(writable(vm, at) != 0 && writable(vm, at) == writable(child, at));
+	CHECK(writable(twin, at) == writable(vm, at));
+	CHECK(writable(vm, BASE + ptoa(3)) == 0 && writable(vm, BASE) == 0);
+	CHECK(writable(child, BASE + ptoa(3)) == 0);
+	CHECK(poke(child, at, 3) == 0);
+	CHECK(peek(vm, at) == 3 && peek(twin, at) == 3);
+	/* One gives it up; one may no longer write. */
+	CHECK(uvm_unmap(&twin->vm_map, at, at + PAGE_SIZE) == 0);
+	CHECK(uvm_protect(&child->vm_map, at, at + PAGE_SIZE, PROT_READ) == 0);
+	CHECK(poke(twin, at, 4) == EFAULT && poke(child, at, 4) == EACCES);
+	CHECK(poke(vm, at, 5) == 0 && peek(child, at) == 5);
+	CHECK(poke(vm, BASE, 6) == 0 && peek(child, BASE) == 1);
+	verify(vm);
+	end_space(vm);
+	verify(child);
+	end_space(child);
+	end_space(twin);
+	uvm_object_free(uo);
+}
+
+/* Upper tables of a dead child serve the next one, and are its alone. */
+TEST(uvm_fork_spare)
+{
+	struct vmspace *vm = space(), *child, *other = space();
+	struct vm_page *root;
+	u_int i;
+
+	if (vm == NULL || other == NULL)
+		return;
+	CHECK(map_anon(vm, BASE, ptoa(4), RW) == 0);
+	CHECK(poke(vm, BASE, 1) == 0);
+	CHECK(map_anon(other, 100 * BASE, ptoa(4), RW) == 0);
+	CHECK(poke(other, 100 * BASE, 2) == 0);
+	pmap_drain();
+	CHECK(uvmspace_fork(vm, &child, 0) == 0);
+	root = vm_pmap(child)->pm_root;
+	end_space(child);
+	for (i = 0; i < 3; i++) {
+		CHECK(uvmspace_fork(vm, &child, BASE) == 0);
+		CHECK(vm_pmap(child)->pm_root == root);
+		CHECK(poke(child, BASE, (u_char)(10 + i)) == 0);
+		CHECK(peek(vm, BASE) == 1);
+		verify(child);
+		end_space(child);
+	}
+	/* One of another shape is made anew. */
+	CHECK(uvmspace_fork(other, &child, 0) == 0);
+	CHECK(peek(child, 100 * BASE) == 2 && poke(child, BASE, 1) == EFAULT);
+	verify(child);
+	/* One that has got more tables is not kept. */
+	CHECK(map_anon(child, 200 * BASE, ptoa(4), RW) == 0);
+	CHECK(poke(child, 200 * BASE, 3) == 0);
+	end_space(child);
+	CHECK(uvmspace_fork(other, &child, 0) == 0);
+	verify(child);
+	end_space(child);
+	pmap_verify_all();
+	pmap_drain();
+	end_space(vm);
+	end_space(other);
 }

@@ -424,3 +424,23 @@ TEST(uvm_radix_shared_nomem)
 	for (i = 0; i < NVALUE; i++)
 		CHECK(value_refs[i] == 0);
 }
+
+/* What may be left alone when a copy is trimmed. */
+TEST(uvm_radix_within)
+{
+	struct radix rx;
+	u_int i;
+
+	radix_init(&rx, NULL);
+	CHECK(radix_within(&rx, 5, 5));
+	for (i = 70; i < 80; i++)
+		CHECK(radix_insert(&rx, i, &rx) == 0);
+	CHECK(radix_within(&rx, 70, 79) && radix_within(&rx, 0, UINT64_MAX));
+	CHECK(!radix_within(&rx, 71, 79) && !radix_within(&rx, 70, 78));
+	CHECK(radix_insert(&rx, 4000, &rx) == 0);
+	CHECK(radix_within(&rx, 0, UINT64_MAX));
+	CHECK(!radix_within(&rx, 70, 3999) && !radix_within(&rx, 71, 4000));
+	while (!radix_empty(&rx))
+		for (i = 0; i <= 4000; i++)
+			(void)radix_remove(&rx, i);
+}

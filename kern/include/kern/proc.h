@@ -167,7 +167,7 @@ struct proc {
 	/* What is set before it is read: proc_alloc() leaves it alone. */
 	struct ucred ps_cred;                      /* [p] */
 	struct abi_rlimit ps_rlimit[RLIMIT_COUNT]; /* [p] */
-	struct abi_rusage ps_ru;                   /* [e] */
+	u_long ps_maxrss;                          /* [e] KiB, of a zombie */
 	struct abi_sigaction ps_sigact[NSIG]; /* [s] of signal n at n - 1 */
 };
 

@@ -90,7 +90,8 @@ struct vm_page {
 	union {
 		uint64_t pg_index;           /* [O] page number in the object */
 		struct pv_chunk **pg_chunks; /* [t] PK_TABLE: or NULL */
-		void *pg_kva2;               /* PK_KERNEL: for its user */
+		uint64_t pg_few; /* [t] PK_TABLE above leaves: see pmap */
+		void *pg_kva2;   /* PK_KERNEL: for its user */
 	};
 	_Atomic(uintptr_t) pg_pv; /* [e] kernel address of a PTE */
 	union {
@@ -104,9 +105,12 @@ struct vm_page {
 	_Atomic(uint8_t) pg_lock;   /* [a] page_lock() */
 	_Atomic(uint8_t) pg_kind;   /* [a] enum page_kind */
 	_Atomic(uint8_t) pg_ref;    /* [a] referenced, as far as told */
-	_Atomic(uint8_t) pg_mod;    /* [a] modified since last clean */
-	uint8_t pg_order;           /* [b] of the free run it heads */
-	uint8_t pg_level;           /* [t] PK_TABLE: 0 = leaves */
+	union {
+		_Atomic(uint8_t) pg_mod; /* [a] modified since last clean */
+		uint8_t pg_forked;       /* [t] PK_TABLE: see pmap_share.c */
+	};
+	uint8_t pg_order; /* [b] of the free run it heads */
+	uint8_t pg_level; /* [t] PK_TABLE: 0 = leaves */
 };
 _Static_assert(sizeof(struct vm_page) == CACHELINE, "vm_page: one line");
 

@@ -44,7 +44,7 @@ typedef u_int vm_prot_t;
 enum pmap_state {
 	PMAP_LIVE,     /* entries may be made */
 	PMAP_DETACHED, /* no CPU translates through it; enter fails */
-	PMAP_DEAD      /* no entries, no tables but the root */
+	PMAP_DEAD      /* no leaf entries; upper tables may be kept */
 };
 
 /*
@@ -56,14 +56,16 @@ enum pmap_state {
  *	a	C11 atomic
  */
 struct pmap {
-	struct vm_page *pm_root;    /* [I] top-level table; NULL: kernel */
-	paddr_t pm_rootpa;          /* [I] */
-	refcount_t pm_refs;         /* [a] */
-	_Atomic(u_int) pm_state;    /* [a] enum pmap_state; up only */
-	_Atomic(uint64_t) pm_asid;  /* [a] generation << 16 | asid; 0: none */
-	_Atomic(cpumask_t) pm_cpus; /* [a] may hold translations of it */
-	_Atomic(u_long) pm_tables;  /* [a] table pages, the root included */
-	_Atomic(u_int) pm_parting;  /* [a] threads in leaf_part() */
+	struct vm_page *pm_root;     /* [I] top-level table; NULL: kernel */
+	paddr_t pm_rootpa;           /* [I] */
+	refcount_t pm_refs;          /* [a] */
+	_Atomic(u_int) pm_state;     /* [a] enum pmap_state; up only */
+	_Atomic(uint64_t) pm_asid;   /* [a] generation << 16 | asid; 0: none */
+	_Atomic(cpumask_t) pm_cpus;  /* [a] may hold translations of it */
+	_Atomic(u_long) pm_tables;   /* [a] table pages, the root included */
+	_Atomic(u_int) pm_parting;   /* [a] threads in leaf_part() */
+	_Atomic(uint32_t) pm_shape;  /* [a] its upper tables: pmap_spare.c */
+	_Atomic(uint32_t) pm_forked; /* [a] what that was at fork; 0: none */
 };
 
 extern struct pmap pmap_kernel; /* the kernel's own: no user half */
@@ -74,14 +76,18 @@ void pmap_bootstrap(paddr_t kroot);
 void pmap_cpu_init(struct cpu *c);
 
 /*
- * pmap_create: an empty space with one reference.  ENOMEM.
+ * pmap_create: an empty space with one reference.  like, unless NULL: the space
+ *	that pmap_fork() will fill it from.  ENOMEM.
  * pmap_reference: one more; the caller holds one.
  * pmap_destroy: one less; the last asserts that no entry is left and frees
  *	the root.  S
  */
-int pmap_create(struct pmap **pmp);
+int pmap_create(struct pmap **pmp, const struct pmap *like);
 void pmap_reference(struct pmap *pm);
 void pmap_destroy(struct pmap *pm);
+
+/* Free the spaces that are kept for forks to come.  No lock held. */
+void pmap_drain(void);
 
 /*
  * pmap_activate: this CPU translates through pm from here on; the caller (the
@@ -108,7 +114,8 @@ struct pmap *pmap_curpmap(void);
  * pmap_remove_all: remove every entry of a detached pmap.  Walks populated
  *	lines of populated tables only; takes each table's lock once; unlinks
  *	every managed mapping; carries modified and referenced bits to the
- *	pages; frees every table but the root.  PMAP_DEAD on return.
+ *	pages; frees every table but the root, and those that the next fork can
+ *	use (pmap_spare.c).  PMAP_DEAD on return.
  *	Frees no mapped page: the reference to it is the map's.  Returns how
  *	many entries there were.
  */
@@ -119,19 +126,28 @@ u_long pmap_remove_all(struct pmap *pm);
  * pmap_fork: child, a new space that nobody else knows, is to have what pm has
  *	mapped in [sva, eva), except that neither may write: all of it that can
  *	be shared by the table, the rest comes by faults.  The caller excludes
- *	all that enters, narrows or removes by address.  S
- *	own, unless NULL: a new page that child is to have at po_va, as po_prot,
- *	in place of what pm has there, which keeps its rights if that can be.
- *	Of what lies in the same leaf table child gets that page at most.  The
- *	caller holds it, and sees to it that nobody writes to pm's meanwhile.
+ *	all that enters, narrows or removes by address.  how: what is different
+ *	somewhere; NULL: nothing.  S
+ *
+ * pf_stay: ranges that stay writable where they are, for both: memory that both
+ *	map shared, object pages all of it.
+ * pf_page: unless NULL, a new page that child is to have at pf_va, with pf_prot,
+ *	in place of what pm has there, which stays as it is.  Of what lies in
+ *	the same leaf table child gets that page at most.  The caller holds it,
+ *	and sees to it that nobody writes to pm's meanwhile.
  */
-struct pmap_own {
-	vaddr_t po_va;
-	struct vm_page *po_page;
-	vm_prot_t po_prot;
+#define PMAP_NSTAY 8
+struct pmap_fork {
+	struct vm_page *pf_page;
+	vaddr_t pf_va;
+	vm_prot_t pf_prot;
+	u_int pf_nstay;
+	struct {
+		vaddr_t st_start, st_end;
+	} pf_stay[PMAP_NSTAY];
 };
 void pmap_fork(struct pmap *pm, struct pmap *child, vaddr_t sva, vaddr_t eva,
-    const struct pmap_own *own);
+    const struct pmap_fork *how);
 
 /*
  * pmap_enter: map the page at pa at va with prot, replacing what was there.

@@ -187,6 +187,8 @@ radix_behind(const struct radix_at *at, uint64_t idx)
 
 /*
  * radix_share: the empty tree copy gets the contents of rx, in O(1).
+ * radix_within: whether nothing lies outside [first, last]; sometimes it does
+ *	not know, and says false.
  * radix_wipe: empty the tree, calling fn(arg, v, n) for all values in index
  *	order, n at a time (1 to RADIX_LEAF), but not for those that another
  *	tree keeps.  fn must not touch the tree.
@@ -200,6 +202,7 @@ radix_behind(const struct radix_at *at, uint64_t idx)
 void radix_wipe(struct radix *rx, void (*fn)(void *, void **, u_int),
     void *arg);
 void radix_share(const struct radix *rx, struct radix *copy);
+bool radix_within(const struct radix *rx, uint64_t first, uint64_t last);
 int radix_remove_range(struct radix *rx, uint64_t first, uint64_t last,
     void (*fn)(void *, void **, u_int), void *arg);
 int radix_split(struct radix *rx, uint64_t idx, struct radix *high);

@@ -150,4 +150,28 @@ md_cycles(void)
 	return hi << 32 | lo;
 }
 
+/*
+ * n words, which may lie anywhere, for memcpy() and memset().  From some
+ * MD_WORDS_MIN bytes on this is less work than a loop, on all CPUs.
+ */
+#define MD_WORDS_MIN 128
+
+static inline void
+md_words_copy(void *dst, const void *src, unsigned long n)
+{
+	__asm__ volatile("rep movsq"
+			 : "+D"(dst), "+S"(src), "+c"(n)
+			 :
+			 : "memory");
+}
+
+static inline void
+md_words_set(void *dst, unsigned long word, unsigned long n)
+{
+	__asm__ volatile("rep stosq"
+			 : "+D"(dst), "+c"(n)
+			 : "a"(word)
+			 : "memory");
+}
+
 #endif
