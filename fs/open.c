@@ -263,6 +263,41 @@ sys_openat(const uintptr_t *a)
 	return do_open((int)a[0], a[1], (u_int)a[2], (mode_t)a[3]);
 }
 
+struct abi_open_how {
+	uint64_t flags, mode, resolve;
+};
+
+/*
+ * openat2(dirfd, path, how, size): as openat(), but what is not known is
+ * refused; that is every restriction of the way the path may take.
+ */
+long
+sys_openat2(const uintptr_t *a)
+{
+	struct abi_open_how how;
+	uint64_t more;
+	size_t i;
+
+	if (a[3] < sizeof(how))
+		return -EINVAL;
+	if (a[3] > PAGE_SIZE)
+		return -E2BIG;
+	if (copyin(a[2], &how, sizeof(how)) != 0)
+		return -EFAULT;
+	for (i = sizeof(how); i < a[3]; i += sizeof(more)) {
+		more = 0;
+		if (copyin(a[2] + i, &more, MIN(sizeof(more), a[3] - i)) != 0)
+			return -EFAULT;
+		if (more != 0)
+			return -E2BIG;
+	}
+	if ((how.flags & ~(uint64_t)O_KNOWN) != 0 || how.resolve != 0 ||
+	    (how.mode & ~07777ull) != 0 ||
+	    (how.mode != 0 && (how.flags & O_CREAT) == 0))
+		return -EINVAL;
+	return do_open((int)a[0], a[1], (u_int)how.flags, (mode_t)how.mode);
+}
+
 long
 sys_creat(const uintptr_t *a)
 {

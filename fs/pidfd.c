@@ -307,6 +307,43 @@ advise_pieces(struct vm_map *map, const struct abi_iovec *vec, u_long n,
 	return done;
 }
 
+/* Whether p's end is decided. */
+static bool
+proc_dying(struct proc *p)
+{
+	bool dying;
+
+	if (proc_state(p) == PS_EXITING)
+		return true;
+	spin_enter(&p->ps_siglock);
+	dying = (p->ps_sigpend.sp_set & SIGBIT(SIGKILL)) != 0;
+	spin_exit(&p->ps_siglock);
+	return dying;
+}
+
+/*
+ * process_mrelease(pidfd, flags): who is dying gives its memory back anyhow,
+ * and nothing holds it up.
+ */
+long
+sys_process_mrelease(const uintptr_t *a)
+{
+	struct proc *p;
+	int error;
+
+	if ((u_int)a[1] != 0)
+		return -EINVAL;
+	error = pidfd_proc((int)a[0], &p);
+	if (error != 0)
+		return -error;
+	if (proc_state(p) == PS_ZOMBIE)
+		error = ESRCH;
+	else if (!proc_dying(p))
+		error = EINVAL;
+	proc_rele(p);
+	return -error;
+}
+
 /* process_madvise(pidfd, vec, n, advice, flags) */
 long
 sys_process_madvise(const uintptr_t *a)

@@ -10,13 +10,17 @@
  * bucket (NULL) and whoever needs it spins for that moment.
  *
  * Protection:
+ *	I	constant
  *	a	C11 atomic
+ *	g	fg_lock
  *	b	lock of the bucket that the waiter is on; b:a is read without it
  *		and then looked at again
  */
 #include <kern/futex.h>
 #include <sys/errno.h>
 #include <base/thread.h>
+#include <base/print.h>
+#include <phys/kmem.h>
 #include <port/machdep.h>
 #include <kern/proc.h>
 
@@ -31,13 +35,20 @@ struct futex_key {
 
 struct futex_bucket;
 
-/* On the stack of a thread that waits. */
+/* Several waiters that are one thread.  On its stack. */
+struct futex_group {
+	struct spin fg_lock; /* taken inside that of a bucket */
+	bool fg_woken;       /* [g] one of them is */
+};
+
+/* On the stack of a thread that waits, or an array of its group. */
 struct futex_waiter {
 	TAILQ_ENTRY(futex_waiter) fw_link;        /* [b] */
 	_Atomic(struct futex_bucket *) fw_bucket; /* [b:a] */
 	struct futex_key fw_key;                  /* [b] */
 	uint32_t fw_bitset;                       /* [b] */
 	bool fw_woken;                            /* [b] off the bucket */
+	struct futex_group *fw_group;             /* [I] NULL: it is alone */
 };
 TAILQ_HEAD(futexq, futex_waiter);
 
@@ -175,28 +186,42 @@ waiter_sleep(struct futex_waiter *w, uint64_t deadline)
 	}
 }
 
+/* Put w, whose key is set, on its bucket. */
+static void
+waiter_enter(struct futex_waiter *w)
+{
+	struct futex_bucket *b = bucket_of(&w->fw_key);
+
+	atomic_init(&w->fw_bucket, b);
+	spin_enter(&b->fb_lock);
+	TAILQ_INSERT_TAIL(&b->fb_waiters, w, fw_link);
+	spin_exit(&b->fb_lock);
+}
+
+/* 0, EAGAIN: the word at va is not val; EFAULT. */
+static int
+word_is(vaddr_t va, uint32_t val)
+{
+	uint32_t now;
+	int error;
+
+	error = md_fetch32(va, &now);
+	return error == 0 && now != val ? EAGAIN : error;
+}
+
 int
 futex_wait(vaddr_t va, bool priv, uint32_t val, uint32_t bitset,
     uint64_t deadline)
 {
 	struct futex_waiter w = {.fw_bitset = bitset};
-	struct futex_bucket *b;
-	uint32_t now;
 	int error;
 
 	KASSERT(bitset != 0);
 	error = key_get(va, priv, &w.fw_key);
 	if (error != 0)
 		return error;
-	b = bucket_of(&w.fw_key);
-	atomic_init(&w.fw_bucket, b);
-	spin_enter(&b->fb_lock);
-	TAILQ_INSERT_TAIL(&b->fb_waiters, &w, fw_link);
-	spin_exit(&b->fb_lock);
-
-	error = md_fetch32(va, &now);
-	if (error == 0 && now != val)
-		error = EAGAIN;
+	waiter_enter(&w);
+	error = word_is(va, val);
 	if (error != 0) {
 		/* Woken all the same: the waker counted us. */
 		if (waiter_leave(&w))
@@ -208,14 +233,87 @@ futex_wait(vaddr_t va, bool priv, uint32_t val, uint32_t bitset,
 	return error;
 }
 
+/* Sleep until one of g is woken.  0, ETIMEDOUT or EINTR. */
+static int
+group_sleep(struct futex_group *g, uint64_t deadline)
+{
+	int error = 0;
+
+	spin_enter(&g->fg_lock);
+	while (!g->fg_woken && error == 0)
+		error =
+		    sleep_spin(g, &g->fg_lock, SLEEP_INTR, deadline, "futexv");
+	spin_exit(&g->fg_lock);
+	return error;
+}
+
+/* Wait for the words that the n keys of w say.  0: w[*np] was woken. */
+static int
+group_wait(struct futex_waiter *w, const struct futex_want *want, u_int n,
+    uint64_t deadline, u_int *np)
+{
+	struct futex_group g = {.fg_woken = false};
+	int error = 0;
+	u_int i, woken = n;
+
+	spin_init(&g.fg_lock, RANK_FUTEXV);
+	for (i = 0; error == 0 && i < n; i++) {
+		w[i].fw_bitset = FUTEX_BITSET_ANY;
+		w[i].fw_group = &g;
+		waiter_enter(&w[i]);
+		error = word_is(want[i].ft_va, want[i].ft_val);
+	}
+	n = i;
+	if (error == 0)
+		error = group_sleep(&g, deadline);
+	/* Whoever wakes one holds its bucket until it is done with g. */
+	for (i = 0; i < n; i++)
+		if (waiter_leave(&w[i]))
+			woken = i;
+	*np = woken;
+	return woken < n ? 0 : error;
+}
+
+int
+futex_waitv(const struct futex_want *want, u_int n, uint64_t deadline,
+    u_int *wokenp)
+{
+	struct futex_waiter *w;
+	int error = 0;
+	u_int i;
+
+	KASSERT(n > 0 && n <= NFUTEXV);
+	w = kmem_alloc(n * sizeof(*w), 0);
+	if (w == NULL)
+		return ENOMEM;
+	memset(w, 0, n * sizeof(*w));
+	for (i = 0; error == 0 && i < n; i++)
+		error = key_get(want[i].ft_va, want[i].ft_priv, &w[i].fw_key);
+	if (error == 0)
+		error = group_wait(w, want, n, deadline, wokenp);
+	for (i = 0; i < n; i++)
+		key_drop(&w[i].fw_key);
+	kmem_free(w, n * sizeof(*w));
+	return error;
+}
+
 /* Wake w, which the caller has found on b.  b held. */
 static void
 waiter_wake(struct futex_bucket *b, struct futex_waiter *w)
 {
+	struct futex_group *g = w->fw_group;
+
 	TAILQ_REMOVE(&b->fb_waiters, w, fw_link);
 	w->fw_woken = true;
-	/* Only the lock keeps w's stack: it is gone once that is released. */
-	wakeup(w);
+	/* Only b's lock keeps w and g: they are gone once that is released. */
+	if (g == NULL) {
+		wakeup(w);
+		return;
+	}
+	spin_enter(&g->fg_lock);
+	g->fg_woken = true;
+	wakeup(g);
+	spin_exit(&g->fg_lock);
 }
 
 /* Wake up to n waiters on k. */
@@ -292,7 +390,6 @@ futex_requeue(vaddr_t va, vaddr_t va2, bool priv, u_int nwake, u_int nmove,
 	struct futex_key from, to;
 	struct futex_waiter *w;
 	struct futex_bucket *b;
-	uint32_t now;
 	int error;
 
 	*countp = 0;
@@ -303,9 +400,7 @@ futex_requeue(vaddr_t va, vaddr_t va2, bool priv, u_int nwake, u_int nmove,
 	if (error != 0)
 		goto out;
 	if (cmp) {
-		error = md_fetch32(va, &now);
-		if (error == 0 && now != val)
-			error = EAGAIN;
+		error = word_is(va, val);
 		if (error != 0)
 			goto out2;
 	}

@@ -3,6 +3,7 @@
  */
 #include <kern/syscalls.h>
 #include <sys/errno.h>
+#include <phys/kmem.h>
 #include <port/machdep.h>
 #include <kern/futex.h>
 #include <kern/proc.h>
@@ -197,6 +198,68 @@ sys_futex(const uintptr_t *args)
 		return -ENOSYS;
 	}
 	return error != 0 ? -error : (long)n;
+}
+
+/* One of futex_waitv()'s; only words of 32 bits are futexes, on Linux too. */
+#define FUTEX2_SIZE_U32 2u
+
+struct abi_futex_waitv {
+	uint64_t val, uaddr;
+	uint32_t flags, reserved;
+};
+
+/* What the program's n pieces at from say; EINVAL, EFAULT. */
+static int
+get_wants(vaddr_t from, u_int n, struct futex_want *want)
+{
+	struct abi_futex_waitv v;
+	u_int i;
+
+	for (i = 0; i < n; i++) {
+		if (copyin(from + i * sizeof(v), &v, sizeof(v)) != 0)
+			return EFAULT;
+		if ((v.flags & ~FUTEX_PRIVATE_FLAG) != FUTEX2_SIZE_U32 ||
+		    v.reserved != 0 || v.val > UINT32_MAX)
+			return EINVAL;
+		want[i].ft_va = v.uaddr;
+		want[i].ft_val = (uint32_t)v.val;
+		want[i].ft_priv = (v.flags & FUTEX_PRIVATE_FLAG) != 0;
+	}
+	return 0;
+}
+
+/*
+ * futex_waitv(pieces, n, flags, timeout, clock): which of them was woken.  The
+ * timeout is a point in time.
+ */
+long
+sys_futex_waitv(const uintptr_t *args)
+{
+	u_int n = (u_int)args[1], op = FUTEX_WAIT_BITSET, woken;
+	int clock = (int)args[4];
+	struct futex_want *want;
+	uint64_t deadline;
+	int error;
+
+	if ((u_int)args[2] != 0 || n == 0 || n > NFUTEXV || args[0] == 0)
+		return -EINVAL;
+	if (args[3] != 0 && clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
+		return -EINVAL;
+	if (clock == CLOCK_REALTIME)
+		op |= FUTEX_CLOCK_REALTIME;
+	error = futex_deadline(args[3], op, &deadline);
+	if (error != 0)
+		return -error;
+	want = kmem_alloc(n * sizeof(*want), 0);
+	if (want == NULL)
+		return -ENOMEM;
+	error = get_wants(args[0], n, want);
+	if (error == 0)
+		error = futex_waitv(want, n, deadline, &woken);
+	kmem_free(want, n * sizeof(*want));
+	if (error == EINTR)
+		return -ERESTARTSYS;
+	return error != 0 ? -error : (long)woken;
 }
 
 #define ROBUST_HEAD_SIZE 24

@@ -215,6 +215,90 @@ sys_sched_rr_get_interval(const uintptr_t *args)
 	return error != 0 ? -error : -copyout(&ts, args[1], sizeof(ts));
 }
 
+/* EPERM: p is another's; refusal: only root makes it less nice.  T held. */
+static int
+set_nice(struct proc *p, int nice, int refusal)
+{
+	if (!cred_same_user(p))
+		return EPERM;
+	if (nice < p->ps_nice && !cred_is_root())
+		return refusal;
+	mutex_enter(&p->ps_lock);
+	p->ps_nice = nice;
+	mutex_exit(&p->ps_lock);
+	return 0;
+}
+
+/* sched_attr, as of its first version. */
+struct abi_sched_attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+/* sched_getattr(tid, attr, size, flags) */
+long
+sys_sched_getattr(const uintptr_t *args)
+{
+	struct abi_sched_attr attr = {.size = sizeof(attr)};
+	pid_t tid = (pid_t)args[0];
+	struct lwp *l;
+
+	if (args[1] == 0 || tid < 0 || (u_int)args[3] != 0 ||
+	    (u_int)args[2] < sizeof(attr) || (u_int)args[2] > PAGE_SIZE)
+		return -EINVAL;
+	mutex_enter(&proctree_lock);
+	l = tid == 0 ? curlwp() : lwp_find(tid);
+	if (l != NULL)
+		attr.nice = l->l_proc->ps_nice;
+	mutex_exit(&proctree_lock);
+	return l == NULL ? -ESRCH : -copyout(&attr, args[1], sizeof(attr));
+}
+
+/* sched_setattr(tid, attr, flags): all threads of a process are as nice. */
+long
+sys_sched_setattr(const uintptr_t *args)
+{
+	struct abi_sched_attr attr;
+	pid_t tid = (pid_t)args[0];
+	struct proc *p = NULL;
+	struct lwp *l;
+	int error;
+
+	if (args[1] == 0 || tid < 0 || (u_int)args[2] != 0)
+		return -EINVAL;
+	if (copyin(args[1], &attr, sizeof(attr)) != 0)
+		return -EFAULT;
+	/* Later versions say more: that would be ignored. */
+	if (attr.size != 0 && attr.size != sizeof(attr))
+		return -E2BIG;
+	if (attr.flags != 0)
+		return -EINVAL;
+	switch (attr.policy) {
+	case SCHED_OTHER:
+		break;
+	case SCHED_FIFO:
+	case SCHED_RR:
+		return attr.priority >= 1 && attr.priority <= 99 ? -EPERM
+								 : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+	if (attr.priority != 0)
+		return -EINVAL;
+	error = ESRCH;
+	mutex_enter(&proctree_lock);
+	l = tid == 0 ? curlwp() : lwp_find(tid);
+	if (l != NULL)
+		p = l->l_proc;
+	if (p != NULL)
+		error = set_nice(p, MIN(MAX(attr.nice, -20), 19), EPERM);
+	mutex_exit(&proctree_lock);
+	return -error;
+}
+
 #define PRIO_PROCESS 0
 #define PRIO_PGRP    1
 #define PRIO_USER_   2
@@ -260,7 +344,7 @@ sys_getpriority(const uintptr_t *args)
 long
 sys_setpriority(const uintptr_t *args)
 {
-	int nice = MIN(MAX((int)args[2], -20), 19), error = ESRCH;
+	int nice = MIN(MAX((int)args[2], -20), 19), error = ESRCH, r;
 	struct proc *p;
 
 	if (args[0] > PRIO_USER_)
@@ -269,17 +353,9 @@ sys_setpriority(const uintptr_t *args)
 	LIST_FOREACH(p, &proc_all, ps_all) {
 		if (!prio_matches(p, (int)args[0], (pid_t)args[1]))
 			continue;
-		if (!cred_same_user(p))
-			error = EPERM;
-		else if (nice < p->ps_nice && !cred_is_root())
-			error = EACCES;
-		else {
-			mutex_enter(&p->ps_lock);
-			p->ps_nice = nice;
-			mutex_exit(&p->ps_lock);
-			if (error == ESRCH)
-				error = 0;
-		}
+		r = set_nice(p, nice, EACCES);
+		if (r != 0 || error == ESRCH)
+			error = r;
 	}
 	mutex_exit(&proctree_lock);
 	return -error;

@@ -44,6 +44,7 @@ enum lock_rank {
 	RANK_FS = 22,       /* descriptor tables, pipes */
 	RANK_FUTEX = 23,    /* a bucket of waiters on user words */
 	RANK_PMAP = 24,     /* list of pmaps, ASID allocation */
+	RANK_FUTEXV = 25,   /* one who waits for several of them */
 	RANK_TABLE = 26,    /* one table page; parent before child: nested */
 	RANK_PV = 30,       /* one page's reverse map */
 	RANK_PAGEQ = 32,    /* what the page-out daemon scans, its state */

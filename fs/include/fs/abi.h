@@ -48,6 +48,7 @@
 #define O_CLOEXEC  0x00080000u
 #define O_PATH     0x00200000u
 #define O_TMPFILE  0x00400000u
+#define O_KNOWN    0x007fffc3u /* these and the machine's own */
 
 #define SEEK_SET  0
 #define SEEK_CUR  1

@@ -36,12 +36,22 @@
 #define FUTEX_OP_CMP_GT    4
 #define FUTEX_OP_CMP_GE    5
 
+/* One word of many to wait for. */
+struct futex_want {
+	vaddr_t ft_va;
+	uint32_t ft_val;
+	bool ft_priv;
+};
+#define NFUTEXV 128
+
 /*
  * No lock held; va is 4-byte aligned or EINVAL.  priv: the caller promises
  * that no other process uses the word.
  *
  * futex_wait: sleep if the word is val.  0: woken; EAGAIN: it was not;
  *	ETIMEDOUT at deadline (md_time_ns(), 0: none); EINTR; EFAULT.
+ * futex_waitv: the same for n words at once, NFUTEXV at most.  0: the last of
+ *	them that was woken is want[*wokenp]; ENOMEM.
  * futex_wake: wake at most n whose bitset shares a bit; *countp how many.
  * futex_requeue: wake nwake, move at most nmove of the rest to va2; if cmp,
  *	only while the word is val: EAGAIN.
@@ -49,6 +59,8 @@
 void futex_boot(void);
 int futex_wait(vaddr_t va, bool priv, uint32_t val, uint32_t bitset,
     uint64_t deadline);
+int futex_waitv(const struct futex_want *want, u_int n, uint64_t deadline,
+    u_int *wokenp);
 int futex_wake(vaddr_t va, bool priv, u_int n, uint32_t bitset, u_int *countp);
 int futex_requeue(vaddr_t va, vaddr_t va2, bool priv, u_int nwake, u_int nmove,
     bool cmp, uint32_t val, u_int *countp);
