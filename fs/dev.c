@@ -1,7 +1,7 @@
 /*
  * dev.c: character devices, by their Linux numbers.
  */
-#include <fs/file.h>
+#include <fs/tty.h>
 
 #include <sys/errno.h>
 #include <port/machdep.h>
@@ -18,6 +18,7 @@
 #define DEV_TTYS0   MAKEDEV(4, 64)
 #define DEV_TTY     MAKEDEV(5, 0)
 #define DEV_CONSOLE MAKEDEV(5, 1)
+#define DEV_PTMX    MAKEDEV(5, 2)
 
 const struct dev_name dev_names[] = {
     {"null", DEV_NULL, 0666},
@@ -29,6 +30,7 @@ const struct dev_name dev_names[] = {
     {"ttyS0", DEV_TTYS0, 0600},
     {"tty", DEV_TTY, 0666},
     {"console", DEV_CONSOLE, 0600},
+    {"ptmx", DEV_PTMX, 0666},
 };
 const u_int ndev_names = nitems(dev_names);
 
@@ -139,7 +141,7 @@ static const struct fileops kmsg_ops = {
 };
 
 int
-dev_open(struct vnode *vp, struct file *f)
+dev_open(struct vnode *vp, struct file *f, bool ctty)
 {
 	int error = 0;
 
@@ -161,16 +163,20 @@ dev_open(struct vnode *vp, struct file *f)
 		f->f_ops = &kmsg_ops;
 		break;
 	case DEV_TTY:
-		error = tty_open_own();
-		if (error == 0)
-			f->f_ops = &tty_ops;
+		error = tty_open_own(f);
+		break;
+	case DEV_PTMX:
+		error = ptmx_open(f);
 		break;
 	case DEV_CONSOLE:
 	case DEV_TTYS0:
-		f->f_ops = &tty_ops;
+		console_open(f);
 		break;
 	default:
-		error = ENXIO;
+		if (MAJOR(vp->v_rdev) == PTS_MAJOR)
+			error = pts_open(f, MINOR(vp->v_rdev), ctty);
+		else
+			error = ENXIO;
 	}
 	return error;
 }

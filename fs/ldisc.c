@@ -18,7 +18,8 @@
 	    ECHOCTL | ECHOKE | IEXTEN)
 
 void
-ldisc_init(struct ldisc *ld, void (*out)(const char *s, size_t len))
+ldisc_init(struct ldisc *ld,
+    void (*out)(struct ldisc *ld, const char *s, size_t len))
 {
 	memset(ld, 0, sizeof(*ld));
 	ld->ld_t = (struct abi_termios){.c_iflag = ICRNL,
@@ -93,7 +94,7 @@ ldisc_write(struct ldisc *ld, const char *s, size_t len)
 		buf[n++] = c;
 		ld->ld_col = column(ld->ld_col, (u_char)c);
 		if (n >= OUT_SIZE - 1 || len == 1) {
-			ld->ld_out(buf, n);
+			ld->ld_out(ld, buf, n);
 			n = 0;
 		}
 	}

@@ -109,7 +109,7 @@ vfs_open_vnode(struct vnode *vp, u_int flags, struct file **fp)
 			f->f_ops = &directory_ops;
 			break;
 		case S_IFCHR:
-			error = dev_open(vp, f);
+			error = dev_open(vp, f, (flags & O_NOCTTY) == 0);
 			break;
 		case S_IFBLK:
 			error = blkdev_open(vp, f);
@@ -600,6 +600,7 @@ make_devices(struct vnode *dev)
 			vrele(vp);
 	}
 	vrele(make_dir(dev, "shm", 01777));
+	pty_init(make_dir(dev, "pts", 0755));
 }
 
 void

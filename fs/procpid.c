@@ -157,10 +157,10 @@ pid_family(struct proc *p, pid_t tid, struct family *fa)
 		fa->fa_pgrp = pg->pg_id;
 		fa->fa_session = pg->pg_session->s_id;
 	}
-	if (pg != NULL && tty_foreground(pg->pg_session) != 0) {
-		fa->fa_foreground = tty_foreground(pg->pg_session);
-		fa->fa_tty = MAKEDEV(4, 64);
-	}
+	if (pg != NULL)
+		fa->fa_foreground = tty_foreground(pg->pg_session, &fa->fa_tty);
+	if (fa->fa_tty == 0)
+		fa->fa_foreground = -1;
 	fa->fa_cutime = p->ps_cru.rt_utime;
 	fa->fa_cstime = p->ps_cru.rt_stime;
 	mutex_enter(&p->ps_lock);

@@ -1,43 +1,35 @@
 /*
- * tty.c: the terminal, which is the console.
+ * tty.c: terminals as programs see them, and the console.
  *
- * Bytes arrive by interrupt and go into a small ring; a thread takes them
+ * Bytes of the console arrive by interrupt and go into a small ring; a thread takes them
  * from there through the line discipline, because echo and signals to the
  * foreground group need locks that interrupts must not take.  When the ring
  * is full the port keeps its bytes and is told when there is room again: none
  * is lost.
  *
- * Sleepers: readers on tt_ld, the thread on tt_raw (no input) or tt_session
- * (no room in the line discipline).
+ * Sleepers: as in tty.h, and the thread on cn_raw (no input).
  *
  * Protection:
- *	r	tt_rawlock, taken with interrupts off
- *	l	tt_lock
- *	T	the process tree lock
+ *	r	cn_rawlock, taken with interrupts off
  */
-#include <fs/file.h>
+#include <fs/tty.h>
 
 #include <sys/errno.h>
 #include <port/machdep.h>
 #include <base/print.h>
 #include <fs/init.h>
-#include <fs/ldisc.h>
 
 #define RAW_SIZE 1024u
 #define TTY_IO   256 /* bytes moved at a time */
 
-static struct tty {
-	struct spin tt_rawlock;     /* RANK_TTY */
-	u_char tt_raw[RAW_SIZE];    /* [r] */
-	u_int tt_rawhead;           /* [r] taken out so far */
-	u_int tt_rawtail;           /* [r] put in so far */
-	bool tt_held;               /* [r] the port has more */
-	struct mutex tt_lock;       /* RANK_VNODE */
-	struct ldisc tt_ld;         /* [l] */
-	struct abi_winsize tt_size; /* [l] */
-	pid_t tt_session;           /* [T] whose terminal it is; 0: nobody's */
-	pid_t tt_pgrp;              /* [T] foreground group */
-} tty;
+static struct tty console;
+static struct consoleinput {
+	struct spin cn_rawlock;  /* RANK_TTY */
+	u_char cn_raw[RAW_SIZE]; /* [r] */
+	u_int cn_rawhead;        /* [r] taken out so far */
+	u_int cn_rawtail;        /* [r] put in so far */
+	bool cn_held;            /* [r] the port has more */
+} cn;
 
 /*
  * Input.
@@ -49,14 +41,14 @@ tty_input(const char *s, size_t len)
 {
 	size_t n;
 
-	spin_enter(&tty.tt_rawlock);
-	for (n = 0; n < len && tty.tt_rawtail - tty.tt_rawhead < RAW_SIZE; n++)
-		tty.tt_raw[tty.tt_rawtail++ % RAW_SIZE] = (u_char)s[n];
+	spin_enter(&cn.cn_rawlock);
+	for (n = 0; n < len && cn.cn_rawtail - cn.cn_rawhead < RAW_SIZE; n++)
+		cn.cn_raw[cn.cn_rawtail++ % RAW_SIZE] = (u_char)s[n];
 	if (n < len)
-		tty.tt_held = true;
-	spin_exit(&tty.tt_rawlock);
+		cn.cn_held = true;
+	spin_exit(&cn.cn_rawlock);
 	if (n > 0)
-		wakeup(tty.tt_raw);
+		wakeup(cn.cn_raw);
 	return n;
 }
 
@@ -67,53 +59,55 @@ tty_take(u_char *buf, size_t size)
 	bool resume;
 	size_t n;
 
-	spin_enter(&tty.tt_rawlock);
-	while (tty.tt_rawhead == tty.tt_rawtail)
-		(void)sleep_spin(tty.tt_raw, &tty.tt_rawlock, 0, 0, "ttyraw");
-	for (n = 0; n < size && tty.tt_rawhead != tty.tt_rawtail; n++)
-		buf[n] = tty.tt_raw[tty.tt_rawhead++ % RAW_SIZE];
-	resume = tty.tt_held;
-	tty.tt_held = false;
-	spin_exit(&tty.tt_rawlock);
+	spin_enter(&cn.cn_rawlock);
+	while (cn.cn_rawhead == cn.cn_rawtail)
+		(void)sleep_spin(cn.cn_raw, &cn.cn_rawlock, 0, 0, "ttyraw");
+	for (n = 0; n < size && cn.cn_rawhead != cn.cn_rawtail; n++)
+		buf[n] = cn.cn_raw[cn.cn_rawhead++ % RAW_SIZE];
+	resume = cn.cn_held;
+	cn.cn_held = false;
+	spin_exit(&cn.cn_rawlock);
 	if (resume)
 		md_console_resume();
 	return n;
 }
 
-static void
-tty_signal(int sig)
+void
+tty_signal(struct tty *tp, int sig)
 {
 	mutex_enter(&proctree_lock);
-	if (tty.tt_pgrp != 0)
-		sig_pgrp(tty.tt_pgrp, sig);
+	if (tp->tt_pgrp != 0)
+		sig_pgrp(tp->tt_pgrp, sig);
 	mutex_exit(&proctree_lock);
 }
 
-/*
- * Bytes through the line discipline, which may have to wait for room, up to
- * the first that asks for a signal; how many were taken.
- */
-static size_t
-tty_bytes(const u_char *s, size_t len, int *sigp)
+size_t
+tty_bytes(struct tty *tp, const u_char *s, size_t len, bool wait, int *sigp)
 {
 	size_t n = 0;
-	int what;
+	int what, error = 0;
 
 	*sigp = 0;
-	mutex_enter(&tty.tt_lock);
-	while (n < len && *sigp == 0) {
-		what = ldisc_input(&tty.tt_ld, s[n]);
+	mutex_enter(&tp->tt_lock);
+	while (n < len && *sigp == 0 && error == 0) {
+		what = ldisc_input(&tp->tt_ld, s[n]);
 		if (what != LD_FULL) {
 			*sigp = what;
 			n++;
 			continue;
 		}
-		wakeup(&tty.tt_ld);
+		if (!wait)
+			break;
+		wakeup(&tp->tt_ld);
 		poll_notify();
-		(void)sleep_mutex(&tty.tt_session, &tty.tt_lock, 0, 0,
-		    "ttyroom");
+		error = sleep_mutex(&tp->tt_session, &tp->tt_lock, SLEEP_INTR,
+		    0, "ttyroom");
 	}
-	mutex_exit(&tty.tt_lock);
+	mutex_exit(&tp->tt_lock);
+	if (n > 0) {
+		wakeup(&tp->tt_ld);
+		poll_notify();
+	}
 	return n;
 }
 
@@ -128,12 +122,11 @@ tty_thread(void *arg)
 	for (;;) {
 		n = tty_take(buf, sizeof(buf));
 		for (done = 0; done < n;) {
-			done += tty_bytes(buf + done, n - done, &sig);
+			done += tty_bytes(&console, buf + done, n - done, true,
+			    &sig);
 			if (sig != 0)
-				tty_signal(sig);
+				tty_signal(&console, sig);
 		}
-		wakeup(&tty.tt_ld);
-		poll_notify();
 	}
 }
 
@@ -144,22 +137,30 @@ tty_thread(void *arg)
 static void
 tty_raw(void)
 {
-	struct abi_termios t = tty.tt_ld.ld_t;
+	struct abi_termios t = console.tt_ld.ld_t;
 
 	t.c_iflag = t.c_oflag = t.c_lflag = 0;
-	ldisc_set(&tty.tt_ld, &t);
+	ldisc_set(&console.tt_ld, &t);
+}
+
+static void
+console_out(struct ldisc *ld, const char *s, size_t len)
+{
+	(void)ld;
+	md_console_write(s, len);
 }
 
 void
 tty_init(void)
 {
-	const char *console = kern_param("console");
+	const char *mode = kern_param("console");
 	int error;
 
-	spin_init(&tty.tt_rawlock, RANK_TTY);
-	mutex_init(&tty.tt_lock, RANK_VNODE);
-	ldisc_init(&tty.tt_ld, md_console_write);
-	if (console != NULL && strcmp(console, "raw") == 0)
+	spin_init(&cn.cn_rawlock, RANK_TTY);
+	mutex_init(&console.tt_lock, RANK_VNODE);
+	ldisc_init(&console.tt_ld, console_out);
+	console.tt_dev = MAKEDEV(4, 64);
+	if (mode != NULL && strcmp(mode, "raw") == 0)
 		tty_raw();
 	error = kthread_create("tty", tty_thread, NULL, NULL);
 	if (error != 0)
@@ -179,7 +180,7 @@ tty_init(void)
  * caller may go on.  EIO: it may not, but cannot be stopped either.
  */
 static int
-tty_background(int sig)
+tty_background(struct tty *tp, int sig)
 {
 	struct lwp *l = curlwp();
 	struct proc *p = l->l_proc;
@@ -193,9 +194,9 @@ tty_background(int sig)
 	spin_exit(&p->ps_siglock);
 	mutex_enter(&proctree_lock);
 	pg = p->ps_pgrp;
-	if (pg != NULL && pg->pg_session->s_tty &&
-	    pg->pg_session->s_id == tty.tt_session &&
-	    pg->pg_id != tty.tt_pgrp) {
+	if (pg != NULL && pg->pg_session->s_tty == tp &&
+	    pg->pg_session->s_id == tp->tt_session &&
+	    pg->pg_id != tp->tt_pgrp) {
 		if (deaf)
 			error = sig == SIGTTIN ? EIO : 0;
 		else if (pgrp_orphaned(pg, NULL))
@@ -211,26 +212,38 @@ tty_background(int sig)
 
 /* The session of the caller if the terminal is its own, or NULL.  T held. */
 static struct session *
-tty_mine(void)
+tty_mine(struct tty *tp)
 {
 	struct pgrp *pg = curproc()->ps_pgrp;
 
 	KASSERT(mutex_held(&proctree_lock));
-	if (pg == NULL || !pg->pg_session->s_tty ||
-	    pg->pg_session->s_id != tty.tt_session)
+	if (pg == NULL || pg->pg_session->s_tty != tp ||
+	    pg->pg_session->s_id != tp->tt_session)
 		return NULL;
 	return pg->pg_session;
 }
 
-pid_t
-tty_foreground(const struct session *s)
+/* The terminal that s has, or NULL.  T held. */
+static struct tty *
+tty_of(const struct session *s)
 {
+	struct tty *tp = s->s_tty;
+
 	KASSERT(mutex_held(&proctree_lock));
-	return s->s_tty && s->s_id == tty.tt_session ? tty.tt_pgrp : 0;
+	return tp != NULL && s->s_id == tp->tt_session ? tp : NULL;
+}
+
+pid_t
+tty_foreground(const struct session *s, dev_t *devp)
+{
+	struct tty *tp = tty_of(s);
+
+	*devp = tp == NULL ? 0 : tp->tt_dev;
+	return tp == NULL ? 0 : tp->tt_pgrp;
 }
 
 static int
-tty_acquire(bool steal)
+tty_acquire(struct tty *tp, bool steal)
 {
 	struct proc *p = curproc();
 	struct pgrp *pg;
@@ -238,33 +251,54 @@ tty_acquire(bool steal)
 
 	mutex_enter(&proctree_lock);
 	pg = p->ps_pgrp;
-	if (pg != NULL && tty_mine() != NULL)
+	if (pg != NULL && tty_mine(tp) != NULL)
 		error = 0;
 	else if (pg != NULL && pg->pg_session->s_id == p->ps_pid &&
-		 !pg->pg_session->s_tty &&
-		 (tty.tt_session == 0 || (steal && cred_is_root()))) {
+		 tty_of(pg->pg_session) == NULL &&
+		 (tp->tt_session == 0 || (steal && cred_is_root()))) {
 		/* The old owner finds out by tt_session being another. */
-		pg->pg_session->s_tty = true;
-		tty.tt_session = pg->pg_session->s_id;
-		tty.tt_pgrp = pg->pg_id;
+		pg->pg_session->s_tty = tp;
+		tp->tt_session = pg->pg_session->s_id;
+		tp->tt_pgrp = pg->pg_id;
 		error = 0;
 	}
 	mutex_exit(&proctree_lock);
 	return error;
 }
 
-/* The leader of a session gives its terminal up.  T held. */
-static void
-tty_release(struct session *s)
+void
+tty_autoacquire(struct tty *tp)
 {
-	pid_t pgid = tty.tt_pgrp;
+	(void)tty_acquire(tp, false);
+}
 
-	s->s_tty = false;
-	tty.tt_session = tty.tt_pgrp = 0;
+/* The session that has the terminal loses it.  T held. */
+static void
+tty_release(struct tty *tp)
+{
+	pid_t pgid = tp->tt_pgrp;
+
+	/* Its pointer is worth nothing without this. */
+	tp->tt_session = tp->tt_pgrp = 0;
 	if (pgid != 0) {
 		sig_pgrp(pgid, SIGHUP);
 		sig_pgrp(pgid, SIGCONT);
 	}
+}
+
+void
+tty_hangup(struct tty *tp)
+{
+	struct proc *leader;
+
+	mutex_enter(&proctree_lock);
+	leader = proc_find_locked(tp->tt_session);
+	if (leader != NULL && tp->tt_session != tp->tt_pgrp) {
+		sig_post_simple(leader, SIGHUP, SI_KERNEL);
+		sig_post_simple(leader, SIGCONT, SI_KERNEL);
+	}
+	tty_release(tp);
+	mutex_exit(&proctree_lock);
 }
 
 void
@@ -276,24 +310,23 @@ tty_leader_exit(struct proc *p)
 		return;
 	mutex_enter(&proctree_lock);
 	s = p->ps_pgrp == NULL ? NULL : p->ps_pgrp->pg_session;
-	if (s != NULL && s->s_id == p->ps_pid && s->s_tty &&
-	    s->s_id == tty.tt_session)
-		tty_release(s);
+	if (s != NULL && s->s_id == p->ps_pid && tty_of(s) != NULL)
+		tty_release(s->s_tty);
 	mutex_exit(&proctree_lock);
 }
 
 static int
-tty_notty(void)
+tty_notty(struct tty *tp)
 {
 	struct session *s;
 	int error = ENOTTY;
 
 	mutex_enter(&proctree_lock);
-	s = tty_mine();
+	s = tty_mine(tp);
 	if (s != NULL) {
 		error = 0;
 		if (s->s_id == curproc()->ps_pid)
-			tty_release(s);
+			tty_release(tp);
 	}
 	mutex_exit(&proctree_lock);
 	return error;
@@ -301,32 +334,34 @@ tty_notty(void)
 
 /* TIOCGPGRP and TIOCGSID. */
 static long
-tty_get_id(u_long cmd, uintptr_t arg)
+tty_get_id(struct tty *tp, u_long cmd, uintptr_t arg, bool master)
 {
 	int32_t id = 0;
 
 	mutex_enter(&proctree_lock);
-	if (tty_mine() != NULL)
-		id = cmd == TIOCGSID ? tty.tt_session : tty.tt_pgrp;
+	if (master || tty_mine(tp) != NULL)
+		id = cmd == TIOCGSID ? tp->tt_session : tp->tt_pgrp;
 	mutex_exit(&proctree_lock);
-	return id == 0 ? -ENOTTY : -copyout(&id, arg, sizeof(id));
+	if (id == 0 && (!master || cmd == TIOCGSID))
+		return -ENOTTY;
+	return -copyout(&id, arg, sizeof(id));
 }
 
 static long
-tty_set_pgrp(uintptr_t arg)
+tty_set_pgrp(struct tty *tp, uintptr_t arg)
 {
 	struct session *s;
 	struct pgrp *pg;
 	int32_t id;
 	int error;
 
-	error = tty_background(SIGTTOU);
+	error = tty_background(tp, SIGTTOU);
 	if (error == 0)
 		error = copyin(arg, &id, sizeof(id));
 	if (error != 0)
 		return -error;
 	mutex_enter(&proctree_lock);
-	s = tty_mine();
+	s = tty_mine(tp);
 	pg = id > 0 ? pgrp_find(id) : NULL;
 	if (s == NULL)
 		error = ENOTTY;
@@ -337,7 +372,7 @@ tty_set_pgrp(uintptr_t arg)
 	else if (pg->pg_session != s)
 		error = EPERM;
 	else
-		tty.tt_pgrp = id;
+		tp->tt_pgrp = id;
 	mutex_exit(&proctree_lock);
 	return -error;
 }
@@ -351,16 +386,18 @@ tty_set_pgrp(uintptr_t arg)
  * Called and returns with tt_lock held.  EINTR, EAGAIN.
  */
 static int
-tty_wait(struct file *f, size_t want)
+tty_wait(struct tty *tp, struct file *f, size_t want)
 {
-	const struct abi_termios *t = &tty.tt_ld.ld_t;
+	const struct abi_termios *t = &tp->tt_ld.ld_t;
 	bool nonblock = (file_flags(f) & O_NONBLOCK) != 0;
 	uint64_t until = 0, tenths;
 	u_int have, before = 0;
 	int error;
 
 	for (;;) {
-		have = ldisc_ready(&tty.tt_ld);
+		have = ldisc_ready(&tp->tt_ld);
+		if (pty_gone(tp))
+			return 0;
 		if ((t->c_lflag & ICANON) != 0) {
 			if (have > 0)
 				return 0;
@@ -380,7 +417,7 @@ tty_wait(struct file *f, size_t want)
 		}
 		if (nonblock)
 			return EAGAIN;
-		error = sleep_mutex(&tty.tt_ld, &tty.tt_lock, SLEEP_INTR, until,
+		error = sleep_mutex(&tp->tt_ld, &tp->tt_lock, SLEEP_INTR, until,
 		    "ttyin");
 		if (error == ETIMEDOUT)
 			return 0;
@@ -389,9 +426,10 @@ tty_wait(struct file *f, size_t want)
 	}
 }
 
-static int
+int
 tty_read(struct file *f, struct uio *uio)
 {
+	struct tty *tp = f->f_data;
 	char buf[TTY_IO];
 	bool end = false, canon;
 	size_t n;
@@ -399,93 +437,102 @@ tty_read(struct file *f, struct uio *uio)
 
 	if (uio->ui_resid == 0)
 		return 0;
-	error = tty_background(SIGTTIN);
+	error = tty_background(tp, SIGTTIN);
 	if (error != 0)
 		return error;
-	mutex_enter(&tty.tt_lock);
-	error = tty_wait(f, uio->ui_resid);
+	mutex_enter(&tp->tt_lock);
+	error = tty_wait(tp, f, uio->ui_resid);
 	while (error == 0) {
-		canon = (tty.tt_ld.ld_t.c_lflag & ICANON) != 0;
-		n = ldisc_read(&tty.tt_ld, buf, MIN(sizeof(buf), uio->ui_resid),
+		canon = (tp->tt_ld.ld_t.c_lflag & ICANON) != 0;
+		n = ldisc_read(&tp->tt_ld, buf, MIN(sizeof(buf), uio->ui_resid),
 		    &end);
 		if (n == 0)
 			break;
-		mutex_exit(&tty.tt_lock);
-		wakeup(&tty.tt_session);
+		mutex_exit(&tp->tt_lock);
+		wakeup(&tp->tt_session);
 		error = uio_move(buf, n, uio);
-		mutex_enter(&tty.tt_lock);
+		mutex_enter(&tp->tt_lock);
 		if (uio->ui_resid == 0 || (canon && end))
 			break;
 	}
-	mutex_exit(&tty.tt_lock);
+	mutex_exit(&tp->tt_lock);
 	return error;
 }
 
-static int
+int
 tty_write(struct file *f, struct uio *uio)
 {
+	struct tty *tp = f->f_data;
 	char buf[TTY_IO];
 	size_t n;
 	int error = 0;
 
-	(void)f;
-	if ((tty.tt_ld.ld_t.c_lflag & TOSTOP) != 0)
-		error = tty_background(SIGTTOU);
+	if ((tp->tt_ld.ld_t.c_lflag & TOSTOP) != 0)
+		error = tty_background(tp, SIGTTOU);
 	while (uio->ui_resid > 0 && error == 0) {
 		n = MIN(sizeof(buf), uio->ui_resid);
-		error = uio_move(buf, n, uio);
+		mutex_enter(&tp->tt_lock);
+		if (tp->tt_pty != NULL)
+			error = pty_room(tp, f, &n);
+		mutex_exit(&tp->tt_lock);
+		if (error == 0)
+			error = uio_move(buf, n, uio);
 		if (error != 0)
 			break;
-		mutex_enter(&tty.tt_lock);
-		ldisc_write(&tty.tt_ld, buf, n);
-		mutex_exit(&tty.tt_lock);
+		mutex_enter(&tp->tt_lock);
+		ldisc_write(&tp->tt_ld, buf, n);
+		mutex_exit(&tp->tt_lock);
 		if (uio->ui_resid > 0 && sig_pending())
 			error = EINTR;
 	}
 	return error;
 }
 
-static u_int
+u_int
 tty_poll(struct file *f)
 {
-	const struct abi_termios *t = &tty.tt_ld.ld_t;
-	u_int events = POLLOUT | POLLWRNORM, have, want = 1;
+	struct tty *tp = f->f_data;
+	const struct abi_termios *t = &tp->tt_ld.ld_t;
+	u_int events = 0, have, want = 1;
 
-	(void)f;
-	mutex_enter(&tty.tt_lock);
-	have = ldisc_ready(&tty.tt_ld);
+	mutex_enter(&tp->tt_lock);
+	have = ldisc_ready(&tp->tt_ld);
 	if ((t->c_lflag & ICANON) == 0 && t->c_cc[VTIME] == 0)
 		want = MAX(t->c_cc[VMIN], 1);
-	mutex_exit(&tty.tt_lock);
+	if (tp->tt_pty == NULL || pty_writable(tp))
+		events |= POLLOUT | POLLWRNORM;
+	if (pty_gone(tp))
+		events |= POLLHUP | POLLIN | POLLOUT;
+	mutex_exit(&tp->tt_lock);
 	if (have >= want)
 		events |= POLLIN | POLLRDNORM;
 	return events;
 }
 
 static long
-tty_set_modes(u_long cmd, uintptr_t arg)
+tty_set_modes(struct tty *tp, u_long cmd, uintptr_t arg)
 {
 	struct abi_termios t;
 	int error;
 
-	error = tty_background(SIGTTOU);
+	error = tty_background(tp, SIGTTOU);
 	if (error == 0)
 		error = copyin(arg, &t, sizeof(t));
 	if (error != 0)
 		return -error;
-	mutex_enter(&tty.tt_lock);
+	mutex_enter(&tp->tt_lock);
 	if (cmd == TCSETSF)
-		ldisc_flush(&tty.tt_ld);
-	ldisc_set(&tty.tt_ld, &t);
-	mutex_exit(&tty.tt_lock);
-	wakeup(&tty.tt_session);
-	wakeup(&tty.tt_ld);
+		ldisc_flush(&tp->tt_ld);
+	ldisc_set(&tp->tt_ld, &t);
+	mutex_exit(&tp->tt_lock);
+	wakeup(&tp->tt_session);
+	wakeup(&tp->tt_ld);
 	poll_notify();
 	return 0;
 }
 
 static long
-tty_set_size(uintptr_t arg)
+tty_set_size(struct tty *tp, uintptr_t arg)
 {
 	struct abi_winsize ws;
 	bool changed;
@@ -494,93 +541,122 @@ tty_set_size(uintptr_t arg)
 	error = copyin(arg, &ws, sizeof(ws));
 	if (error != 0)
 		return -error;
-	mutex_enter(&tty.tt_lock);
-	changed = memcmp(&ws, &tty.tt_size, sizeof(ws)) != 0;
-	tty.tt_size = ws;
-	mutex_exit(&tty.tt_lock);
+	mutex_enter(&tp->tt_lock);
+	changed = memcmp(&ws, &tp->tt_size, sizeof(ws)) != 0;
+	tp->tt_size = ws;
+	mutex_exit(&tp->tt_lock);
 	if (changed)
-		tty_signal(SIGWINCH);
+		tty_signal(tp, SIGWINCH);
 	return 0;
 }
 
 static long
-tty_flush(uintptr_t queue)
+tty_flush(struct tty *tp, uintptr_t queue)
 {
 	if (queue > 2)
 		return -EINVAL;
 	if (queue == 1) /* TCOFLUSH: output is never queued */
 		return 0;
-	mutex_enter(&tty.tt_lock);
-	ldisc_flush(&tty.tt_ld);
-	mutex_exit(&tty.tt_lock);
-	wakeup(&tty.tt_session);
+	mutex_enter(&tp->tt_lock);
+	ldisc_flush(&tp->tt_ld);
+	mutex_exit(&tp->tt_lock);
+	wakeup(&tp->tt_session);
 	return 0;
 }
 
-static long
-tty_ioctl(struct file *f, u_long cmd, uintptr_t arg)
+long
+tty_command(struct tty *tp, u_long cmd, uintptr_t arg)
 {
 	struct abi_termios t;
 	struct abi_winsize ws;
-	int32_t n = 0;
 
-	(void)f;
 	switch (cmd) {
 	case TCGETS:
-		mutex_enter(&tty.tt_lock);
-		t = tty.tt_ld.ld_t;
-		mutex_exit(&tty.tt_lock);
+		mutex_enter(&tp->tt_lock);
+		t = tp->tt_ld.ld_t;
+		mutex_exit(&tp->tt_lock);
 		return -copyout(&t, arg, sizeof(t));
 	case TCSETS:
 	case TCSETSW:
 	case TCSETSF:
-		return tty_set_modes(cmd, arg);
+		return tty_set_modes(tp, cmd, arg);
 	case TIOCGWINSZ:
-		mutex_enter(&tty.tt_lock);
-		ws = tty.tt_size;
-		mutex_exit(&tty.tt_lock);
+		mutex_enter(&tp->tt_lock);
+		ws = tp->tt_size;
+		mutex_exit(&tp->tt_lock);
 		return -copyout(&ws, arg, sizeof(ws));
 	case TIOCSWINSZ:
-		return tty_set_size(arg);
-	case TIOCGPGRP:
-	case TIOCGSID:
-		return tty_get_id(cmd, arg);
-	case TIOCSPGRP:
-		return tty_set_pgrp(arg);
-	case TIOCSCTTY:
-		return -tty_acquire(arg == 1);
-	case TIOCNOTTY:
-		return -tty_notty();
-	case FIONREAD:
-		mutex_enter(&tty.tt_lock);
-		n = (int32_t)ldisc_ready(&tty.tt_ld);
-		mutex_exit(&tty.tt_lock);
-		/* FALLTHROUGH */
-	case TIOCOUTQ:
-		return -copyout(&n, arg, sizeof(n));
+		return tty_set_size(tp, arg);
 	case TCFLSH:
-		return tty_flush(arg);
+		return tty_flush(tp, arg);
 	case TCSBRK: /* drained already; a break cannot be sent */
 		return 0;
+	case TIOCGPGRP:
+	case TIOCGSID:
+		return tty_get_id(tp, cmd, arg, true);
 	default:
 		return -ENOTTY;
 	}
 }
 
-const struct fileops tty_ops = {
+long
+tty_ioctl(struct file *f, u_long cmd, uintptr_t arg)
+{
+	struct tty *tp = f->f_data;
+	int32_t n = 0;
+
+	if (pty_gone(tp))
+		return -EIO;
+	switch (cmd) {
+	case TIOCGPGRP:
+	case TIOCGSID:
+		return tty_get_id(tp, cmd, arg, false);
+	case TIOCSPGRP:
+		return tty_set_pgrp(tp, arg);
+	case TIOCSCTTY:
+		return -tty_acquire(tp, arg == 1);
+	case TIOCNOTTY:
+		return -tty_notty(tp);
+	case FIONREAD:
+		mutex_enter(&tp->tt_lock);
+		n = (int32_t)ldisc_ready(&tp->tt_ld);
+		mutex_exit(&tp->tt_lock);
+		/* FALLTHROUGH */
+	case TIOCOUTQ:
+		return -copyout(&n, arg, sizeof(n));
+	default:
+		return tty_command(tp, cmd, arg);
+	}
+}
+
+static const struct fileops console_ops = {
     .fop_read = tty_read,
     .fop_write = tty_write,
     .fop_poll = tty_poll,
     .fop_ioctl = tty_ioctl,
 };
 
-int
-tty_open_own(void)
+void
+console_open(struct file *f)
 {
-	bool mine;
+	f->f_data = &console;
+	f->f_ops = &console_ops;
+}
+
+int
+tty_open_own(struct file *f)
+{
+	struct pgrp *pg;
+	struct tty *tp;
 
 	mutex_enter(&proctree_lock);
-	mine = tty_mine() != NULL;
+	pg = curproc()->ps_pgrp;
+	tp = pg == NULL ? NULL : tty_of(pg->pg_session);
 	mutex_exit(&proctree_lock);
-	return mine ? 0 : ENXIO;
+	if (tp == NULL)
+		return ENXIO;
+	if (tp->tt_pty != NULL)
+		return pts_reopen(tp, f);
+	console_open(f);
+	return 0;
 }

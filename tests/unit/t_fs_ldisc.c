@@ -11,8 +11,9 @@ static char shown[512]; /* what was echoed */
 static size_t nshown;
 
 static void
-show(const char *s, size_t len)
+show(struct ldisc *on, const char *s, size_t len)
 {
+	CHECK(on == &ld);
 	if (!CHECK(nshown + len < sizeof(shown)))
 		return;
 	memcpy(shown + nshown, s, len);

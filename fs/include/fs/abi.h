@@ -227,6 +227,7 @@ _Static_assert(sizeof(struct abi_statx) == 256, "struct statx: 256 bytes");
 #define STATX_BASIC_STATS 0x7ffu
 
 /* Device numbers as stat(2) shows them, for the small ones there are. */
+#define PTS_MAJOR         136
 #define MAKEDEV(maj, min) ((dev_t)(maj) << 8 | (dev_t)(min))
 #define MAJOR(d)          ((u_int)((d) >> 8 & 0xfff))
 #define MINOR(d)          ((u_int)((d)&0xff))
@@ -249,6 +250,9 @@ _Static_assert(sizeof(struct abi_statx) == 256, "struct statx: 256 bytes");
 #define FIONBIO    0x5421
 #define TIOCNOTTY  0x5422
 #define TIOCGSID   0x5429
+#define TIOCGPTN   0x80045430
+#define TIOCSPTLCK 0x40045431
+#define TIOCGPTLCK 0x80045439
 #define FIONCLEX   0x5450
 #define FIOCLEX    0x5451
 
@@ -295,6 +299,7 @@ struct abi_winsize {
 #define CREAD   0000200u
 #define CLOCAL  0004000u
 #define B115200 0010002u
+#define B38400  0000017u
 #define ISIG    0000001u
 #define ICANON  0000002u
 #define ECHO    0000010u

@@ -211,7 +211,7 @@ int pipe_new(struct file **rfp, struct file **wfp);
 void pipe_hangup(struct file *f);
 
 /* dev.c.  dev_open: of a vnode of type character device.  ENXIO. */
-int dev_open(struct vnode *vp, struct file *f);
+int dev_open(struct vnode *vp, struct file *f, bool ctty);
 /* What a mapping of device rdev is: see fo_mmap. */
 int dev_mmap(dev_t rdev, u_int mapflags, struct uvm_object **uop);
 extern const struct dev_name {

@@ -15,7 +15,6 @@ void tty_init(void); /* starts a thread */
 extern const struct fileops regular_ops;
 extern const struct fileops directory_ops;
 extern const struct fileops path_ops; /* O_PATH */
-extern const struct fileops tty_ops;
 extern const struct fileops blkdev_ops;
 
 /* fop_poll of what never waits. */
@@ -48,9 +47,12 @@ int sysfs_make(void);
 
 /* The session leader p exits: its terminal loses it. */
 void tty_leader_exit(struct proc *p);
-/* The foreground group of s, or 0 when it has no terminal.  T held. */
-pid_t tty_foreground(const struct session *s);
-/* /dev/tty: ENXIO unless the caller's session has the terminal. */
-int tty_open_own(void);
+/* The foreground group of s and its terminal, 0 if it has none.  T held. */
+pid_t tty_foreground(const struct session *s, dev_t *devp);
+/* /dev/tty: ENXIO unless the caller's session has a terminal. */
+int tty_open_own(struct file *f);
+void console_open(struct file *f);
+/* Once; dir is /dev/pts, referenced for good. */
+void pty_init(struct vnode *dir);
 
 #endif

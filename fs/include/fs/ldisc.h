@@ -25,7 +25,7 @@ struct ldisc {
 	u_int ld_startcol; /* where the line being edited began */
 	bool ld_lnext;     /* the next byte is taken as it is */
 	uint16_t ld_ring[LD_SIZE];
-	void (*ld_out)(const char *s, size_t len);
+	void (*ld_out)(struct ldisc *ld, const char *s, size_t len);
 };
 #define LD_DELIM 0x100u /* ends a line */
 #define LD_EOF   0x200u /* ends a line and is no byte itself */
@@ -45,7 +45,8 @@ struct ldisc {
  *	end was reached.
  * ldisc_write: output processing; everything goes to ld_out.
  */
-void ldisc_init(struct ldisc *ld, void (*out)(const char *s, size_t len));
+void ldisc_init(struct ldisc *ld,
+    void (*out)(struct ldisc *ld, const char *s, size_t len));
 int ldisc_input(struct ldisc *ld, u_char c);
 void ldisc_set(struct ldisc *ld, const struct abi_termios *t);
 void ldisc_flush(struct ldisc *ld);

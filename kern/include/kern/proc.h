@@ -34,6 +34,7 @@
 
 struct fsproc;
 struct ptrace;
+struct tty;
 
 /* A user thread, or a kernel thread of process 0. */
 struct lwp {
@@ -92,9 +93,9 @@ struct pgrp {
 };
 
 struct session {
-	pid_t s_id;    /* [I] */
-	u_int s_count; /* [T] groups */
-	bool s_tty;    /* [T] has the console as terminal */
+	pid_t s_id;        /* [I] */
+	u_int s_count;     /* [T] groups */
+	struct tty *s_tty; /* [T] its own if that says the same */
 };
 
 struct proc {
