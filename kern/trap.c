@@ -20,7 +20,7 @@ stack_limit(const struct proc *p)
  * Make va of the caller's space usable for access, the stack included.
  * Errors as uvm_fault().
  */
-static int
+static inline int
 fault_resolve(struct lwp *l, vaddr_t va, vm_prot_t access)
 {
 	struct vmspace *vm = l->l_proc->ps_vmspace;

@@ -240,15 +240,17 @@ static void
 anons_count(void *const *slots, uint64_t used, int by)
 {
 	struct vm_anon *an;
+	u_int i, k;
 	bool last;
-	u_int i;
 
 	/* Memory that was filled in order is full nodes. */
 	if (by > 0 && used == ~(uint64_t)0) {
-#pragma GCC unroll 4
-		for (i = 0; i < RADIX_LEAF; i++) {
-			an = slots[i];
-			refcount_acquire(&an->an_refs);
+		for (i = 0; i < RADIX_LEAF; i += 8) {
+#pragma GCC unroll 8
+			for (k = 0; k < 8; k++) {
+				an = slots[i + k];
+				refcount_acquire(&an->an_refs);
+			}
 		}
 		return;
 	}

@@ -551,7 +551,7 @@ uvm_fault_hold(struct uvm_faultinfo *ufi)
 	ufi->ufi_old = NULL;
 	ufi->ufi_stale = false;
 	ufi->ufi_major = false;
-	own = false;
+	own = ufi->ufi_own;
 	for (;;) {
 		ufi->ufi_amap = NULL;
 		ufi->ufi_obj = NULL;
@@ -702,9 +702,10 @@ quick_make(struct pmap *pm, vaddr_t va, vm_prot_t prot, bool write,
  * its slots, what it takes is at hand, and no neighbours are wanted.  The steps
  * and locks are those of the long way, but nothing waits and nothing is passed
  * on.  0; otherwise the long way has to be gone, and what was done here is what
- * it would have begun with.  ENOMEM: once there is memory.
+ * it would have begun with.  ENOMEM: once there is memory; ESTALE: the entry is
+ * to own its slots first.
  */
-static inline int
+static inline __attribute__((always_inline)) int
 fault_quick(struct vm_map *map, vaddr_t va, bool write)
 {
 	int error = EAGAIN;
@@ -717,11 +718,15 @@ fault_quick(struct vm_map *map, vaddr_t va, bool write)
 	if (!rw_read_quick(&map->vm_lock, RANK_MAP))
 		return EAGAIN;
 	e = map->vm_state == VM_LIVE ? uvm_map_lookup(map, va) : NULL;
-	if (e == NULL || e->ve_amap == NULL || e->ve_obj != NULL ||
-	    (e->ve_flags & (VE_COW | VE_NEEDSCOPY)) != VE_COW ||
+	if (e == NULL || e->ve_obj != NULL || (e->ve_flags & VE_COW) == 0 ||
 	    (e->ve_prot & PROT_WRITE) == 0 || e->ve_wired != 0)
 		goto out;
 	am = e->ve_amap;
+	if (am == NULL || (e->ve_flags & VE_NEEDSCOPY) != 0) {
+		if (am == NULL || write)
+			error = ESTALE;
+		goto out;
+	}
 	if (!rw_write_quick(&am->am_lock, RANK_AMAP))
 		goto out;
 	slot = entry_slot(e, va);
@@ -738,7 +743,8 @@ out:
 
 /* uvm_fault() for all others. */
 static __noinline int
-fault_long(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
+fault_long(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags,
+    bool own)
 {
 	struct uvm_near near;
 	struct uvm_faultinfo ufi;
@@ -750,6 +756,7 @@ fault_long(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
 	ufi.ufi_access = access;
 	ufi.ufi_flags = flags;
 	ufi.ufi_near = flags == 0 ? &near : NULL;
+	ufi.ufi_own = own;
 	near.un_nheld = 0;
 	for (;;) {
 		near.un_n = near.un_nold = 0;
@@ -784,7 +791,7 @@ fault_long(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
 int
 uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
 {
-	int error;
+	int error = EAGAIN;
 
 	KASSERT(access != PROT_NONE && (access & ~PROT_ALL) == 0);
 	count_add(COUNT_FAULT, 1);
@@ -796,5 +803,5 @@ uvm_fault(struct vm_map *map, vaddr_t va, vm_prot_t access, u_int flags)
 		if (error == ENOMEM && !uvm_nomem())
 			return ENOMEM;
 	}
-	return fault_long(map, va, access, flags);
+	return fault_long(map, va, access, flags, error == ESTALE);
 }

@@ -268,6 +268,7 @@ struct uvm_faultinfo {
 	vm_prot_t ufi_access;
 	u_int ufi_flags;           /* UVM_FAULT_* */
 	struct uvm_near *ufi_near; /* to be filled in; NULL: not wanted */
+	bool ufi_own;              /* the slots are to be the entry's own */
 
 	struct vm_entry *ufi_entry;   /* map read-locked */
 	struct vm_amap *ufi_amap;     /* write-locked, or NULL */
