@@ -270,28 +270,37 @@ table_grow(struct pmap *pm, vaddr_t va, struct vm_page *table, u_int level)
 }
 
 /*
- * Faults come in neighbourhoods: each CPU remembers the leaf table that it
- * entered something in last.  The table may be gone; the words are of one CPU
- * in practice, but its thread may have moved on meanwhile.
+ * Faults come in neighbourhoods: each CPU remembers the leaf tables that it
+ * entered something in last.  They may be gone; the words are of one CPU in
+ * practice, but its thread may have moved on meanwhile.
  */
-static inline struct vm_page *
-leaf_hint(struct pmap_cpu *pc, struct pmap *pm, vaddr_t va)
+static inline struct leaf_hint *
+hint_slot(vaddr_t va)
 {
-	if (atomic_load_explicit(&pc->pc_leafpm, memory_order_relaxed) != pm ||
-	    atomic_load_explicit(&pc->pc_leafva, memory_order_relaxed) !=
-		table_base(va, 0))
-		return NULL;
-	return atomic_load_explicit(&pc->pc_leaf, memory_order_relaxed);
+	return &pmap_curcpu()->pc_hint[(va >> pte_shift(1)) % PC_NHINT];
 }
 
-/* Table, which is locked, is the hint now. */
-static inline void
-leaf_hint_set(struct pmap_cpu *pc, struct pmap *pm, struct vm_page *table)
+static inline struct vm_page *
+leaf_hint(struct pmap *pm, vaddr_t va)
 {
-	atomic_store_explicit(&pc->pc_leaf, table, memory_order_relaxed);
-	atomic_store_explicit(&pc->pc_leafpm, pm, memory_order_relaxed);
-	atomic_store_explicit(&pc->pc_leafva, table->pg_va,
-	    memory_order_relaxed);
+	struct leaf_hint *lh = hint_slot(va);
+
+	if (atomic_load_explicit(&lh->lh_pmap, memory_order_relaxed) != pm ||
+	    atomic_load_explicit(&lh->lh_va, memory_order_relaxed) !=
+		table_base(va, 0))
+		return NULL;
+	return atomic_load_explicit(&lh->lh_table, memory_order_relaxed);
+}
+
+/* Table, which is locked, is a hint now. */
+static inline void
+leaf_hint_set(struct pmap *pm, struct vm_page *table)
+{
+	struct leaf_hint *lh = hint_slot(table->pg_va);
+
+	atomic_store_explicit(&lh->lh_table, table, memory_order_relaxed);
+	atomic_store_explicit(&lh->lh_pmap, pm, memory_order_relaxed);
+	atomic_store_explicit(&lh->lh_va, table->pg_va, memory_order_relaxed);
 }
 
 /*
@@ -331,7 +340,7 @@ leaf_search(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 		shared = mine && table_shared(table);
 		if (mine && !shared &&
 		    (flushed || __predict_true(!leaf_parting(pm)))) {
-			leaf_hint_set(pmap_curcpu(), pm, table);
+			leaf_hint_set(pm, table);
 			table->pg_forked = false;
 			*tablep = table;
 			return 0;
@@ -367,7 +376,7 @@ leaf_usable(struct vm_page *table, struct pmap *pm, vaddr_t va)
 static int
 leaf_make(struct pmap *pm, vaddr_t va, struct vm_page **tablep)
 {
-	struct vm_page *table = leaf_hint(pmap_curcpu(), pm, va);
+	struct vm_page *table = leaf_hint(pm, va);
 
 	if (table != NULL) {
 		page_lock(table, RANK_TABLE);
@@ -653,7 +662,7 @@ int
 pmap_enter_used(struct pmap *pm, vaddr_t va, struct vm_page *pg, vm_prot_t prot,
     bool write)
 {
-	struct vm_page *table = leaf_hint(pmap_curcpu(), pm, va);
+	struct vm_page *table = leaf_hint(pm, va);
 	u_int idx = pte_index(va, 0);
 	pte_slot_t *slot;
 	pte_t new;

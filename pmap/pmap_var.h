@@ -61,6 +61,20 @@ struct table_users {
 extern struct pool table_users_pool;
 
 /*
+ * A leaf table that a CPU has entered something in, and what it was then.
+ *
+ * Protection:
+ *	a	C11 atomic, written by the CPU itself: threads of it that take
+ *		turns here may leave words of different tables
+ */
+struct leaf_hint {
+	_Atomic(struct vm_page *) lh_table; /* [a] */
+	_Atomic(struct pmap *) lh_pmap;     /* [a] */
+	_Atomic(vaddr_t) lh_va;             /* [a] */
+};
+#define PC_NHINT 4u /* neighbours do not push one another out */
+
+/*
  * struct pmap_cpu: what a CPU has loaded, and its part in shootdowns.
  *
  * A CPU that wants others to do something says in pc_flush or pc_kick what,
@@ -78,10 +92,7 @@ struct pmap_cpu {
 	bool pc_lazy;                  /* [O] and nobody here runs in it */
 	_Atomic(uint64_t) pc_asid;     /* [a] pm_asid of what is to be loaded */
 	_Atomic(uint64_t) pc_loaded;   /* [O:a] the same, once it is */
-	/* A hint: the leaf table entered last, and what it was then. */
-	_Atomic(struct vm_page *) pc_leaf; /* [a] */
-	_Atomic(struct pmap *) pc_leafpm;  /* [a] */
-	_Atomic(vaddr_t) pc_leafva;        /* [a] */
+	struct leaf_hint pc_hint[PC_NHINT]; /* [a] by address */
 	_Atomic(struct pmap *) pc_spare;   /* [a] dead, for a fork; or NULL */
 	uint64_t pc_reserved; /* [A] pc_asid at the last rollover */
 

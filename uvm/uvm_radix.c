@@ -117,7 +117,7 @@ node_count(const struct radix *rx, struct radix_node *n, int by)
 	}
 	for (used = n->rn_used; used != 0; used &= used - 1) {
 		child = n->rn_slot[first_slot(used)];
-		if (by > 0) {
+		if (__predict_true(by > 0)) {
 			refcount_acquire(&child->rn_refs);
 			continue;
 		}
