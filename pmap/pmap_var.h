@@ -93,7 +93,7 @@ struct pmap_cpu {
 	_Atomic(uint64_t) pc_asid;     /* [a] pm_asid of what is to be loaded */
 	_Atomic(uint64_t) pc_loaded;   /* [O:a] the same, once it is */
 	struct leaf_hint pc_hint[PC_NHINT]; /* [a] by address */
-	_Atomic(struct pmap *) pc_spare;   /* [a] dead, for a fork; or NULL */
+	_Atomic(struct pmap *) pc_spare;    /* [a] dead, for a fork; or NULL */
 	uint64_t pc_reserved; /* [A] pc_asid at the last rollover */
 
 	_Atomic(cpumask_t) pc_pending __aligned(CACHELINE); /* [a] */
