@@ -311,9 +311,10 @@ fault_zero(struct uvm_faultinfo *ufi)
 
 	count_add(COUNT_FLT_ZERO, 1);
 	n = near_zeroes(ufi);
-	if (n > 1)
-		n = uvm_anon_alloc_batch(PA_ZERO, an, near->un_page, n);
+	n = n > 1 ? uvm_anon_alloc_batch(PA_ZERO, an, near->un_page, n) : 0;
 	/* Short of memory one page is still worth a search for it. */
+	if (n == 1)
+		uvm_anon_rele(an[0]);
 	if (n <= 1)
 		return fault_promote(ufi, NULL, NULL);
 	if (amap_add(ufi->ufi_amap, ufi->ufi_slot, an, n, &ufi->ufi_at) != 0) {

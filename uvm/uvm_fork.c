@@ -300,7 +300,7 @@ uvmspace_fork(struct vmspace *parent, struct vmspace **childp, vaddr_t hot)
 	fh.fh_an = NULL;
 	fh.fh_how.pf_page = NULL;
 	fh.fh_how.pf_nstay = 0;
-	fh.fh_va = refcount_load(&parent->vm_users) == 1 ? trunc_page(hot) : 0;
+	fh.fh_va = refcount_alone(&parent->vm_users) ? trunc_page(hot) : 0;
 	fs.fs_n = 0;
 	fs.fs_left = pm->vm_nentries;
 	for (pe = pm->vm_first; pe != NULL && error == 0; pe = pe->ve_next) {

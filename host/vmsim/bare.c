@@ -810,8 +810,7 @@ widen_body(u_int cpu)
 		pmap_activate(spaces[0]);
 	bare_gate();
 	if (cpu == 1) {
-		if (atomic_load_explicit(&refs.rc_count,
-			memory_order_acquire) == 1)
+		if (refcount_alone(&refs))
 			map(spaces[0], VA, pages[0], RW);
 	} else if (cpu == 2) {
 		(void)bare_access(VA, true, &val);

@@ -35,6 +35,13 @@ refcount_load(const refcount_t *rc)
 	return atomic_load_explicit(&rc->rc_count, memory_order_relaxed);
 }
 
+/* It is the caller's alone.  What others did before they let go is done. */
+static inline bool
+refcount_alone(const refcount_t *rc)
+{
+	return atomic_load_explicit(&rc->rc_count, memory_order_acquire) == 1;
+}
+
 /* One more.  The count must not be zero. */
 static inline void
 refcount_acquire(refcount_t *rc)

@@ -205,8 +205,7 @@ void uvm_anon_unhold(struct vm_anon *an);
 static inline bool
 anon_alone(const struct vm_anon *an)
 {
-	return atomic_load_explicit(&an->an_refs.rc_count,
-		   memory_order_acquire) == 1;
+	return refcount_alone(&an->an_refs);
 }
 
 static inline bool
@@ -231,8 +230,7 @@ amap_shared(const struct vm_amap *am)
 static inline bool
 amap_exclusive(const struct vm_amap *am)
 {
-	return atomic_load_explicit(&am->am_refs.rc_count,
-		   memory_order_acquire) == 1;
+	return refcount_alone(&am->am_refs);
 }
 
 /* Check every slot; panics on damage.  am_lock held or out of reach. */

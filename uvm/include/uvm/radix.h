@@ -107,8 +107,7 @@ radix_slot(const struct radix_node *n, uint64_t idx)
 static inline bool
 radix_node_alone(const struct radix_node *n)
 {
-	return atomic_load_explicit(&n->rn_refs.rc_count,
-		   memory_order_acquire) == 1;
+	return refcount_alone(&n->rn_refs);
 }
 
 static inline void *
