@@ -45,6 +45,16 @@ static u_int lwp_count;                  /* [T] user threads */
 u_int proc_count;
 static struct pool lwp_pool;
 
+/* Numbers that follow each other hash to different cache lines. */
+static u_int
+pid_bucket(pid_t pid)
+{
+	const u_int apart = CACHELINE / sizeof(proc_hash[0]);
+	u_int i = (u_int)pid % NHASH;
+
+	return i * apart % NHASH + i * apart / NHASH;
+}
+
 /* One user of a number more; it is a new one or has users. */
 static void
 pid_hold(pid_t pid)
@@ -185,7 +195,7 @@ proc_insert(struct proc *p, struct proc *parent, struct pgrp *pg)
 	p->ps_parent = parent;
 	LIST_INSERT_HEAD(&parent->ps_children, p, ps_sibling);
 	LIST_INSERT_HEAD(&proc_all, p, ps_all);
-	LIST_INSERT_HEAD(&proc_hash[p->ps_pid % NHASH], p, ps_hash);
+	LIST_INSERT_HEAD(&proc_hash[pid_bucket(p->ps_pid)], p, ps_hash);
 	pid_hold(p->ps_pid);
 	proc_count++;
 	if (pg != NULL)
@@ -218,7 +228,7 @@ proc_find_locked(pid_t pid)
 	KASSERT(mutex_held(&proctree_lock));
 	if (pid <= 0 || pid >= PID_MAX)
 		return NULL;
-	LIST_FOREACH(p, &proc_hash[pid % NHASH], ps_hash)
+	LIST_FOREACH(p, &proc_hash[pid_bucket(pid)], ps_hash)
 		if (p->ps_pid == pid)
 			return p;
 	return NULL;
@@ -392,7 +402,7 @@ lwp_insert(struct lwp *l)
 {
 	KASSERT(mutex_held(&proctree_lock));
 	KASSERT(l->l_proc != NULL && l->l_tid != 0);
-	LIST_INSERT_HEAD(&lwp_hash[l->l_tid % NHASH], l, l_hash);
+	LIST_INSERT_HEAD(&lwp_hash[pid_bucket(l->l_tid)], l, l_hash);
 }
 
 /* l has no tid any more. */
@@ -450,7 +460,7 @@ lwp_find(pid_t tid)
 	KASSERT(mutex_held(&proctree_lock));
 	if (tid <= 0 || tid >= PID_MAX)
 		return NULL;
-	LIST_FOREACH(l, &lwp_hash[tid % NHASH], l_hash)
+	LIST_FOREACH(l, &lwp_hash[pid_bucket(tid)], l_hash)
 		if (l->l_tid == tid)
 			return l;
 	return NULL;
@@ -490,15 +500,15 @@ lwp_take_pid(struct lwp *l)
 			/* On its way out, and not there yet. */
 			LIST_REMOVE(first, l_hash);
 			first->l_tid = l->l_tid;
-			LIST_INSERT_HEAD(&lwp_hash[first->l_tid % NHASH], first,
-			    l_hash);
+			LIST_INSERT_HEAD(&lwp_hash[pid_bucket(first->l_tid)],
+			    first, l_hash);
 		} else {
 			pid_drop(l->l_tid);
 			pid_hold(p->ps_pid);
 		}
 		l->l_tid = p->ps_pid;
 		ptrace_take_pid(l);
-		LIST_INSERT_HEAD(&lwp_hash[l->l_tid % NHASH], l, l_hash);
+		LIST_INSERT_HEAD(&lwp_hash[pid_bucket(l->l_tid)], l, l_hash);
 	}
 	mutex_exit(&proctree_lock);
 }

@@ -274,7 +274,8 @@ sys_wait4(const uintptr_t *args)
 		pid = -pid;
 	} else
 		idtype = P_PID;
-	error = proc_wait(idtype, pid, options | WEXITED, &wr);
+	options |= WEXITED | (args[3] != 0 ? WAIT_USAGE : 0);
+	error = proc_wait(idtype, pid, options, &wr);
 	if (error != 0)
 		return -error;
 	if (wr.wr_pid == 0)
@@ -316,6 +317,8 @@ sys_waitid(const uintptr_t *args)
 		return -EINVAL;
 	if ((idtype == P_PID && id <= 0) || (idtype == P_PGID && id < 0))
 		return -EINVAL;
+	if (args[4] != 0)
+		options |= WAIT_USAGE;
 	error = proc_wait(idtype, id, options, &wr);
 	if (error != 0)
 		return -error;

@@ -134,12 +134,14 @@ wait_report(struct proc *me, struct proc *c, u_int opt, struct wait_result *wr)
 	wr->wr_pid = c->ps_pid;
 	wr->wr_uid = c->ps_cred.cr_uid;
 	if (!zombie) {
-		proc_rusage(c, &wr->wr_ru);
+		if ((opt & WAIT_USAGE) != 0)
+			proc_rusage(c, &wr->wr_ru);
 		mutex_exit(&proctree_lock);
 		return;
 	}
 	KASSERT(c->ps_vmspace == NULL); /* not waitable before it is empty */
-	wait_usage(c, &wr->wr_ru);
+	if ((opt & WAIT_USAGE) != 0)
+		wait_usage(c, &wr->wr_ru);
 	if (opt & WNOWAIT) {
 		mutex_exit(&proctree_lock);
 		return;
@@ -157,7 +159,9 @@ proc_wait(int idtype, pid_t id, u_int options, struct wait_result *wr)
 	bool any;
 	int error;
 
-	memset(wr, 0, sizeof(*wr));
+	memset(wr, 0,
+	    (options & WAIT_USAGE) != 0 ? sizeof(*wr)
+					: offsetof(struct wait_result, wr_ru));
 	mutex_enter(&proctree_lock);
 	for (;;) {
 		any = false;

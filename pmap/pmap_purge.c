@@ -122,19 +122,30 @@ purge_leaf(struct purge *pu, struct pmap *pm, struct vm_page *table)
 	purge_free(pu, table);
 }
 
+/* The entries that an upper table had are being cleared, by a walk. */
+static inline void
+upper_clear(struct vm_page *table)
+{
+	table->pg_count = 0;
+	table->pg_few = 0;
+	table_setlines(table, 0);
+}
+
 /* Begin with an upper table. */
 static void
 purge_open(struct purge *pu, struct vm_page *table, u_int level)
 {
 	KASSERT(page_kind(table) == PK_TABLE && table->pg_level == level);
 	walk_open(&pu->pu_level[level], table);
-	if (pu->pu_keep && level > 1)
+	if (pu->pu_keep) {
+		/* It stays a table: nobody is to be told, nor looks inside. */
+		if (level == 1)
+			upper_clear(table);
 		return;
+	}
 	page_lock(table, RANK_TABLE);
-	table->pg_count = 0;
-	table->pg_few = 0;
-	table_setlines(table, 0);
-	if (!pu->pu_keep && level < PTE_ROOT) {
+	upper_clear(table);
+	if (level < PTE_ROOT) {
 		table->pg_pmap = NULL;
 		page_setkind(table, PK_LOOSE);
 	}

@@ -12,14 +12,15 @@
  * without MAP_NORESERVE; and shared anonymous objects at their full size.
  *
  * Locks: a map's counts and limits are under its lock.  What is committed
- * altogether is an atomic that checks read without a lock: two mappings made
- * at the same moment may pass the limit together.
+ * altogether is counted by each CPU for itself, and summed without a lock by the
+ * few who ask: two mappings made at the same moment may pass the limit together.
  */
 #include <uvm/uvm.h>
 
 #include <sys/abi.h>
 #include <sys/errno.h>
 
+#include <base/cpu.h>
 #include <base/kassert.h>
 
 #include "uvm_local.h"
@@ -28,22 +29,29 @@ _Atomic(u_int) uvm_overcommit = OVERCOMMIT_GUESS;
 _Atomic(u_int) uvm_overcommit_ratio = 50;
 _Atomic(u_long) uvm_overcommit_kbytes;
 
-static _Atomic(u_long) committed; /* [a] pages */
+/* [a] pages, what a CPU added less what it took away: the sum is meant. */
+static struct {
+	_Atomic(long) cm_npages;
+} __aligned(CACHELINE) committed[MAXCPU];
 
 void
 uvm_commit(u_long npages, bool more)
 {
-	u_long old;
-
-	old = atomic_fetch_add_explicit(&committed, more ? npages : -npages,
-	    memory_order_relaxed);
-	KASSERT(more || old >= npages);
+	atomic_fetch_add_explicit(&committed[curcpu()->cpu_id].cm_npages,
+	    (long)(more ? npages : -npages), memory_order_relaxed);
 }
 
 u_long
 uvm_committed(void)
 {
-	return atomic_load_explicit(&committed, memory_order_relaxed);
+	long sum = 0;
+	u_int i;
+
+	for (i = 0; i < MAXCPU; i++)
+		sum += atomic_load_explicit(&committed[i].cm_npages,
+		    memory_order_relaxed);
+	/* What moves between CPUs meanwhile may be missed. */
+	return (u_long)MAX(sum, 0l);
 }
 
 u_long

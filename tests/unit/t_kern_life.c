@@ -80,7 +80,7 @@ in_process(void (*fn)(void *), void *arg, struct wait_result *wr)
 	error = proc_create("test", fn, arg, &p);
 	if (!CHECK(error == 0))
 		return -1;
-	error = proc_wait(P_PID, p->ps_pid, WEXITED | __WALL, wr);
+	error = proc_wait(P_PID, p->ps_pid, WEXITED | __WALL | WAIT_USAGE, wr);
 	CHECK(error == 0);
 	return error == 0 ? wr->wr_wstatus : -1;
 }

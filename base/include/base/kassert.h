@@ -24,7 +24,7 @@
 		: kassert_fail(__FILE__, __LINE__, #e))
 #define KDASSERT(e) (DEBUG ? KASSERT(e) : (void)sizeof(!!(e)))
 
-__attribute__((noreturn)) void kassert_fail(const char *file, int line,
+__attribute__((noreturn, cold)) void kassert_fail(const char *file, int line,
     const char *expr);
 
 /*
