@@ -173,19 +173,17 @@ lockstat_get(u_int i, struct lockstat *sum)
 	return site != 0;
 }
 
+static void
+reset(void)
+{
+	u_int id = curcpu()->cpu_id;
+
+	memset(stats[id], 0, sizeof(stats[id]));
+}
+
 /* On each CPU, so that nothing is being added there. */
 void
 lockstat_reset(void)
 {
-	cpumask_t was = curthread()->td_affinity;
-	bool intr;
-	u_int id;
-
-	for (id = 0; id < cpu_count(); id++) {
-		sched_bind(CPUMASK(id));
-		intr = md_intr_disable();
-		memset(stats[id], 0, sizeof(stats[id]));
-		md_intr_restore(intr);
-	}
-	sched_bind(was);
+	cpu_each(reset);
 }

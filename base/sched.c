@@ -96,23 +96,35 @@ sched_bind(cpumask_t mask)
 		thread_yield();
 }
 
-/* To be on a CPU is to know that no handler runs there. */
 void
-cpu_sampler_set(uint64_t (*fn)(uint64_t now))
+cpu_each(void (*fn)(void))
 {
 	cpumask_t was = thread_affinity(curthread());
 	bool intr;
 	u_int id;
 
-	atomic_store_explicit(&cpu_sampler, fn, memory_order_release);
 	for (id = 0; id < cpu_count(); id++) {
 		sched_bind(CPUMASK(id));
 		intr = md_intr_disable();
-		if (fn != NULL)
-			clock_arm(md_time_ns());
+		fn();
 		md_intr_restore(intr);
 	}
 	sched_bind(was);
+}
+
+static void
+arm_sampler(void)
+{
+	if (atomic_load_explicit(&cpu_sampler, memory_order_relaxed) != NULL)
+		clock_arm(md_time_ns());
+}
+
+/* To have been on a CPU is to know that no handler from before runs there. */
+void
+cpu_sampler_set(uint64_t (*fn)(uint64_t now))
+{
+	atomic_store_explicit(&cpu_sampler, fn, memory_order_release);
+	cpu_each(arm_sampler);
 }
 
 /*

@@ -10,18 +10,25 @@
 #include <base/print.h>
 
 static u_long
-ns(uint64_t cycles)
+count(const _Atomic(uint64_t) *p)
 {
-	return (u_long)md_cycles_ns(cycles);
+	return atomic_load_explicit(p, memory_order_relaxed);
+}
+
+/* Of cycles. */
+static u_long
+ns(const _Atomic(uint64_t) *p)
+{
+	return (u_long)md_cycles_ns(count(p));
 }
 
 int
 lockstat_show(struct pnode *pn __unused, struct pbuf *pb)
 {
 	struct lockstat ls;
+	uintptr_t site, off;
 	const char *name;
-	uintptr_t off;
-	u_int i;
+	u_int i, rank;
 
 	pb_printf(pb, "%-14s %10s %9s %12s %9s %12s %9s  %s\n", "lock",
 	    "acquired", "contended", "held ns", "longest", "waited ns",
@@ -29,13 +36,16 @@ lockstat_show(struct pnode *pn __unused, struct pbuf *pb)
 	for (i = 0; i < LOCKSTAT_NSITE * cpu_count(); i++) {
 		if (!lockstat_get(i, &ls))
 			continue;
+		rank = atomic_load_explicit(&ls.ls_rank, memory_order_relaxed);
+		site = atomic_load_explicit(&ls.ls_site, memory_order_relaxed);
 		/* Of the call, not of what is behind it. */
-		name = md_symbol(ls.ls_site - 1, &off);
+		name = md_symbol(site - 1, &off);
 		pb_printf(pb,
 		    "%-14s %10lu %9lu %12lu %9lu %12lu %9lu  %s+%#lx\n",
-		    lockstat_name(ls.ls_rank), ls.ls_acquired, ls.ls_contended,
-		    ns(ls.ls_held), ns(ls.ls_heldmax), ns(ls.ls_waited),
-		    ns(ls.ls_waitmax), name != NULL ? name : "?", off + 1);
+		    lockstat_name(rank), count(&ls.ls_acquired),
+		    count(&ls.ls_contended), ns(&ls.ls_held),
+		    ns(&ls.ls_heldmax), ns(&ls.ls_waited), ns(&ls.ls_waitmax),
+		    name != NULL ? name : "?", off + 1);
 	}
 	return 0;
 }

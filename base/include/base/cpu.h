@@ -175,6 +175,12 @@ void cpu_clock(void);
 void cpu_ipi(u_int kind); /* enum md_ipi_kind */
 
 /*
+ * Call fn on each CPU in turn, with interrupts off, in the context of the caller,
+ * who may be moved.  May sleep.
+ */
+void cpu_each(void (*fn)(void));
+
+/*
  * A sampler is called by the clock of every CPU, with interrupts off, as often
  * as it likes: it answers when it wants to be called again, and may be called
  * earlier.
