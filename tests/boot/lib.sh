@@ -61,21 +61,21 @@ number() {
 	sed -n "s/^$1[: ]*\([0-9][0-9]*\).*/\1/p" "$tmp/out" | tail -n 1
 }
 
-# same_memory: $tmp/out says after "turn 1" and after "turn 2" how many objects
-# each pool has ("pool NAME N") and what free(1) says, and both are the same.  But
-# for links of the reverse map and the arrays (kmem-512) that lead to them: how
-# many the shell itself needs depends on whether it or its child wrote first after
-# a fork (pmap_share.c), and they may take up to three pages more or less.
+# same_memory [KIB]: $tmp/out says after "turn 1" and after "turn 2" how many
+# objects each pool has ("pool NAME N") and what free(1) says, and both are the
+# same.  But with a shell (KIB is not 0) for links of the reverse map and the arrays
+# (kmem-512) that lead to them: how many it needs depends on whether it or its child
+# wrote first after a fork (pmap_share.c), and they take up to three pages.
 same_memory() {
-	awk '$1 == "turn" { t = $2 }
-	$1 == "Mem:" { check("used", $3, 12); check("free", $4, 12) }
-	$1 == "pool" && $2 != "name" && $2 != "pvchunk" &&
-	    $2 != "kmem-512" { check($2, $3, 0) }
-	function check(what, n, slack) {
+	awk -v slack="${1:-12}" '$1 == "turn" { t = $2 }
+	$1 == "Mem:" { check("used", $3, slack); check("free", $4, slack) }
+	$1 == "pool" && $2 != "name" && (slack == 0 ||
+	    ($2 != "pvchunk" && $2 != "kmem-512")) { check($2, $3, 0) }
+	function check(what, n, may) {
 		seen++
-		if (t == 1)
+		if (t <= 1)
 			first[what] = n
-		else if (first[what] - n > slack || n - first[what] > slack) {
+		else if (first[what] - n > may || n - first[what] > may) {
 			print what ": " first[what] ", then " n
 			bad = 1
 		}
