@@ -461,7 +461,10 @@ fcntl_file(struct file *f, int fd, int cmd, uintptr_t arg)
 			continue;
 		return 0;
 	case F_GETPIPE_SZ:
-		return S_ISFIFO(f->f_vnode->v_mode) ? 65536 : -EBADF;
+	case F_SETPIPE_SZ:
+		if (f->f_ops != &pipe_ops)
+			return -EBADF;
+		return pipe_capacity(f, cmd == F_SETPIPE_SZ ? (u_int)arg : 0);
 	case F_GET_SEALS:
 		if (f->f_vnode->v_obj == NULL)
 			return -EINVAL;

@@ -24,6 +24,7 @@
 #include <phys/kmem.h>
 #include <phys/page.h>
 #include <kern/syscalls.h>
+#include <fs/init.h>
 
 #define PIPE_PAGES 16u
 #define PIPE_SIZE  (PIPE_PAGES * PAGE_SIZE)
@@ -48,8 +49,6 @@ struct pipe {
 	uint64_t pp_tail;          /* [p] bytes written so far */
 	char *pp_page[PIPE_PAGES]; /* [w] NULL until needed */
 };
-
-static const struct fileops pipe_ops;
 
 /* Sleep until the pipe changes.  p held.  EINTR. */
 static int
@@ -299,13 +298,24 @@ pipe_close(struct file *f)
 	vfs_exit();
 }
 
-static const struct fileops pipe_ops = {
+const struct fileops pipe_ops = {
     .fop_read = pipe_read,
     .fop_write = pipe_write,
     .fop_poll = pipe_poll,
     .fop_ioctl = pipe_ioctl,
     .fop_close = pipe_close,
 };
+
+/* No pipe becomes larger than it was made, and a smaller one has the room. */
+long
+pipe_capacity(struct file *f, u_int want)
+{
+	size_t size = f->f_vnode->v_pipe->pp_size;
+
+	if (want > INT32_MAX)
+		return -EINVAL;
+	return want > size ? -EPERM : (long)size;
+}
 
 /* Give vp a pipe.  Big lock.  ENOMEM; ENFILE: there are too many. */
 static int

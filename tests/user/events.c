@@ -379,6 +379,21 @@ longargs(char *self)
 	CHECK(run_fd(AT_FDCWD, self, argv, 0) == 77);
 }
 
+/* What a pipe holds can be asked for, as far as it is there. */
+static void
+pipesize(void)
+{
+	int p[2], size;
+
+	CHECK(pipe(p) == 0);
+	size = fcntl(p[0], F_GETPIPE_SZ);
+	CHECK(size >= (int)PAGE);
+	CHECK(fcntl(p[1], F_SETPIPE_SZ, size) == size);
+	FAILS(EINVAL, fcntl(p[1], F_SETPIPE_SZ, -1));
+	CHECK(close(p[0]) == 0 && close(p[1]) == 0);
+	FAILS(EBADF, fcntl(p[0], F_SETPIPE_SZ, size));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -391,5 +406,6 @@ main(int argc, char **argv)
 	compare();
 	wakeop();
 	longargs(argv[0]);
+	pipesize();
 	return 0;
 }

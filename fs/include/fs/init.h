@@ -17,6 +17,13 @@ extern const struct fileops directory_ops;
 extern const struct fileops path_ops; /* O_PATH */
 extern const struct fileops blkdev_ops;
 
+/*
+ * The bytes that the pipe f holds, after want (0: none) were asked for.  -EPERM:
+ * that is more; -EINVAL: more than there can be.
+ */
+extern const struct fileops pipe_ops;
+long pipe_capacity(struct file *f, u_int want);
+
 /* fop_poll of what never waits. */
 u_int file_always_ready(struct file *f);
 
