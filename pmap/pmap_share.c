@@ -334,10 +334,11 @@ leaf_give(struct pmap *child, struct vm_page *upper,
 	page_lock(table, RANK_TABLE);
 	error = pv_enter(table, slot, how->pf_page);
 	KASSERT(error == 0); /* its first mapping */
+	/* Relaxed: as upper_link(). */
 	atomic_store_explicit(slot,
 	    pte_make_leaf(page_to_phys(how->pf_page), how->pf_prot,
 		PTE_ATTR_REF | PTE_ATTR_MOD),
-	    memory_order_release);
+	    memory_order_relaxed);
 	table_count_up(table, idx);
 	page_unlock(table, RANK_TABLE);
 	upper_link(upper, how->pf_va, 1, table);

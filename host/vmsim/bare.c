@@ -755,6 +755,26 @@ fill_new_body(u_int cpu)
 	fill_more(cpu, true);
 }
 
+/* The same, where the CPU has the table at hand. */
+static void
+fill_used_body(u_int cpu)
+{
+	u_long val;
+
+	if (cpu == 2)
+		pmap_activate(spaces[0]);
+	else
+		map(spaces[0], VA + 2 * PAGE_SIZE, pages[2], RW);
+	bare_gate();
+	if (cpu == 2) {
+		if (bare_access(VA, false, &val))
+			CHECK(val == 7);
+		return;
+	}
+	*(u_long *)page_direct(pages[0]) = 7;
+	CHECK(pmap_enter_used(spaces[0], VA, pages[0], RW, true) == 0);
+}
+
 /* As fill-new, of pages in a row, which the machine may translate as one. */
 static struct vm_page *row[PMAP_NGROUP];
 
@@ -1098,6 +1118,7 @@ static const struct bare tests[] = {
     {"fill", fill_setup, fill_body, false, false},
     {"fill-more", fill_setup, fill_more_body, false, false},
     {"fill-new", fill_setup, fill_new_body, false, false},
+    {"fill-used", fill_setup, fill_used_body, false, false},
     {"fill-group", row_setup, fill_group_body, false, false},
     {"widen", widen_setup, widen_body, false, false},
     {"anon", anon_setup, anon_body, false, false},
