@@ -44,6 +44,14 @@ uvm_batch_init(struct uvm_batch *b)
 /* uvm_amap.c: give back what is in b, which is empty then. */
 void uvm_batch_flush(struct uvm_batch *b);
 
+/* The same at the end of an operation that often leaves b empty. */
+static inline void
+uvm_batch_end(struct uvm_batch *b)
+{
+	if ((b->ub_npages | b->ub_nanons | b->ub_nspans) != 0)
+		uvm_batch_flush(b);
+}
+
 static inline void
 uvm_batch_add(struct uvm_batch *b, struct vm_page *pg)
 {

@@ -237,7 +237,7 @@ uvm_entries_drop(struct vm_entry *dead)
 		}
 	}
 	uvm_entry_free_batch(gone, n);
-	uvm_batch_flush(&b);
+	uvm_batch_end(&b);
 }
 
 int

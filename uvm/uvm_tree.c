@@ -54,16 +54,26 @@ gap_behind(const struct vm_map *map, const struct vm_entry *e)
 	return end > e->ve_end ? end - e->ve_end : 0;
 }
 
+/* The largest gap of the subtree of e, if those below e are right. */
+static inline vsize_t
+node_maxgap(const struct vm_entry *e)
+{
+	vsize_t gap = e->ve_gap;
+
+	if (e->ve_left != NULL)
+		gap = MAX(gap, e->ve_left->ve_maxgap);
+	if (e->ve_right != NULL)
+		gap = MAX(gap, e->ve_right->ve_maxgap);
+	return gap;
+}
+
 /* Recompute what e says about its subtree. */
 static void
 node_update(struct vm_entry *e)
 {
-	vsize_t gap;
-
 	e->ve_height =
 	    (uint8_t)(1 + MAX(height(e->ve_left), height(e->ve_right)));
-	gap = MAX(maxgap(e->ve_left), maxgap(e->ve_right));
-	e->ve_maxgap = MAX(gap, e->ve_gap);
+	e->ve_maxgap = node_maxgap(e);
 }
 
 /* Put new where old hangs below parent. */
@@ -115,7 +125,7 @@ rotate_right(struct vm_map *map, struct vm_entry *e)
 }
 
 /* Restore balance of e, whose subtrees are right; the new top. */
-static __noinline struct vm_entry *
+__unlikely_call static struct vm_entry *
 rotate(struct vm_map *map, struct vm_entry *e)
 {
 	struct vm_entry *l = e->ve_left, *r = e->ve_right;
@@ -131,40 +141,38 @@ rotate(struct vm_map *map, struct vm_entry *e)
 }
 
 /*
- * Do so from e upward: as far as must, an ancestor of e or NULL, and from
- * there on as long as it makes a difference.
+ * Restore what e and those above it say: as far as must, an ancestor of e whose
+ * gap has changed or NULL, and from there on as long as it makes a difference.
+ * Above the first whose height stays, that is about gaps alone.
  */
 static void
 fix_upward(struct vm_map *map, struct vm_entry *e, const struct vm_entry *must)
 {
-	const struct vm_entry *l, *r;
-	vsize_t gap, oldgap;
 	u_int hl, hr, old;
+	bool same = false;
+	vsize_t gap;
 
-	for (; e != NULL; e = e->ve_parent) {
+	for (; e != NULL && !same; e = e->ve_parent) {
 		if (e == must)
 			must = NULL;
 		old = e->ve_height;
-		oldgap = e->ve_maxgap;
-		l = e->ve_left;
-		r = e->ve_right;
-		hl = height(l);
-		hr = height(r);
+		hl = height(e->ve_left);
+		hr = height(e->ve_right);
 		if (__predict_false(hl > hr + 1 || hr > hl + 1)) {
 			e = rotate(map, e);
 		} else {
-			/* node_update(), with what is at hand. */
-			gap = e->ve_gap;
-			if (l != NULL)
-				gap = MAX(gap, l->ve_maxgap);
-			if (r != NULL)
-				gap = MAX(gap, r->ve_maxgap);
 			e->ve_height = (uint8_t)(1 + MAX(hl, hr));
-			e->ve_maxgap = gap;
+			e->ve_maxgap = node_maxgap(e);
 		}
-		if (must == NULL && e->ve_height == old &&
-		    e->ve_maxgap == oldgap)
+		same = e->ve_height == old;
+	}
+	for (; e != NULL; e = e->ve_parent) {
+		if (e == must)
+			must = NULL;
+		gap = node_maxgap(e);
+		if (gap == e->ve_maxgap && must == NULL)
 			break;
+		e->ve_maxgap = gap;
 	}
 }
 
@@ -377,9 +385,11 @@ uvm_tree_remove(struct vm_map *map, struct vm_entry *e)
 		replace_child(map, parent, e, e->ve_right);
 		fix_upward(map, parent, prev);
 	} else if (e->ve_right == NULL) {
-		/* prev is below. */
-		replace_child(map, parent, e, e->ve_left);
-		fix_upward(map, prev, parent);
+		/* prev is what is below, and has nothing below itself. */
+		KASSERT(e->ve_left == prev && prev->ve_height == 1);
+		replace_child(map, parent, e, prev);
+		prev->ve_maxgap = prev->ve_gap;
+		fix_upward(map, parent, NULL);
 	} else {
 		replace_by_next(map, e);
 		fix_upward(map, prev, NULL);
