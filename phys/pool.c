@@ -5,7 +5,8 @@
  * all allocations are served; on the free list of a slab that is partly out;
  * on that of the one empty slab a pool may keep.  A magazine is filled and
  * emptied by halves, so that a CPU that only allocates or only frees takes
- * the pool's lock once in MAG_HALF objects.
+ * the pool's lock once in MAG_HALF objects.  Beside single objects it has one
+ * run of them, for those who want many side by side.
  *
  * Locks: the list of pools', the magazine's (RANK_POOL, its CPU's own in
  * practice; another takes it to drain), the pool's (RANK_POOL + 1), then the
@@ -20,8 +21,9 @@
 
 #include "phys_var.h"
 
-#define MAG_SIZE 31
+#define MAG_SIZE 29
 #define MAG_HALF 16 /* in whole cache lines of the smallest objects */
+#define MAG_RUN  64 /* at most in a run */
 #define POISON   0xa5
 
 /*
@@ -32,7 +34,9 @@
  */
 struct pool_mag {
 	struct cpulock mg_lock; /* [I] RANK_POOL */
-	_Atomic(u_int) mg_n;    /* [m:a] */
+	_Atomic(u_int) mg_n;    /* [m:a] of mg_obj[] */
+	_Atomic(u_int) mg_nrun; /* [m:a] objects from mg_run on */
+	char *mg_run;           /* [m] */
 	void *mg_obj[MAG_SIZE]; /* [m] */
 };
 
@@ -63,6 +67,20 @@ static void
 mag_setn(struct pool_mag *m, u_int n)
 {
 	atomic_store_explicit(&m->mg_n, n, memory_order_relaxed);
+}
+
+static u_int
+mag_nrun(struct pool_mag *m)
+{
+	return atomic_load_explicit(&m->mg_nrun, memory_order_relaxed);
+}
+
+/* m has a run of n, from p on. */
+static void
+mag_setrun(struct pool_mag *m, void *p, u_int n)
+{
+	m->mg_run = p;
+	atomic_store_explicit(&m->mg_nrun, n, memory_order_relaxed);
 }
 
 /* The head of a free object may be a run's; the rest is poison. */
@@ -132,23 +150,28 @@ slab_create(struct pool *pl, u_int flags)
 	return pg;
 }
 
-/* The first k objects of a free run of slab pg into obj[]; what is left of it. */
+/* What is left of a free run of slab pg without its first k objects. */
 static inline struct pool_free *
-run_take(struct pool *pl, struct vm_page *pg, struct pool_free *pf, void **obj,
-    u_int k)
+run_rest(struct pool *pl, struct vm_page *pg, struct pool_free *pf, u_int k)
 {
 	struct pool_free *rest;
-	char *p = (char *)pf;
-	u_int i;
 
-	for (i = 0; i < k; i++, p += pl->pl_size)
-		obj[i] = p;
 	if (k == pf->pf_n)
 		return slab_run(pg, pf->pf_next);
-	rest = (void *)p;
+	rest = (void *)((char *)pf + (size_t)k * pl->pl_size);
 	rest->pf_n = (uint16_t)(pf->pf_n - k);
 	rest->pf_next = pf->pf_next;
 	return rest;
+}
+
+/* The n objects from p on into obj[]. */
+static inline void
+run_list(struct pool *pl, char *p, void **obj, u_int n)
+{
+	u_int i;
+
+	for (i = 0; i < n; i++, p += pl->pl_size)
+		obj[i] = p;
 }
 
 /* Slab pg has k objects less, and its runs from head on.  pl_lock is held. */
@@ -200,7 +223,8 @@ slab_take(struct pool *pl, void **obj, u_int n, u_int flags)
 		was = got;
 		for (pf = pg->pg_kva; pf != NULL && got < n; got += k) {
 			k = MIN(pf->pf_n, n - got);
-			pf = run_take(pl, pg, pf, obj + got, k);
+			run_list(pl, (char *)pf, obj + got, k);
+			pf = run_rest(pl, pg, pf, k);
 		}
 		slab_lost(pl, pg, pf, got - was);
 	}
@@ -210,53 +234,53 @@ slab_take(struct pool *pl, void **obj, u_int n, u_int flags)
 
 #define RUN_LOOK 4u /* slabs, and runs in each, that are asked for room */
 
-/* n objects side by side from slab pg; false: it does not seem to have them. */
-static bool
-slab_cut(struct pool *pl, struct vm_page *pg, void **obj, u_int n)
+/*
+ * A run of *np objects from slab pg, or more, up to MAG_RUN, which *np becomes;
+ * NULL: it does not seem to have one.
+ */
+static void *
+slab_cut(struct pool *pl, struct vm_page *pg, u_int *np)
 {
 	struct pool_free *pf = pg->pg_kva, *prev = NULL, *rest;
 	u_int i;
 
-	for (i = 0; pf->pf_n < n; i++) {
+	for (i = 0; pf->pf_n < *np; i++) {
 		prev = pf;
 		pf = slab_run(pg, pf->pf_next);
 		if (pf == NULL || i == RUN_LOOK)
-			return false;
+			return NULL;
 	}
-	rest = run_take(pl, pg, pf, obj, n);
+	*np = MIN(pf->pf_n, MAG_RUN);
+	rest = run_rest(pl, pg, pf, *np);
 	if (prev != NULL) {
 		prev->pf_next = run_offset(rest);
 		rest = pg->pg_kva;
 	}
-	slab_lost(pl, pg, rest, n);
-	return true;
+	slab_lost(pl, pg, rest, *np);
+	return pf;
 }
 
 /*
- * n objects side by side, or none.  Slabs with short runs are at the head of the
- * list, for who wants single objects; so these begin at its end.
+ * The same from any slab; NULL: no memory.  Slabs with short runs are at the
+ * head of the list, for who wants single objects; so this begins at its end.
  */
-static u_int
-slab_take_run(struct pool *pl, void **obj, u_int n, u_int flags)
+static void *
+slab_take_run(struct pool *pl, u_int *np, u_int flags)
 {
 	struct vm_page *pg;
+	void *run = NULL;
 	u_int i = 0;
 
 	spin_enter(&pl->pl_lock);
-	pg = TAILQ_LAST(&pl->pl_part, pageq);
-	while (pg != NULL && !slab_cut(pl, pg, obj, n)) {
+	for (pg = TAILQ_LAST(&pl->pl_part, pageq);
+	     pg != NULL && run == NULL && i < RUN_LOOK; i++) {
+		run = slab_cut(pl, pg, np);
 		pg = TAILQ_PREV(pg, pageq, pg_link);
-		if (++i == RUN_LOOK)
-			pg = NULL;
 	}
-	if (pg == NULL) {
-		pg = slab_grow(pl, flags);
-		if (pg != NULL && !slab_cut(pl, pg, obj, n))
-			panic("pool %s: a slab holds no run of %u", pl->pl_name,
-			    n);
-	}
+	if (run == NULL && (pg = slab_grow(pl, flags)) != NULL)
+		run = slab_cut(pl, pg, np);
 	spin_exit(&pl->pl_lock);
-	return pg == NULL ? 0 : n;
+	return run;
 }
 
 /*
@@ -435,26 +459,42 @@ pool_give(struct pool *pl, void *obj, u_int flags)
 }
 
 /*
+ * MAG_HALF objects more for a magazine, locked, that has room for them; how many
+ * it has now.
+ */
+static u_int
+mag_fill(struct pool *pl, struct pool_mag *m, u_int flags)
+{
+	u_int have = mag_n(m), i, n;
+	void *obj[MAG_HALF];
+
+	KASSERT(have + MAG_HALF <= MAG_SIZE);
+	n = slab_take(pl, obj, MAG_HALF, flags);
+	/* The first goes out first. */
+	for (i = 0; i < n; i++)
+		m->mg_obj[have + n - 1 - i] = obj[i];
+	mag_setn(m, have + n);
+	return have + n;
+}
+
+/*
  * The rest of pool_get(): from the slabs, and more for the CPU's magazine if
  * it has one, which is locked.
  */
 static __noinline void *
 pool_get_slow(struct pool *pl, struct pool_mag *m, u_int flags)
 {
-	void *obj[MAG_HALF], *got = NULL;
-	u_int i, n;
+	void *got = NULL;
+	u_int n;
 
 	if (m == NULL) {
-		n = slab_take(pl, obj, 1, flags);
-		got = n > 0 ? obj[0] : NULL;
+		(void)slab_take(pl, &got, 1, flags);
 	} else {
-		n = slab_take(pl, obj, MAG_HALF, flags);
-		/* The first goes out first. */
-		for (i = 0; i < n; i++)
-			m->mg_obj[n - 1 - i] = obj[i];
-		if (n > 0)
-			got = m->mg_obj[--n];
-		mag_setn(m, n);
+		n = mag_fill(pl, m, flags);
+		if (n > 0) {
+			got = m->mg_obj[n - 1];
+			mag_setn(m, n - 1);
+		}
 		cpulock_exit(&m->mg_lock);
 	}
 	return got == NULL ? NULL : pool_give(pl, got, flags);
@@ -583,35 +623,100 @@ slab_give_run(struct pool *pl, void *first, u_int n)
 	}
 }
 
-void
-pool_put_runs(struct pool *pl, const struct pool_run *r, u_int n)
+/* n runs back to their slabs, and slabs but keep back to phys. */
+static __noinline void
+slab_give_runs(struct pool *pl, const struct pool_run *r, u_int n, u_int keep)
 {
-	u_int total = 0, i, k;
+	u_int total = 0, i;
 
-	for (i = 0; DEBUG && i < n; i++)
-		for (k = 0; k < r[i].pr_n; k++)
-			pool_poison(pl,
-			    (char *)r[i].pr_first + (size_t)k * pl->pl_size);
 	spin_enter(&pl->pl_lock);
 	for (i = 0; i < n; i++) {
 		slab_give_run(pl, r[i].pr_first, r[i].pr_n);
 		total += r[i].pr_n;
 	}
-	slab_trim(pl, total, 1);
+	slab_trim(pl, total, keep);
 	spin_exit(&pl->pl_lock);
 }
 
-/* Up to n objects from the magazine; how many. */
-static u_int
-mag_get_some(struct pool_mag *m, void **obj, u_int n)
+/* Whether the magazine takes r: it has no run, or one that goes on from r. */
+static bool
+mag_put_run(struct pool *pl, struct pool_mag *m, const struct pool_run *r)
 {
-	u_int i;
+	char *end = (char *)r->pr_first + (size_t)r->pr_n * pl->pl_size;
+	bool fits;
+	u_int n;
 
 	cpulock_enter(&m->mg_lock);
-	n = MIN(n, mag_n(m));
-	mag_setn(m, mag_n(m) - n);
+	n = mag_nrun(m);
+	fits = n + r->pr_n <= MAG_RUN && (n == 0 || m->mg_run == end);
+	if (fits)
+		mag_setrun(m, r->pr_first, n + r->pr_n);
+	cpulock_exit(&m->mg_lock);
+	return fits;
+}
+
+void
+pool_put_runs(struct pool *pl, const struct pool_run *r, u_int n)
+{
+	struct pool_mag *m = pl->pl_mag[curcpu()->cpu_id];
+	u_int i, k;
+
+	for (i = 0; DEBUG && i < n; i++)
+		for (k = 0; k < r[i].pr_n; k++)
+			pool_poison(pl,
+			    (char *)r[i].pr_first + (size_t)k * pl->pl_size);
+	if (n != 1 || m == NULL || !mag_put_run(pl, m, r))
+		slab_give_runs(pl, r, n, 1);
+}
+
+/*
+ * n objects side by side from the magazine's run, which is exchanged for another
+ * if it is too short; false: there is none.
+ */
+static bool
+mag_get_run(struct pool *pl, struct pool_mag *m, void **obj, u_int n,
+    u_int flags)
+{
+	struct pool_run old;
+	u_int have;
+	void *run;
+
+	cpulock_enter(&m->mg_lock);
+	have = mag_nrun(m);
+	if (have < n) {
+		old.pr_first = m->mg_run;
+		old.pr_n = have;
+		have = n;
+		run = slab_take_run(pl, &have, flags);
+		if (run == NULL) {
+			cpulock_exit(&m->mg_lock);
+			return false;
+		}
+		if (old.pr_n > 0)
+			slab_give_runs(pl, &old, 1, 1);
+		m->mg_run = run;
+	}
+	run_list(pl, m->mg_run, obj, n);
+	mag_setrun(m, m->mg_run + (size_t)n * pl->pl_size, have - n);
+	cpulock_exit(&m->mg_lock);
+	return true;
+}
+
+/* Up to n objects from the magazine, which is filled if it has less; how many. */
+static u_int
+mag_get_some(struct pool *pl, struct pool_mag *m, void **obj, u_int n,
+    u_int flags)
+{
+	u_int have, i;
+
+	cpulock_enter(&m->mg_lock);
+	have = mag_n(m);
+	if (have < n && have + MAG_HALF <= MAG_SIZE)
+		have = mag_fill(pl, m, flags);
+	n = MIN(n, have);
+	mag_setn(m, have - n);
 	for (i = 0; i < n; i++)
-		obj[n - 1 - i] = m->mg_obj[mag_n(m) + i];
+		obj[i] = m->mg_obj[have - 1 - i];
 	cpulock_exit(&m->mg_lock);
 	return n;
 }
@@ -630,14 +735,12 @@ pool_get_batch(struct pool *pl, void **obj, u_int n, u_int flags)
 		return 0;
 	m = pl->pl_mag[curcpu()->cpu_id];
 	/* Many are wanted side by side. */
-	if (n >= MAG_BYPASS && n <= pl->pl_perslab)
-		got = slab_take_run(pl, obj, n, flags);
-	else if (m != NULL)
-		got = mag_get_some(m, obj, n);
-	if (got < n)
-		got += slab_take(pl, obj + got, n - got, flags);
-	if (got == 0 && m != NULL)
-		got = mag_get_some(m, obj, n);
+	if (m != NULL && n >= MAG_BYPASS && n <= MIN(pl->pl_perslab, MAG_RUN))
+		got = mag_get_run(pl, m, obj, n, flags) ? n : 0;
+	if (m != NULL && got == 0)
+		got = mag_get_some(pl, m, obj, n, flags);
+	if (got == 0)
+		got = slab_take(pl, obj, n, flags);
 	for (i = 0; DEBUG && i < got; i++)
 		pool_check_poison(pl, obj[i]);
 	return got;
@@ -647,15 +750,20 @@ void
 pool_drain(struct pool *pl)
 {
 	struct pool_mag *m;
+	struct pool_run r;
 	u_int i;
 
 	for (i = 0; i < MAXCPU; i++) {
 		m = pl->pl_mag[i];
-		if (m == NULL || mag_n(m) == 0)
+		if (m == NULL || mag_n(m) + mag_nrun(m) == 0)
 			continue;
 		cpulock_enter(&m->mg_lock);
 		slab_give(pl, m->mg_obj, mag_n(m), 0);
 		mag_setn(m, 0);
+		r.pr_first = m->mg_run;
+		r.pr_n = mag_nrun(m);
+		slab_give_runs(pl, &r, 1, 0);
+		mag_setrun(m, NULL, 0);
 		cpulock_exit(&m->mg_lock);
 	}
 	slab_give(pl, NULL, 0, 0);
@@ -698,7 +806,8 @@ pool_used(struct pool *pl)
 
 	for (i = 0; i < MAXCPU; i++)
 		if (pl->pl_mag[i] != NULL)
-			cached += mag_n(pl->pl_mag[i]);
+			cached +=
+			    mag_n(pl->pl_mag[i]) + mag_nrun(pl->pl_mag[i]);
 	spin_enter(&pl->pl_lock);
 	n = pl->pl_nused;
 	spin_exit(&pl->pl_lock);

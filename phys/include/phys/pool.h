@@ -29,16 +29,18 @@
 struct pool_mag;
 
 struct pool {
-	struct spin pl_lock;             /* [I] RANK_POOL + 1 */
-	const char *pl_name;             /* [I] */
-	u_int pl_size;                   /* [I] bytes, aligned */
-	u_int pl_perslab;                /* [I] objects a page holds */
-	struct pageq pl_part;            /* [p] slabs with room, empty last */
-	u_int pl_nempty;                 /* [p] slabs without objects out */
-	u_long pl_nslab;                 /* [p] pages held */
-	u_long pl_nused;                 /* [p] objects out of the slabs */
-	LIST_ENTRY(pool) pl_all;         /* [l] of the list of pools */
-	struct pool_mag *pl_mag[MAXCPU]; /* [i] NULL: none */
+	struct spin pl_lock;     /* [I] RANK_POOL + 1 */
+	struct pageq pl_part;    /* [p] slabs with room, empty last */
+	u_int pl_nempty;         /* [p] slabs without objects out */
+	u_long pl_nslab;         /* [p] pages held */
+	u_long pl_nused;         /* [p] objects out of the slabs */
+	LIST_ENTRY(pool) pl_all; /* [l] of the list of pools */
+
+	/* What each use looks at shares no line with what some change. */
+	const char *pl_name __aligned(CACHELINE); /* [I] */
+	u_int pl_size;                            /* [I] bytes, aligned */
+	u_int pl_perslab;                         /* [I] objects a page holds */
+	struct pool_mag *pl_mag[MAXCPU];          /* [i] NULL: none */
 };
 
 /* Objects that lie side by side, from the lowest on. */
