@@ -333,10 +333,17 @@ op_mmap(size_t npages)
 static void
 b_mmap(void)
 {
+	char *p;
+
 	report_ticks("mmap_munmap_1", sample(op_mmap, 1, NREP), 1);
 	report_ticks("mmap_munmap_16", sample(op_mmap, 16, NREP), 1);
 	report_ticks("mmap_munmap_512", sample(op_mmap, 512, NREP), 1);
 	report_ticks("mmap_munmap_16384", sample(op_mmap, 16384, NREP), 1);
+	/* It lands beside memory of the same kind that is in use. */
+	p = map(256 * PAGE);
+	fill(p, 256);
+	report_ticks("mmap_munmap_beside", sample(op_mmap, 16, NREP), 1);
+	munmap(p, 256 * PAGE);
 }
 
 /* Sequential write faults, and what unmapping it all takes. */

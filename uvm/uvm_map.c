@@ -529,6 +529,40 @@ isolate(struct vm_map *map, vaddr_t start, vaddr_t end,
 	return error;
 }
 
+/*
+ * Where [start, end) is one edge of e and of nothing else, and nothing is there:
+ * e becomes shorter, and no other entry is made to be dropped.  False: it is
+ * not so.
+ */
+static bool
+unmap_edge(struct vm_map *map, struct vm_entry *e, vaddr_t start, vaddr_t end)
+{
+	bool low = start <= e->ve_start && end < e->ve_end;
+	bool high = start > e->ve_start && end >= e->ve_end &&
+		    (e->ve_next == NULL || e->ve_next->ve_start >= end);
+	uint64_t slot, last;
+	bool empty = true;
+
+	if (low == high || e->ve_obj != NULL || (e->ve_flags & VE_SEALED) != 0)
+		return false;
+	if (e->ve_amap != NULL) {
+		slot = entry_slot(e, low ? e->ve_start : start);
+		last = entry_slot(e, (low ? end : e->ve_end) - 1);
+		rw_read_enter(&e->ve_amap->am_lock);
+		empty = amap_range_empty(e->ve_amap, slot, last - slot + 1);
+		rw_exit(&e->ve_amap->am_lock);
+	}
+	if (!empty)
+		return false;
+	if (low) {
+		e->ve_off = entry_off(e, end);
+		uvm_tree_resize(map, e, end, e->ve_end);
+	} else {
+		uvm_tree_resize(map, e, e->ve_start, start);
+	}
+	return true;
+}
+
 int
 uvm_map_unmap(struct vm_map *map, vaddr_t start, vaddr_t end,
     struct vm_entry **dead)
@@ -540,7 +574,7 @@ uvm_map_unmap(struct vm_map *map, vaddr_t start, vaddr_t end,
 	KASSERT(rw_write_held(&map->vm_lock));
 	KASSERT(((start | end) & PAGE_MASK) == 0 && start < end);
 	e = uvm_map_next(map, start);
-	if (e == NULL || e->ve_start >= end)
+	if (e == NULL || e->ve_start >= end || unmap_edge(map, e, start, end))
 		return 0;
 	error = isolate(map, start, end, &e, &stop);
 	if (error != 0)

@@ -337,3 +337,58 @@ TEST(uvm_map_nomem)
 	end_space(vm);
 	uvm_upcalls = old;
 }
+
+/*
+ * Goal: an edge of an entry where nothing is goes without an amap being split or
+ * an entry made; what is there, or not at the edge, is dropped as ever.
+ */
+TEST(uvm_unmap_edge)
+{
+	struct vmspace *vm = space();
+	struct vm_map *map;
+	struct vm_amap *am;
+	struct vm_entry *e;
+	u_int i;
+
+	if (vm == NULL)
+		return;
+	map = &vm->vm_map;
+	CHECK(map_anon(vm, BASE + ptoa(4), ptoa(8), RW) == 0);
+	for (i = 6; i < 10; i++)
+		CHECK(poke(vm, BASE + ptoa(i), (u_char)i) == 0);
+	am = map->vm_first->ve_amap;
+	for (i = 0; i < 3; i++) {
+		/* Both sides, with a hole before and behind. */
+		CHECK(map_anon(vm, BASE, ptoa(4), RW) == 0);
+		CHECK(map_anon(vm, BASE + ptoa(12), ptoa(4), RW) == 0);
+		CHECK(map->vm_nentries == 1 && map->vm_first->ve_amap == am);
+		/* The next allocation would fail, and none is made. */
+		phys_fail_nth(1);
+		CHECK(uvm_unmap(map, BASE - ptoa(1), BASE + ptoa(5)) == 0);
+		CHECK(uvm_unmap(map, BASE + ptoa(11), BASE + ptoa(18)) == 0);
+		CHECK(!phys_fail_fired());
+		phys_fail_nth(0);
+		e = map->vm_first;
+		CHECK(map->vm_nentries == 1 && e->ve_amap == am);
+		CHECK(e->ve_start == BASE + ptoa(5));
+		CHECK(e->ve_end == BASE + ptoa(11));
+		verify(vm);
+		CHECK(map_anon(vm, BASE + ptoa(4), ptoa(1), RW) == 0);
+		CHECK(map_anon(vm, BASE + ptoa(11), ptoa(1), RW) == 0);
+		CHECK(peek(vm, BASE + ptoa(4)) == 0);
+		CHECK(peek(vm, BASE + ptoa(11)) == 0);
+		CHECK(uvm_discard(map, BASE + ptoa(4), BASE + ptoa(5)) == 0);
+		CHECK(uvm_discard(map, BASE + ptoa(11), BASE + ptoa(12)) == 0);
+	}
+	for (i = 6; i < 10; i++)
+		CHECK(peek(vm, BASE + ptoa(i)) == (int)i);
+	CHECK(uvm_unmap(map, BASE, BASE + ptoa(7)) == 0);
+	CHECK(uvm_unmap(map, BASE + ptoa(9), BASE + ptoa(16)) == 0);
+	CHECK(map_anon(vm, BASE, ptoa(7), RW) == 0);
+	CHECK(map_anon(vm, BASE + ptoa(9), ptoa(3), RW) == 0);
+	for (i = 0; i < 12; i++)
+		CHECK(peek(vm, BASE + ptoa(i)) ==
+		      (int)(i == 7 || i == 8 ? i : 0));
+	verify(vm);
+	end_space(vm);
+}
