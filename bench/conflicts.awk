@@ -73,6 +73,8 @@ function actor(side, op, last) {
 	print "actor" side ": cpu " side
 	if (side == 1)
 		print "await 0"
+	# What is kept per CPU is full of what memory needs, not just used up.
+	put("map w 24 rw at BASE;touch w 24 w;unmap w 24", side, 0)
 	prepare(side, 1)
 	print "post " side "\nawait " (side == 0 ? 1 : 2)
 	watched(side, 1)
