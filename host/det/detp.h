@@ -168,7 +168,7 @@ struct loc {
 	struct access *l_dpor; /* search.c */
 };
 
-#define NLOC 65536
+#define NLOC 131072
 
 /*
  * A virtual CPU.
