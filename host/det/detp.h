@@ -168,7 +168,7 @@ struct loc {
 	struct access *l_dpor; /* search.c */
 };
 
-#define NLOC 131072
+#define NLOC 262144
 
 /*
  * A virtual CPU.
