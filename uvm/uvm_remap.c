@@ -136,8 +136,12 @@ duplicate(struct remap *re)
 		return EFAULT;
 	if ((e->ve_flags & VE_COW) != 0)
 		return EINVAL;
-	if ((re->re_flags & MREMAP_MAYMOVE) == 0)
+	if ((re->re_flags & MREMAP_MAYMOVE) == 0 ||
+	    re->re_map->vm_nentries >= uvm_map_count_max)
 		return ENOMEM;
+	error = uvm_map_room(re->re_map, re->re_newlen);
+	if (error != 0)
+		return error;
 	n = re->re_ext;
 	re->re_ext = NULL;
 	uvm_entry_imitate(n, e, 0, re->re_newlen, entry_off(e, re->re_old));

@@ -703,9 +703,10 @@ static void
 limit_as(void)
 {
 	void *brk = sbrk(0);
-	char *p = map(16, RW, PRIV);
+	char *p = map(16, RW, PRIV), *shared = map(1, RW, ANON);
 
 	limit(RLIMIT_AS, PAGE);
+	FAILS(ENOMEM, mremap(shared, 0, PAGE, MREMAP_MAYMOVE));
 	FAILS(ENOMEM, mmap(NULL, PAGE, RW, PRIV, -1, 0));
 	FAILS(ENOMEM, mremap(p, 16 * PAGE, 17 * PAGE, MREMAP_MAYMOVE));
 	CHECK(syscall(SYS_brk, (char *)brk + 64 * PAGE) == (long)brk);
