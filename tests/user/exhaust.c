@@ -32,6 +32,8 @@
 #define STACK (1UL << 17) /* the least that arm64's libc takes */
 #define PRIV  (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
+static bool crowded; /* others may have taken it all before */
+
 static void
 adjust(const char *value)
 {
@@ -190,7 +192,7 @@ shm(void)
 		n++;
 	}
 	CHECK(errno == ENOSPC || errno == ENOMEM);
-	CHECK(n > 100);
+	CHECK(n > 100 || crowded);
 	for (i = 0; i < n; i++)
 		CHECK(shmctl(id[i], IPC_RMID, NULL) == 0);
 }
@@ -362,6 +364,7 @@ together(void)
 	int bad = 0;
 	size_t i;
 
+	crowded = true;
 	for (i = 0; i < NALL; i++)
 		pid[i] = start(i);
 	for (i = 0; i < NALL; i++)
