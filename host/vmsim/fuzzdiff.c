@@ -10,11 +10,8 @@
 
 #include "fuzz.h"
 
-#define E_NOMEM     12
-#define E_FAULT     14
-#define E_EXIST     17
-#define E_INVAL     22
-#define E_OPNOTSUPP 95
+#define E_NOMEM 12
+#define E_FAULT 14
 
 /*
  * Which neighbours are one mapping is each kernel's own business: Linux does
@@ -39,17 +36,7 @@ brk_unmapped(const struct fz_op *o, long ours, long theirs)
 	return o->fo_code == FZ_BRK && ours >= 0 && ours < theirs;
 }
 
-/* A wrong type of mapping is found before what lies there. */
-static bool
-mmap_which(const struct fz_op *o, long ours, long theirs)
-{
-	return o->fo_code == FZ_MMAP && o->fo_odd == FZ_WILDFLAGS &&
-	       (ours == -E_INVAL || ours == -E_OPNOTSUPP) && theirs == -E_EXIST;
-}
-
 struct fz_difference fz_differences[] = {
-    {"mmap-which-error", "wrong type and in the way: which is said", mmap_which,
-	0},
     {"brk-unmapped", "brk() down over what munmap() took away", brk_unmapped,
 	0},
     {"mremap-pieces", "mremap() of what only one kernel takes for one piece",
