@@ -114,5 +114,7 @@ void
 vms_release(struct vmspace *vm)
 {
 	uvmspace_free(vm);
+	/* Nothing is kept for forks to come: the host counts its pages. */
+	pmap_drain();
 	run_callbacks();
 }
