@@ -136,8 +136,7 @@ duplicate(struct remap *re)
 		return EFAULT;
 	if ((e->ve_flags & VE_COW) != 0)
 		return EINVAL;
-	if ((re->re_flags & MREMAP_MAYMOVE) == 0 ||
-	    re->re_map->vm_nentries >= uvm_map_count_max)
+	if ((re->re_flags & MREMAP_MAYMOVE) == 0 || uvm_map_full(re->re_map))
 		return ENOMEM;
 	error = uvm_map_room(re->re_map, re->re_newlen);
 	if (error != 0)
