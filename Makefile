@@ -278,17 +278,17 @@ $(BENCH)/root.cpio: $(BENCH)/root/init $(BENCH)/root/tiny $(B)/host/mkcpio
 bench-image: $(BENCH)/root.cpio
 # What was measured last, again drawn, and into README.md.
 bench-plots:
-	$(Q)B=$(B) bench/plot $(ARCH)
+	$(Q)B=$(abspath $(B)) bench/plot $(ARCH)
 readme:
-	$(Q)B=$(B) bench/readme
+	$(Q)B=$(abspath $(B)) bench/readme
 build-bench: image
-	$(Q)B=$(B) ARCH=$(ARCH) bench/build
+	$(Q)B=$(abspath $(B)) ARCH=$(ARCH) bench/build
 bench: kernel bench-image $(B)/host/mkswap $(H)/vmsim-amd64
 	$(Q)$(MAKE) ARCH=$(ARCH) KASSERTS=0 kernel
 	$(Q)ln -sf vmsim-amd64 $(H)/vmsim
-	$(Q)B=$(B) ARCH=$(ARCH) bench/bench
+	$(Q)B=$(abspath $(B)) ARCH=$(ARCH) bench/bench
 bench-quick: kernel bench-image $(B)/host/mkswap
-	$(Q)B=$(B) ARCH=$(ARCH) bench/bench quick
+	$(Q)B=$(abspath $(B)) ARCH=$(ARCH) bench/bench quick
 
 # The kernel's objects as a release, in a process; beside the Linux beneath.
 R := $(B)/host-release/$(ARCH)
@@ -308,7 +308,7 @@ $(R)/hosted: $(addprefix $(R)/,$(SRC_hostbench:.c=.o)) $(R)/bench/hosted_linux.o
 	$(Q)$(CC) -o $@ $^ -lpthread
 bench-host: $(R)/hosted
 	$(Q)$(R)/hosted
-	$(Q)B=$(B) bench/callgrind
+	$(Q)B=$(abspath $(B)) bench/callgrind
 
 # Cache lines that operations share which need not.
 conflicts: $(H)/vmsim-amd64
@@ -339,7 +339,7 @@ size:
 # Pages and pictures say what the source says; HTML in B/docs.
 docs: $(SYSCALLS_H)
 	$(Q)mandoc -T lint -W warning docs/man/*.?
-	$(Q)B=$(B) tools/checkman
+	$(Q)B=$(abspath $(B)) tools/checkman
 	$(Q)tools/genfigures -c
 	$(Q)mkdir -p $(B)/docs
 	$(Q)for f in docs/man/*.?; do \
